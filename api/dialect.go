@@ -1,0 +1,53 @@
+package api
+
+import (
+	"callbox/call"
+	"callbox/call/script"
+)
+
+// IDKind is what an id is for.
+type IDKind string
+
+const (
+	CallID      IDKind = "call"
+	RecordingID IDKind = "recording"
+)
+
+// Dialect is what a call API decides about the requests that the box makes.
+// Implementations are pure and may be used concurrently.
+type Dialect interface {
+	// Name is the value of call.Request.API and call.Record.API ("twilio").
+	Name() string
+	// NewID makes a fresh random id in the dialect's form ("CA" + 32 hex).
+	NewID(k IDKind) string
+	// DocumentRequest is the request that asks h for verbs; res is the result of
+	// the verb whose action h is, nil at the start of a call.
+	DocumentRequest(h call.Hook, rec call.Record, res *script.Result) Outgoing
+	// Decode reads a document. url is where it came from, for relative addresses;
+	// empty for inline ones. The error is or wraps *script.FetchError.
+	Decode(body []byte, contentType, url string) (script.Document, error)
+	// Callback gives the messages that an event owes to the record's status hook
+	// or to the recording's hook, in order; none when nobody asked for it.
+	Callback(ev call.Event) []Outgoing
+	// Sign gives the header that proves to the receiver that the box sent o.
+	// An empty name means that the dialect does not sign.
+	Sign(secret string, o Outgoing) (name, value string)
+}
+
+// Param is one form parameter.
+type Param struct{ Name, Value string }
+
+// Outgoing is a request that the box will make. It can be stored as JSON.
+type Outgoing struct {
+	URL      string  `json:"url"`    // absolute, as configured, with fragment
+	Method   string  `json:"method"` // GET or POST
+	Params   []Param `json:"params,omitempty"` // form body, or query when GET
+	JSON     []byte  `json:"json,omitempty"`   // body instead of Params
+	Username string  `json:"username,omitempty"`
+	Password string  `json:"password,omitempty"`
+	// Account and API say whose secret signs it, at the moment it is sent.
+	Account string `json:"account"`
+	API     string `json:"api"`
+	// Token is the same on every attempt, so that receivers can drop repeats.
+	Token string `json:"token,omitempty"`
+}

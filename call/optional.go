@@ -1,0 +1,51 @@
+package call
+
+import (
+	"context"
+	"time"
+)
+
+// The optional abilities of lines and legs, found by type assertion. This is
+// the only file that declares them.
+
+// DigitSender is a leg that can send digits outside the sound (RFC 4733, a
+// modem's AT+VTS). Where a leg lacks it, digits are played as tones.
+type DigitSender interface {
+	// SendDigit sends one of 0-9 * # A-D for d (40 ms to 8 s) and returns when it
+	// was sent or ctx ended.
+	SendDigit(ctx context.Context, digit byte, d time.Duration) error
+}
+
+// Reporter is a line that can say how it is.
+type Reporter interface {
+	// Status is the line's present condition in one sentence.
+	Status() LineStatus
+}
+
+// LineStatus is a line's condition for people and programs.
+type LineStatus struct {
+	Ready bool      // a call can be placed now
+	Since time.Time // when Ready last changed
+	Text  string    // "registered as 201 from 192.0.2.7:5060", "SIM missing"
+	Busy  int       // channels in use
+	Max   int       // channels, 0 when unlimited
+}
+
+// CodecTeller is a leg that knows its negotiated codec after media started.
+type CodecTeller interface {
+	Codec() string
+}
+
+// MediaReporter is a leg that counts its media.
+type MediaReporter interface {
+	MediaStats() MediaStats
+}
+
+// MediaStats are a leg's media counters since it started.
+type MediaStats struct {
+	PacketsIn, PacketsOut   uint64
+	Lost, Late, Duplicates  uint64        // packets
+	Concealed               uint64        // frames made up by loss concealment
+	Dropped                 uint64        // frames thrown away because a queue was full
+	Jitter, MaxBufferLength time.Duration // RFC 3550 inter-arrival jitter; longest jitter buffer
+}

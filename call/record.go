@@ -1,0 +1,120 @@
+package call
+
+import "time"
+
+// Direction is where a call came from.
+type Direction string
+
+const (
+	Inbound      Direction = "inbound"
+	OutboundAPI  Direction = "outbound-api"
+	OutboundDial Direction = "outbound-dial"
+)
+
+// Record is all that is remembered of a call. It is a value: a snapshot, safe
+// to keep and to send; its slices and maps are never changed after it was made.
+type Record struct {
+	ID          string     `json:"id"`
+	API         string     `json:"api"`
+	Account     string     `json:"account"`
+	Parent      string     `json:"parent,omitempty"`
+	Direction   Direction  `json:"direction"`
+	From        string     `json:"from"`
+	To          string     `json:"to"`
+	CallerName  string     `json:"caller_name,omitempty"`
+	Forwarded   string     `json:"forwarded,omitempty"`
+	Application string     `json:"application,omitempty"`
+	Line        string     `json:"line,omitempty"`  // the line it was last placed on or came from
+	Route       string     `json:"route,omitempty"` // why that line, one sentence
+	State       State      `json:"state"`
+	Created     time.Time  `json:"created"`
+	Updated     time.Time  `json:"updated"`
+	Started     *time.Time `json:"started,omitempty"` // first attempt on a line
+	Rang        *time.Time `json:"rang,omitempty"`
+	Answered    *time.Time `json:"answered,omitempty"`
+	Ended       *time.Time `json:"ended,omitempty"`
+	Cause       *Cause     `json:"cause,omitempty"` // set when ended
+	AnsweredBy  string     `json:"answered_by,omitempty"`
+	SIPCallID   string     `json:"sip_call_id,omitempty"`
+	Remote      string     `json:"remote,omitempty"`  // far address of the leg
+	Headers     []Header   `json:"headers,omitempty"` // X- headers of an arriving INVITE
+	Seq         int        `json:"seq"`               // next sequence number of a status event
+	Status      StatusHook `json:"status"`
+	Reason      string     `json:"reason,omitempty"`
+	AMD         *AMD       `json:"amd,omitempty"`
+	Recordings  []string   `json:"recordings,omitempty"` // ids, oldest first
+	Warnings    []string   `json:"warnings,omitempty"`   // at most 20 sentences
+	Media       MediaStats `json:"media"`
+	Idempotency string     `json:"idempotency,omitempty"`
+}
+
+// Duration is the answered time: 0 before the answer, up to now while the call
+// is up.
+func (r Record) Duration(now time.Time) time.Duration {
+	if r.Answered == nil {
+		return 0
+	}
+	if r.Ended != nil {
+		now = *r.Ended
+	}
+	return max(now.Sub(*r.Answered), 0)
+}
+
+// Filter selects records of one account, newest first.
+type Filter struct {
+	Account                    string
+	From, To, Parent           string
+	State                      *State
+	StartedAfter, StartedUntil time.Time // inclusive; zero: open
+	EndedAfter, EndedUntil     time.Time
+	Limit                      int    // page size, 1…1000; 0: 50
+	Cursor                     string // Page.Next or Page.Previous of an earlier answer; empty: the newest
+}
+
+// Page is one page of records.
+type Page struct {
+	Records        []Record
+	Next, Previous string // cursors, empty at the ends
+}
+
+// RecordingFilter selects recordings of one account, newest first.
+type RecordingFilter struct {
+	Account, Call               string
+	CreatedAfter, CreatedBefore time.Time // inclusive; zero: open
+	Limit                       int
+	Cursor                      string
+}
+
+// RecordingPage is one page of recordings.
+type RecordingPage struct {
+	Recordings     []Recording
+	Next, Previous string
+}
+
+// EventType is the kind of an Event.
+type EventType string
+
+const (
+	EventInitiated EventType = "initiated" // the attempt starts
+	EventRinging   EventType = "ringing"
+	EventAnswered  EventType = "answered"
+	EventEnded     EventType = "completed" // final, whatever the outcome
+	// EventRecordingStarted, -Done and -Absent carry Event.Recording.
+	EventRecordingStarted EventType = "in-progress"
+	EventRecordingDone    EventType = "recording-completed"
+	EventRecordingAbsent  EventType = "absent"
+	EventDigit            EventType = "digit"   // Event.Note is the digit
+	EventVerb             EventType = "verb"    // a verb starts; Event.Note names it
+	EventFetch            EventType = "fetch"   // a document was asked for; Event.Note is the URL without secrets
+	EventWarning          EventType = "warning" // Event.Note is the sentence
+)
+
+// Event is something that happened to a call, told in order per call.
+type Event struct {
+	Type      EventType
+	Seq       int // Record.Seq at the event, for initiated…completed: 0, 1, 2 …
+	At        time.Time
+	Record    Record // as it was right after the event
+	Recording *Recording
+	Note      string
+}

@@ -1,0 +1,140 @@
+package call
+
+import "time"
+
+// Hook is an address that the box asks or tells something.
+type Hook struct {
+	URL    string `json:"url,omitempty"`    // absolute; empty: no hook
+	Method string `json:"method,omitempty"` // "GET" or "POST"; empty is POST
+	// Username and Password are for HTTP basic authentication.
+	Username string `json:"username,omitempty"`
+	Password string `json:"password,omitempty"`
+}
+
+// IsZero reports whether there is no hook.
+func (h Hook) IsZero() bool { return h.URL == "" }
+
+// StatusHook is a hook that is told of a call's (or a recording's) progress.
+type StatusHook struct {
+	Hook
+	// Events to send; empty: the default (EventEnded, or for recordings
+	// EventRecordingDone).
+	Events []EventType `json:"events,omitempty"`
+}
+
+// Wants reports whether the hook asked for events of type t.
+func (h StatusHook) Wants(t EventType) bool {
+	if h.IsZero() {
+		return false
+	}
+	if len(h.Events) == 0 {
+		return t == EventEnded || t == EventRecordingDone
+	}
+	for _, e := range h.Events {
+		if e == t {
+			return true
+		}
+	}
+	return false
+}
+
+// ScriptSource says where a call's verbs come from: Inline when set, else Main,
+// and Fallback when Main fails.
+type ScriptSource struct {
+	Main     Hook   `json:"main"`
+	Fallback Hook   `json:"fallback"`
+	Inline   string `json:"inline,omitempty"` // the document itself, in the dialect's language
+}
+
+// IsZero reports whether there is no script.
+func (s ScriptSource) IsZero() bool { return s.Main.IsZero() && s.Inline == "" }
+
+// RecordTrack says whose voice a recording keeps.
+type RecordTrack string
+
+const (
+	TrackBoth     RecordTrack = "both"
+	TrackInbound  RecordTrack = "inbound"  // what the box received from the leg
+	TrackOutbound RecordTrack = "outbound" // what the box sent to the leg
+)
+
+// RecordOptions say how to record a call.
+type RecordOptions struct {
+	Channels    int           `json:"channels"` // 1 mixed, 2 leg and its peer apart
+	Track       RecordTrack   `json:"track,omitempty"`
+	Trim        bool          `json:"trim,omitempty"`        // cut leading and trailing silence
+	MaxLength   time.Duration `json:"max_length,omitempty"`  // 0: no limit
+	MaxSilence  time.Duration `json:"max_silence,omitempty"` // stop after this much silence; 0: never
+	FromRinging bool          `json:"from_ringing,omitempty"`
+	Source      string        `json:"source,omitempty"` // what asked: "OutboundAPI", "DialVerb", "RecordVerb"
+	Status      StatusHook    `json:"status"`
+}
+
+// AMD asks for answering machine detection.
+type AMD struct {
+	MessageEnd         bool          `json:"message_end,omitempty"` // wait for the end of the greeting
+	Timeout            time.Duration `json:"timeout"`
+	SpeechThreshold    time.Duration `json:"speech_threshold"`
+	SpeechEndThreshold time.Duration `json:"speech_end_threshold"`
+	SilenceTimeout     time.Duration `json:"silence_timeout"`
+	Async              bool          `json:"async,omitempty"`
+	Status             Hook          `json:"status"`
+}
+
+// Request asks for a call. It is what every dialect's Create Call becomes.
+type Request struct {
+	ID      string // the call's id, made by the dialect; empty: the engine makes one
+	API     string // the dialect that asked; opaque to everything but the edge
+	Account string
+	// From and To are as the dialect wrote them: E.164 or local digits,
+	// "sip:user@host…", "client:name".
+	From, To    string
+	CallerID    string // shown to the callee instead of From
+	Line        string // place the call on this line instead of by the routes
+	Application string // id of the application whose hooks were used, may be empty
+	Script      ScriptSource
+	Status      StatusHook
+	RingTimeout time.Duration // 0: 60 s
+	TimeLimit   time.Duration // of the answered call; 0: 4 h
+	SendDigits  string        // played after the answer; w is 0.5 s, W is 1 s
+	Record      *RecordOptions
+	AMD         *AMD
+	Auth        *Credentials
+	Headers     []Header
+	Reason      string
+	Token       string // an arriving call's token, to keep its caller number
+	// Idempotency, when set, makes a second request of the same account with the
+	// same value return the first call.
+	Idempotency string
+}
+
+// Change modifies a live call. Exactly the set parts are done, in this order.
+type Change struct {
+	Status    *StatusHook    // replace the status hook
+	TimeLimit *time.Duration // replace the time limit, counted from the answer
+	Script    *ScriptSource  // drop the running document and run this one
+	Cancel    bool           // end it only if it has not been answered
+	Complete  bool           // end it in any state
+}
+
+// Recording is a recording's record.
+type Recording struct {
+	ID        string        `json:"id"`
+	Call      string        `json:"call"` // Record.ID
+	Account   string        `json:"account"`
+	API       string        `json:"api"`
+	Status    string        `json:"status"` // in-progress paused stopped processing completed absent
+	Source    string        `json:"source"`
+	Track     RecordTrack   `json:"track"`
+	Channels  int           `json:"channels"`
+	Created   time.Time     `json:"created"`
+	Started   time.Time     `json:"started"`
+	Updated   time.Time     `json:"updated"`
+	Duration  time.Duration `json:"duration"`
+	Size      int64         `json:"size"` // bytes of the file
+	File      string        `json:"file"` // name below the recordings folder
+	SHA256    string        `json:"sha256,omitempty"`
+	Error     string        `json:"error,omitempty"`
+	Hook      StatusHook    `json:"hook"`
+	BySilence bool          `json:"by_silence,omitempty"` // ended by MaxSilence
+}

@@ -1,0 +1,189 @@
+package script
+
+import (
+	"context"
+	"time"
+
+	"callbox/call"
+	"callbox/media"
+)
+
+// Control is a verb's hold on its call. Every method that takes a context
+// returns its error when it ends, and call.ErrEnded when the call has ended.
+// The engine implements all the interfaces of this file in one value, see [Env].
+type Control interface {
+	// Record is a snapshot of the call now.
+	Record() call.Record
+	// Answer takes an arriving call off-hook; on an answered call it returns nil at once.
+	Answer(ctx context.Context) error
+	// Hangup ends the call in any state; it does not block.
+	Hangup(c call.Cause)
+	// Tell publishes an event of the script (call.EventVerb, EventFetch, EventWarning).
+	Tell(t call.EventType, note string)
+}
+
+// Audio is the sound and the keys of the call.
+type Audio interface {
+	// Play sends clip to the call until it ends, ctx ends or the call ends, then
+	// closes it. Only one clip plays at a time.
+	Play(ctx context.Context, clip media.Clip) error
+	// SendDigits sends 0-9 * # A-D, each 100 ms on and 100 ms off; w pauses 0.5 s, W 1 s.
+	SendDigits(ctx context.Context, digits string) error
+	// Digit waits for the next key press since the last DropDigits.
+	Digit(ctx context.Context) (byte, error)
+	// DropDigits forgets the keys pressed so far (at most 64 are kept).
+	DropDigits()
+	// Record starts a recording of the call. One at a time per source.
+	Record(o call.RecordOptions) (Recording, error)
+}
+
+// Recording is a recording in progress.
+type Recording interface {
+	// Done is closed when the recording has stopped by itself: length, silence,
+	// or the end of the call.
+	Done() <-chan struct{}
+	// Stop ends the recording if it still runs, waits until the file is whole and
+	// gives its final record; it may be called again for the same answer.
+	Stop() (call.Recording, error)
+}
+
+// Dialer places further legs and connects them.
+type Dialer interface {
+	// Dial rings the targets, connects the first to answer, and returns when the
+	// connection has ended. An error means that nothing was tried; otherwise the
+	// outcome is in the result.
+	Dial(ctx context.Context, d Dial) (DialResult, error)
+}
+
+// Prompts makes sounds. The clips are ready to play.
+type Prompts interface {
+	// Open gives the sound at an absolute URL or, for trusted documents, a file.
+	Open(ctx context.Context, url string) (media.Clip, error)
+	// Speak gives a spoken text. ErrNoSpeech when the box has no voice.
+	Speak(ctx context.Context, s Speech) (media.Clip, error)
+}
+
+// Speech is a text to be spoken.
+type Speech struct {
+	Text     string // plain text; SSML if it starts with <speak
+	Voice    string // as the dialect names it, may be empty
+	Language string // BCP 47, may be empty
+}
+
+// Fetcher asks a hook for the next document.
+type Fetcher interface {
+	// Fetch asks h, telling it of the call and, for an action hook, the result of
+	// a verb (nil otherwise). An error is or wraps a *FetchError.
+	Fetch(ctx context.Context, h call.Hook, rec call.Record, res *Result) (Document, error)
+	// Decode reads a document that came with the request (ScriptSource.Inline).
+	Decode(ctx context.Context, rec call.Record, text string) (Document, error)
+}
+
+// Env is everything that verbs act on.
+type Env struct {
+	Control
+	Audio
+	Dialer
+	Prompts
+	Fetcher
+}
+
+// Target is one party of a Dial.
+type Target struct {
+	Kind       TargetKind
+	To         string // number, "sip:" URI, user name
+	Line       string // only on this line, may be empty
+	Auth       *call.Credentials
+	Headers    []call.Header
+	SendDigits string          // sent after the answer, before connecting
+	Screen     call.Hook       // document run on the callee before connecting; a Hangup in it declines
+	Status     call.StatusHook // of the child call
+	Timeout    time.Duration   // own ring time, 0: the Dial's
+}
+
+// TargetKind is what Target.To names.
+type TargetKind int
+
+const (
+	ToNumber TargetKind = iota // digits, placed by the routes
+	ToSIP                      // a SIP URI
+	ToUser                     // a user, phone or port of the box by name
+)
+
+// Dial asks for one or more parties.
+type Dial struct {
+	Targets        []Target // 1…10
+	Sequential     bool     // one after the other instead of all at once
+	CallerID       string   // shown to the callees; empty: the caller's number
+	CallerName     string
+	Timeout        time.Duration       // ring time; 0: 30 s
+	TimeLimit      time.Duration       // of the connection; 0: 4 h
+	AnswerOnBridge bool                // keep the caller ringing until a callee answers
+	HangupOnStar   bool                // the caller's * ends the connection
+	RingTone       string              // country of the ringback; empty: the box's
+	Record         *call.RecordOptions // nil: no recording
+}
+
+// DialResult is how a Dial ended.
+type DialResult struct {
+	State     call.State    // Completed, Busy, NoAnswer, Failed, Canceled
+	Child     string        // id of the child that was connected, else of the last that failed
+	Duration  time.Duration // connected time
+	Bridged   bool
+	Cause     call.Cause
+	SIPCallID string
+	SIPStatus int
+	Recording *call.Recording // when it was recorded
+}
+
+// Result is what a verb tells its action hook. Only the part of its verb is set.
+type Result struct {
+	Verb      string // "gather", "record", "dial", "redirect", "error"
+	Digits    string
+	Timeout   bool            // gather: no input
+	Recording *call.Recording // record
+	Digit     byte            // record: the key that ended it, 0 when none
+	HungUp    bool            // record: the caller hung up
+	Dial      *DialResult
+	Error     *FetchError // sent with the request to the fallback hook
+}
+
+// FetchError is a failure to get or understand a document. Code is the number
+// of call-api.md §1.5 (11200 HTTP status, 12100 bad XML …).
+type FetchError struct {
+	Code int
+	URL  string // without credentials
+	Err  error
+}
+
+func (e *FetchError) Error() string { return e.Err.Error() }
+func (e *FetchError) Unwrap() error { return e.Err }
+
+// Verb is one step of a document.
+type Verb interface {
+	// Name is the verb's canonical name for logs and events ("gather").
+	Name() string
+	// Run does the step. A nil Jump goes on to the next verb. The error ends the
+	// script; context errors and call.ErrEnded are not failures.
+	Run(ctx context.Context, env *Env) (*Jump, error)
+}
+
+// Preparer is a Verb that does not answer an arriving call by itself (pause,
+// reject, redirect, and dial with answerOnBridge). All others are preceded by Answer.
+type Preparer interface {
+	// BeforeAnswer reports whether the verb may run on an unanswered call.
+	BeforeAnswer() bool
+}
+
+// Jump leaves the document for the one at Hook.
+type Jump struct {
+	Hook   call.Hook
+	Result *Result // told to Hook
+}
+
+// Document is a decoded script.
+type Document struct {
+	Verbs    []Verb
+	URL      string   // where it came from, absolute; empty for inline ones
+	Warnings []string // what the decoder skipped, as sentences
+}
