@@ -39,8 +39,8 @@ type Param struct{ Name, Value string }
 
 // Outgoing is a request that the box will make. It can be stored as JSON.
 type Outgoing struct {
-	URL      string  `json:"url"`    // absolute, as configured, with fragment
-	Method   string  `json:"method"` // GET or POST
+	URL      string  `json:"url"`              // absolute, as configured, with fragment
+	Method   string  `json:"method"`           // GET or POST
 	Params   []Param `json:"params,omitempty"` // form body, or query when GET
 	JSON     []byte  `json:"json,omitempty"`   // body instead of Params
 	Username string  `json:"username,omitempty"`
