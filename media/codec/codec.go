@@ -1,0 +1,174 @@
+package codec
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zaf/g711"
+
+	"callbox/media"
+)
+
+// law is the companding rule of G.711 that a codec uses. 0 is "no codec".
+type law uint8
+
+const (
+	noLaw law = iota
+	muLaw
+	aLaw
+)
+
+// Codec is one audio codec. It is a small comparable value that never changes;
+// the zero Codec is "none" and encodes and decodes nothing. All methods may be
+// called concurrently.
+type Codec struct {
+	// Name is the encoding name of SDP's rtpmap, upper case ("PCMU").
+	Name string
+	// PayloadType is the static RTP payload type of RFC 3551 §6, 0…95.
+	PayloadType uint8
+	// ClockRate is the rate of the RTP timestamp in Hz.
+	ClockRate int
+	// FrameBytes is the size of the encoded 20 ms frame.
+	FrameBytes int
+
+	law law
+}
+
+// The codecs of the box (RFC 3551 §4.5.14). They are constants in all but name.
+var (
+	// PCMU is G.711 µ-law, payload type 0.
+	PCMU = Codec{Name: "PCMU", PayloadType: 0, ClockRate: media.SampleRate, FrameBytes: media.FrameSamples, law: muLaw}
+	// PCMA is G.711 A-law, payload type 8.
+	PCMA = Codec{Name: "PCMA", PayloadType: 8, ClockRate: media.SampleRate, FrameBytes: media.FrameSamples, law: aLaw}
+)
+
+// Telephone events (RFC 4733): key presses as RTP payloads.
+const (
+	// TelephoneEvent is the encoding name in SDP's rtpmap.
+	TelephoneEvent = "telephone-event"
+	// TelephoneEventRate is the rate of the event timestamps in Hz.
+	TelephoneEventRate = 8000
+	// TelephoneEventPT is the dynamic payload type that the box offers. The far
+	// end may answer with another (RFC 3264 §6.1).
+	TelephoneEventPT = 101
+	// TelephoneEventFmtp is the list of events that the box understands: the
+	// sixteen keys.
+	TelephoneEventFmtp = "0-15"
+)
+
+// All gives the known codecs in the box's own order of preference. The slice is
+// the caller's to keep.
+func All() []Codec { return []Codec{PCMU, PCMA} }
+
+// ByName finds a codec by its rtpmap name, in any case (RFC 8866 §6.6 compares
+// encoding names without case).
+func ByName(name string) (Codec, bool) {
+	switch {
+	case strings.EqualFold(name, PCMU.Name):
+		return PCMU, true
+	case strings.EqualFold(name, PCMA.Name):
+		return PCMA, true
+	}
+	return Codec{}, false
+}
+
+// ByPayloadType finds a codec by its static payload type.
+func ByPayloadType(pt uint8) (Codec, bool) {
+	switch pt {
+	case PCMU.PayloadType:
+		return PCMU, true
+	case PCMA.PayloadType:
+		return PCMA, true
+	}
+	return Codec{}, false
+}
+
+// String gives the codec as in SDP's rtpmap ("PCMU/8000"), or "none".
+func (c Codec) String() string {
+	if c.IsZero() {
+		return "none"
+	}
+	return fmt.Sprintf("%s/%d", c.Name, c.ClockRate)
+}
+
+// IsZero reports whether c is no codec at all.
+func (c Codec) IsZero() bool { return c.law == noLaw }
+
+// Bytes is the size of n encoded samples.
+func (c Codec) Bytes(n int) int {
+	if c.IsZero() {
+		return 0
+	}
+	return n
+}
+
+// Samples is the number of samples that n encoded bytes hold.
+func (c Codec) Samples(n int) int {
+	if c.IsZero() {
+		return 0
+	}
+	return n
+}
+
+// Silence is the code word of the sample 0 (G.711: 0xFF in µ-law, 0xD5 in A-law).
+func (c Codec) Silence() byte {
+	switch c.law {
+	case muLaw:
+		return 0xFF
+	case aLaw:
+		return 0xD5
+	}
+	return 0
+}
+
+// Encode writes src encoded to dst and gives the number of bytes written: as
+// many samples as both have room for. It does not allocate.
+func (c Codec) Encode(dst []byte, src []int16) int {
+	n := min(len(dst), len(src))
+	dst, src = dst[:n], src[:n]
+	switch c.law {
+	case muLaw:
+		for i, s := range src {
+			dst[i] = g711.EncodeUlawFrame(s)
+		}
+	case aLaw:
+		for i, s := range src {
+			dst[i] = g711.EncodeAlawFrame(s)
+		}
+	default:
+		return 0
+	}
+	return n
+}
+
+// Decode writes src decoded to dst and gives the number of samples written: as
+// many as both have room for. It does not allocate.
+func (c Codec) Decode(dst []int16, src []byte) int {
+	n := min(len(dst), len(src))
+	dst, src = dst[:n], src[:n]
+	switch c.law {
+	case muLaw:
+		for i, b := range src {
+			dst[i] = g711.DecodeUlawFrame(b)
+		}
+	case aLaw:
+		for i, b := range src {
+			dst[i] = g711.DecodeAlawFrame(b)
+		}
+	default:
+		return 0
+	}
+	return n
+}
+
+// EncodeFrame writes the encoded frame to dst, which has room for FrameBytes,
+// and gives the number of bytes written. It does not allocate.
+func (c Codec) EncodeFrame(dst []byte, f *media.Frame) int { return c.Encode(dst, f[:]) }
+
+// DecodeFrame fills f with the decoded src, the rest with silence, and gives
+// the number of samples decoded. It does not allocate.
+func (c Codec) DecodeFrame(f *media.Frame, src []byte) int {
+	n := c.Decode(f[:], src)
+	clear(f[n:])
+	return n
+}
