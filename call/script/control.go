@@ -10,7 +10,8 @@ import (
 
 // Control is a verb's hold on its call. Every method that takes a context
 // returns its error when it ends, and call.ErrEnded when the call has ended.
-// The engine implements all the interfaces of this file in one value, see [Env].
+// The engine implements the interfaces of this file and hands them over in an
+// [Env]; Control and Audio are two values, since both have a Record.
 type Control interface {
 	// Record is a snapshot of the call now.
 	Record() call.Record
