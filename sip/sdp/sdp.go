@@ -1,0 +1,116 @@
+package sdp
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"callbox/media/codec"
+)
+
+// Errors that callers branch on. All of them mean that the session cannot be
+// had (SIP 488), except ErrMalformed (SIP 400).
+var (
+	// ErrMalformed is or is wrapped by every error about text that is no session
+	// description.
+	ErrMalformed = errors.New("malformed session description")
+	// ErrNoAudio means that there is no audio stream, or that it was switched off.
+	ErrNoAudio = errors.New("no audio stream in the session description")
+	// ErrNoCodec means that the two sides have no audio codec in common.
+	ErrNoCodec = errors.New("no audio codec in common")
+	// ErrSecure means that the only audio streams are encrypted ones (RTP/SAVP).
+	ErrSecure = errors.New("only encrypted audio was offered, which is not supported here")
+)
+
+// Direction is who sends, seen from the side that wrote it (RFC 8866 §6.7).
+type Direction int
+
+const (
+	SendRecv Direction = iota
+	SendOnly
+	RecvOnly
+	Inactive
+)
+
+var directionNames = [...]string{"sendrecv", "sendonly", "recvonly", "inactive"}
+
+// String gives the attribute's name.
+func (d Direction) String() string {
+	if d < 0 || int(d) >= len(directionNames) {
+		return "unknown"
+	}
+	return directionNames[d]
+}
+
+// Sends reports whether the side that wrote d sends.
+func (d Direction) Sends() bool { return d == SendRecv || d == SendOnly }
+
+// Receives reports whether the side that wrote d wants to receive.
+func (d Direction) Receives() bool { return d == SendRecv || d == RecvOnly }
+
+// Answer is the direction to answer with when d was offered and local is what
+// we would like: nobody sends what the other does not want (RFC 3264 §6.1).
+func (d Direction) Answer(local Direction) Direction {
+	send := local.Sends() && d.Receives()
+	recv := local.Receives() && d.Sends()
+	switch {
+	case send && recv:
+		return SendRecv
+	case send:
+		return SendOnly
+	case recv:
+		return RecvOnly
+	}
+	return Inactive
+}
+
+// Prefer gives the box's codecs with the named ones first, in the order of
+// names. Names that the box does not know are left out.
+func Prefer(names []string) []codec.Codec {
+	rest := codec.All()
+	var out []codec.Codec
+	for _, n := range names {
+		c, _ := codec.ByName(n)
+		if i := slices.Index(rest, c); i >= 0 {
+			out = append(out, c)
+			rest = slices.Delete(rest, i, i+1)
+		}
+	}
+	return append(out, rest...)
+}
+
+// mute is d without sending.
+func (d Direction) mute() Direction {
+	if d.Receives() {
+		return RecvOnly
+	}
+	return Inactive
+}
+
+// Media is the stream that was agreed on, seen from us: where and how to send.
+type Media struct {
+	// Addr is where the far end receives RTP. Its address is unspecified
+	// (0.0.0.0) for a hold in the old style: then nothing may be sent.
+	Addr netip.AddrPort
+	// RTCP is where the far end receives RTCP: a=rtcp (RFC 3605) or Addr's port
+	// plus one.
+	RTCP netip.AddrPort
+	// Codec is the agreed codec.
+	Codec codec.Codec
+	// PayloadType is the number to send the codec's packets with.
+	PayloadType uint8
+	// EventPT is the payload type of telephone events at the codec's rate, 0 when
+	// the far end cannot take them.
+	EventPT uint8
+	// Ptime is the packet time that the far end would like, 20 ms when it did not say.
+	Ptime time.Duration
+	// Direction is the far end's own: what it sends and wants.
+	Direction Direction
+}
+
+// Held reports whether the far end does not want to hear us (RFC 3264 §8.4,
+// and the older 0.0.0.0 of RFC 2543).
+func (m Media) Held() bool {
+	return !m.Direction.Receives() || m.Addr.Addr().IsUnspecified()
+}

@@ -1,0 +1,286 @@
+package sdp
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"callbox/media/codec"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files in testdata")
+
+func localV4() Local { return Local{Addr: netip.MustParseAddrPort("192.0.2.1:40000")} }
+
+// describe is a media as text for golden files.
+func describe(m Media) string {
+	return fmt.Sprintf("addr %v\nrtcp %v\ncodec %v as %d\nevents %d\nptime %v\ndirection %v\nheld %v\n",
+		m.Addr, m.RTCP, m.Codec, m.PayloadType, m.EventPT, m.Ptime, m.Direction, m.Held())
+}
+
+// TestAnswerGolden answers every testdata/*.offer and compares with *.answer:
+// the answer, then what was agreed.
+func TestAnswerGolden(t *testing.T) {
+	t.Parallel()
+	offers, err := filepath.Glob("testdata/*.offer")
+	if err != nil || len(offers) < 10 {
+		t.Fatalf("found %d offers, %v", len(offers), err)
+	}
+	for _, name := range offers {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".offer"), func(t *testing.T) {
+			t.Parallel()
+			in, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := answerText(in)
+			golden := strings.TrimSuffix(name, ".offer") + ".answer"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func answerText(in []byte) string {
+	d, err := Parse(in)
+	if err != nil {
+		return "error " + err.Error() + "\n"
+	}
+	l := localV4()
+	if bytes.Contains(in, []byte("IN IP6")) {
+		l.Addr = netip.MustParseAddrPort("[2001:db8::1]:40000")
+	}
+	b, m, err := newSession(7).Answer(l, d)
+	if err != nil {
+		return "error " + err.Error() + "\n"
+	}
+	return strings.ReplaceAll(string(b), "\r\n", "\n") + "--\n" + describe(m)
+}
+
+func TestOffer(t *testing.T) {
+	t.Parallel()
+	s := newSession(7)
+	l := localV4()
+	b, err := s.Offer(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Join([]string{
+		"v=0", "o=- 7 1 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.1", "t=0 0",
+		"m=audio 40000 RTP/AVP 0 8 101", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000",
+		"a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15", "a=ptime:20", "a=sendrecv", "",
+	}, "\r\n")
+	if string(b) != want {
+		t.Fatalf("got\n%s\nwant\n%s", b, want)
+	}
+	again, err := s.Offer(l)
+	if err != nil || !bytes.Equal(b, again) {
+		t.Errorf("the same offer again differs (%v):\n%s", err, again)
+	}
+	l.Direction = SendOnly
+	held, err := s.Offer(l)
+	if err != nil || !bytes.Contains(held, []byte("o=- 7 2 IN")) || !bytes.Contains(held, []byte("a=sendonly")) {
+		t.Errorf("a changed offer must raise the version (%v):\n%s", err, held)
+	}
+	l.Codecs, l.NoEvents = []codec.Codec{codec.PCMA}, true
+	l.Addr = netip.MustParseAddrPort("[2001:db8::1]:40000")
+	six, err := s.Offer(l)
+	if err != nil || !bytes.Contains(six, []byte("c=IN IP6 2001:db8::1\r\n")) || !bytes.Contains(six, []byte("m=audio 40000 RTP/AVP 8\r\n")) {
+		t.Errorf("IPv6 offer of PCMA without events (%v):\n%s", err, six)
+	}
+	if _, err := s.Offer(Local{}); err == nil {
+		t.Error("an offer without an address was written")
+	}
+}
+
+func TestAccept(t *testing.T) {
+	t.Parallel()
+	const head = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+	tests := []struct {
+		name, body string
+		local      Local
+		want       Media
+		err        error
+	}{
+		{"first of two", head + "m=audio 5000 RTP/AVP 8 0 96\r\na=rtpmap:96 telephone-event/8000\r\n", localV4(),
+			Media{Codec: codec.PCMA, PayloadType: 8, EventPT: 96, Ptime: 20 * time.Millisecond}, nil},
+		{"no events wanted", head + "m=audio 5000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\na=ptime:30\r\n", Local{NoEvents: true},
+			Media{Codec: codec.PCMU, Ptime: 30 * time.Millisecond}, nil},
+		{"refused", head + "m=audio 0 RTP/AVP 0\r\n", localV4(), Media{}, ErrNoAudio},
+		{"not offered", head + "m=audio 5000 RTP/AVP 0\r\n", Local{Codecs: []codec.Codec{codec.PCMA}}, Media{}, ErrNoCodec},
+		{"another stream", head + "m=video 5000 RTP/AVP 31\r\nm=audio 5000 RTP/AVP 0\r\n", localV4(), Media{}, ErrNoAudio},
+		{"encrypted", head + "m=audio 5000 RTP/SAVP 0\r\n", localV4(), Media{}, ErrSecure},
+		{"empty", "", localV4(), Media{}, ErrMalformed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Accept(tt.local, []byte(tt.body))
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("error %v, want %v", err, tt.err)
+			}
+			if err == nil {
+				tt.want.Addr, tt.want.RTCP = netip.MustParseAddrPort("192.0.2.9:5000"), netip.MustParseAddrPort("192.0.2.9:5001")
+			}
+			if got != tt.want {
+				t.Errorf("got\n%swant\n%s", describe(got), describe(tt.want))
+			}
+		})
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	t.Parallel()
+	const good = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"
+	for name, body := range map[string]string{
+		"first line empty":     "\r\n" + good,
+		"only line ends":       "\r\n\r\n",
+		"line without equals":  "v=0\r\n\r\no=- 1 1 IN IP4 1.2.3.4\r\n",
+		"no origin":            "v=0\r\ns=-\r\n",
+		"bad origin":           "v=0\r\no=- x y IN IP4 1.2.3.4\r\nc=IN IP4 1.2.3.4\r\nm=audio 5000 RTP/AVP 0\r\n",
+		"origin cut short":     "v=0\r\no=",
+		"version 1":            "v=1\r\n",
+		"no address":           "v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n",
+		"host name":            strings.Replace(good, "c=IN IP4 192.0.2.9", "c=IN IP4 biloxi.example", 1),
+		"multicast":            strings.Replace(good, "c=IN IP4 192.0.2.9", "c=IN IP4 224.2.1.1/127", 1),
+		"broadcast":            strings.Replace(good, "c=IN IP4 192.0.2.9", "c=IN IP4 255.255.255.255", 1),
+		"zone":                 strings.Replace(good, "c=IN IP4 192.0.2.9", "c=IN IP6 fe80::1%eth0", 1),
+		"port too large":       strings.Replace(good, "5000", "70000", 1),
+		"port missing":         strings.Replace(good, "audio 5000 RTP/AVP 0", "audio", 1),
+		"NUL":                  strings.Replace(good, "s=-", "s=\x00", 1),
+		"carriage return":      strings.Replace(good, "s=-", "s=a\rb", 1),
+		"too long":             good + "a=" + strings.Repeat("x", maxSize) + "\r\n",
+		"too many lines":       good + strings.Repeat("a=x\r\n", maxLines),
+		"too many streams":     good + strings.Repeat("m=audio 5000 RTP/AVP 0\r\n", maxStreams),
+		"too many formats":     strings.Replace(good, "AVP 0", "AVP"+strings.Repeat(" 0", maxFormats+1), 1),
+		"network type unknown": strings.Replace(good, "c=IN", "c=ATM", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := Parse([]byte(body))
+			if err == nil {
+				_, _, err = d.Choose(codec.All())
+			}
+			if !errors.Is(err, ErrMalformed) {
+				t.Errorf("got %v, want ErrMalformed", err)
+			}
+		})
+	}
+}
+
+func TestDirectionAnswer(t *testing.T) {
+	t.Parallel()
+	want := [4][4]Direction{ // offered, local
+		SendRecv: {SendRecv, SendOnly, RecvOnly, Inactive},
+		SendOnly: {RecvOnly, Inactive, RecvOnly, Inactive},
+		RecvOnly: {SendOnly, SendOnly, Inactive, Inactive},
+		Inactive: {Inactive, Inactive, Inactive, Inactive},
+	}
+	for offered := SendRecv; offered <= Inactive; offered++ {
+		for local := SendRecv; local <= Inactive; local++ {
+			if got := offered.Answer(local); got != want[offered][local] {
+				t.Errorf("%v offered, %v liked: %v, want %v", offered, local, got, want[offered][local])
+			}
+		}
+	}
+	if Direction(9).String() != "unknown" {
+		t.Error("a direction out of range has a name")
+	}
+}
+
+func TestPrefer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ names, want []string }{
+		{nil, []string{"PCMU", "PCMA"}},
+		{[]string{"pcma"}, []string{"PCMA", "PCMU"}},
+		{[]string{"G722", "PCMA", "PCMA", "PCMU"}, []string{"PCMA", "PCMU"}},
+	} {
+		var got []string
+		for _, c := range Prefer(tt.names) {
+			got = append(got, c.Name)
+		}
+		if strings.Join(got, " ") != strings.Join(tt.want, " ") {
+			t.Errorf("Prefer(%v) = %v, want %v", tt.names, got, tt.want)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	s := NewSession()
+	b, err := s.Offer(localV4())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, v := d.Version(); id != s.id || v != 1 {
+		t.Errorf("read id %d version %d, wrote %d and 1", id, v, s.id)
+	}
+}
+
+// FuzzParse holds that nothing makes the parser panic, that what can be chosen
+// can be answered, and that our answers can be read.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.offer")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(append([]byte("\r\n"), b...))
+		f.Add(b[:len(b)/2])
+	}
+	f.Add([]byte("v=0\r\no="))
+	f.Add([]byte("="))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := Parse(b)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Fatalf("the error %v is of no known kind", err)
+			}
+			return
+		}
+		l := localV4()
+		answer, m, err := NewSession().Answer(l, d)
+		if err != nil {
+			return
+		}
+		if m.Codec.IsZero() || !m.Addr.IsValid() || m.Addr.Port() == 0 || m.PayloadType > 127 || m.EventPT > 127 {
+			t.Fatalf("agreed on nonsense: %+v", m)
+		}
+		back, err := Parse(answer)
+		if err != nil {
+			t.Fatalf("our own answer is refused: %v\n%s", err, answer)
+		}
+		if _, _, err := back.Choose(codec.All()); err != nil {
+			t.Fatalf("nothing to choose in our own answer: %v\n%s", err, answer)
+		}
+		if len(back.streams) != len(d.streams) {
+			t.Fatalf("%d streams offered, %d answered\n%s", len(d.streams), len(back.streams), answer)
+		}
+	})
+}
