@@ -50,3 +50,9 @@ type Application struct {
 	Script   call.ScriptSource
 	Status   call.StatusHook
 }
+
+// Lines knows the lines by the names that requests give them. It is optional.
+type Lines interface {
+	// Line gives the id of the line that sid (a dialect's "BY…") stands for.
+	Line(account, sid string) (line string, ok bool)
+}

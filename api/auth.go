@@ -1,0 +1,86 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"time"
+)
+
+// Auth decides who a request comes from. Its methods may be called concurrently.
+type Auth struct {
+	accounts Accounts
+	failures failures
+}
+
+// NewAuth checks credentials against accounts.
+func NewAuth(accounts Accounts) *Auth { return &Auth{accounts: accounts} }
+
+// minCompared is how many pairs of name and secret are compared at least, so
+// that an account that does not exist costs as much as one that does.
+const minCompared = 8
+
+// Basic gives the account that r acts for, when r carries, by HTTP basic
+// authentication (RFC 7617), that account's id and token or one of its API keys
+// and its secret. The error is ErrUnauthorized, the same for an unknown account
+// and a wrong secret, or a *ThrottledError.
+func (a *Auth) Basic(r *http.Request, account string) (Account, error) {
+	return a.Check(r, func() (Account, bool) {
+		user, secret, ok := r.BasicAuth()
+		acc, known := a.accounts.Account(account)
+		match := matches(acc, user, secret)
+		return acc, ok && known && match
+	})
+}
+
+// Check lets verify look at the credentials of r, unless the source of r failed
+// too often; a false from verify counts as a failure of that source. Requests
+// without an Authorization header are refused without being counted.
+func (a *Auth) Check(r *http.Request, verify func() (Account, bool)) (Account, error) {
+	src, now := sourceOf(r.RemoteAddr), time.Now()
+	if wait := a.failures.wait(src, now); wait > 0 {
+		return Account{}, &ThrottledError{RetryAfter: wait}
+	}
+	if r.Header.Get("Authorization") == "" {
+		return Account{}, ErrUnauthorized
+	}
+	acc, ok := verify()
+	if !ok {
+		a.failures.fail(src, now)
+		return Account{}, ErrUnauthorized
+	}
+	return acc, nil
+}
+
+// matches compares all of acc's credentials in a time that does not depend on
+// which of them match.
+func matches(acc Account, user, secret string) bool {
+	u, s := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(secret))
+	found, compared := same(u, s, acc.ID, acc.Token), 1
+	for id, keySecret := range acc.Keys {
+		found |= same(u, s, id, keySecret)
+		compared++
+	}
+	for ; compared < minCompared; compared++ {
+		found |= same(u, s, "", "")
+	}
+	return found == 1
+}
+
+// same is 1 when u and s are the hashes of name and secret. An empty secret
+// never matches.
+func same(u, s [sha256.Size]byte, name, secret string) int {
+	n, k := sha256.Sum256([]byte(name)), sha256.Sum256([]byte(secret))
+	eq := subtle.ConstantTimeCompare(u[:], n[:]) & subtle.ConstantTimeCompare(s[:], k[:])
+	if secret == "" || name == "" {
+		return 0
+	}
+	return eq
+}
+
+// EqualSecrets compares two secrets in a time that does not depend on their
+// content; empty ones are never equal.
+func EqualSecrets(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1 && a != ""
+}

@@ -1,0 +1,38 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// What goes wrong before or beside the calls themselves. Dialects map these, and
+// the sentinels of package call, to their own error bodies, once each.
+var (
+	ErrUnauthorized   = errors.New("the account or its secret is wrong or missing")
+	ErrNoPath         = errors.New("there is nothing at this address")
+	ErrMethod         = errors.New("this address does not take this HTTP method")
+	ErrContentType    = errors.New("the body is not of a type that this address takes")
+	ErrNoApplication  = errors.New("the account has no such application, or it has no script")
+	ErrNoLine         = errors.New("the box has no such line")
+	ErrIdempotencyKey = errors.New("an idempotency key is 1 to 255 visible ASCII characters")
+	ErrCrossOrigin    = errors.New("a browser sent this from a page of another site")
+	ErrOverload       = errors.New("the box is serving as many requests as it can, try again")
+	ErrInternal       = errors.New("the box failed to handle this request; its log has the details")
+	// ErrNotRecorded says that a recording's sound cannot be had (yet).
+	ErrNotRecorded = errors.New("the recording has no sound that can be fetched; it is not complete")
+)
+
+// ThrottledError says that a source failed to log in too often.
+type ThrottledError struct {
+	RetryAfter time.Duration // when the next attempt is looked at
+}
+
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("too many failed logins from your address, try again in %d s", e.Seconds())
+}
+
+// Seconds is RetryAfter in whole seconds, rounded up, at least 1.
+func (e *ThrottledError) Seconds() int {
+	return max(int((e.RetryAfter+time.Second-1)/time.Second), 1)
+}
