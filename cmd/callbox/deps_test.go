@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"go/build"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule says what a package of ours may import of ours. The patterns are those
+// of path.Match; a trailing "/**" takes the folder itself and everything below.
+// The first rule whose from matches decides.
+type rule struct {
+	from string
+	may  []string
+}
+
+// rules is the import table: technologies know nothing of calls, the core knows
+// no technology, dialects know neither, and arrows never turn back.
+var rules = []rule{
+	{"media", nil},
+	{"media/**", []string{"media", "media/codec"}},
+	{"hal", nil},
+	{"hal/at", nil},
+	{"hal/gsm", []string{"hal", "hal/at"}},
+	{"hal/vmodem", []string{"hal", "hal/at"}},
+	{"hal/**", []string{"hal"}},
+	{"board", []string{"hal", "hal/**"}},
+	{"sip/sdp", []string{"media/codec"}},
+	{"sip", []string{"sip/sdp"}},
+	{"call", []string{"media"}},
+	{"call/number", nil},
+	{"call/event", []string{"call", "call/number", "media"}},
+	{"call/route", []string{"call", "call/number", "media"}},
+	{"call/script", []string{"call", "call/number", "media"}},
+	{"call/engine", []string{"call", "call/event", "call/number", "call/route", "call/script", "media", "media/**"}},
+	// The suite drives lines with the real clock and tones.
+	{"call/line/linetest", []string{"call", "media", "media/**"}},
+	{"call/line/sipleg", []string{"call", "media", "media/**", "sip", "sip/sdp"}},
+	{"call/line/trunk", []string{"call", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
+	{"call/line/user", []string{"call", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
+	{"call/line/*", []string{"call", "media", "media/**", "hal"}},
+	{"storage", []string{"call"}},
+	{"storage/storagetest", []string{"call", "storage"}},
+	{"api", []string{"call", "call/event", "call/script"}},
+	{"api/laml", []string{"call", "call/event", "call/script", "api"}},
+	{"api/twilio", []string{"call", "call/event", "call/script", "api", "api/laml"}},
+	{"api/signalwire", []string{"call", "call/event", "call/script", "api", "api/laml"}},
+	{"api/restcomm", []string{"call", "call/event", "call/script", "api", "api/laml"}},
+	{"api/**", []string{"call", "call/event", "call/script", "api"}},
+	{"cmd/callbox", []string{"**"}},
+	{"cmd/callbox/**", []string{"**"}},
+}
+
+// doors are the packages through which a third-party module may come in.
+var doors = map[string][]string{
+	"github.com/emiago/sipgo":           {"sip", "call/line/sipleg", "call/line/trunk", "call/line/user"},
+	"github.com/pion/rtp":               {"media/rtp"},
+	"github.com/pion/rtcp":              {"media/rtp"},
+	"github.com/pion/srtp":              {"media/srtp"},
+	"github.com/pion/sdp":               {"sip/sdp"},
+	"github.com/zaf/g711":               {"media/codec"},
+	"go.etcd.io/bbolt":                  {"storage"},
+	"go.bug.st/serial":                  {"hal/bus"},
+	"periph.io/x":                       {"hal/bus"},
+	"github.com/warthog618/go-gpiocdev": {"hal/bus"},
+	"github.com/gen2brain/alsa":         {"hal/bus"},
+	"github.com/alecthomas/kong":        {"cmd/callbox"},
+}
+
+func match(pattern, pkg string) bool {
+	if pattern == "**" {
+		return true
+	}
+	if dir, ok := strings.CutSuffix(pattern, "/**"); ok {
+		return strings.HasPrefix(pkg, dir+"/")
+	}
+	ok, err := path.Match(pattern, pkg)
+	return err == nil && ok
+}
+
+// packages lists the module's packages, without the module's name.
+func packages(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "callbox/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var list []string
+	for _, p := range strings.Fields(string(out)) {
+		list = append(list, strings.TrimPrefix(p, "callbox/"))
+	}
+	return list
+}
+
+func TestImportTable(t *testing.T) {
+	for _, pkg := range packages(t) {
+		var may *rule
+		for i := range rules {
+			if match(rules[i].from, pkg) {
+				may = &rules[i]
+				break
+			}
+		}
+		if may == nil {
+			t.Errorf("%s has no rule in the import table", pkg)
+			continue
+		}
+		p, err := build.Import("callbox/"+pkg, ".", 0)
+		if err != nil {
+			t.Errorf("%s: %v", pkg, err)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if complaint := checkImport(pkg, imp, may.may); complaint != "" {
+				t.Error(complaint)
+			}
+		}
+	}
+}
+
+// checkImport gives a sentence when pkg must not import imp, else nothing.
+func checkImport(pkg, imp string, may []string) string {
+	if ours, ok := strings.CutPrefix(imp, "callbox/"); ok {
+		for _, m := range may {
+			if match(m, ours) {
+				return ""
+			}
+		}
+		return fmt.Sprintf("%s imports %s, which the import table does not allow", pkg, ours)
+	}
+	for module, allowed := range doors {
+		if imp != module && !strings.HasPrefix(imp, module+"/") {
+			continue
+		}
+		if !slices.Contains(allowed, pkg) {
+			return fmt.Sprintf("%s imports %s, which comes in only through %s", pkg, imp, strings.Join(allowed, ", "))
+		}
+	}
+	return ""
+}
+
+// TestTableItself holds the matcher to what the table's comment promises.
+func TestTableItself(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, pkg string
+		want         bool
+	}{
+		{"media/**", "media/rtp", true}, {"media/**", "media", false}, {"media", "media/rtp", false},
+		{"call/line/*", "call/line/fxs", true}, {"call/line/*", "call/engine", false}, {"**", "api", true},
+	} {
+		if got := match(tc.pattern, tc.pkg); got != tc.want {
+			t.Errorf("match(%q, %q) = %v", tc.pattern, tc.pkg, got)
+		}
+	}
+	if checkImport("sip", "callbox/call", []string{"sip/sdp"}) == "" {
+		t.Error("a forbidden import of ours was not noticed")
+	}
+	if checkImport("call", "go.etcd.io/bbolt", nil) == "" {
+		t.Error("a module that came in beside its door was not noticed")
+	}
+	if c := checkImport("media/rtp", "callbox/media/codec", []string{"media/codec"}); c != "" {
+		t.Error("an allowed import was refused: " + c)
+	}
+}

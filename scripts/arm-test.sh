@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Runs the unit tests of the named packages as ARM programs under qemu-user.
+set -euo pipefail
+GO=${GO:-go}
+export CGO_ENABLED=0 GOOS=linux
+echo "arm v6"
+GOARCH=arm GOARM=6 $GO test -exec qemu-arm-static "$@"
+echo "arm64"
+GOARCH=arm64 $GO test -exec qemu-aarch64-static "$@"
