@@ -172,6 +172,29 @@ func TestLengths(t *testing.T) {
 	}
 }
 
+// TestConvert converts every code word: what is heard must stay within one step
+// of the coarser law.
+func TestConvert(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ from, to codec.Codec }{{codec.PCMU, codec.PCMA}, {codec.PCMA, codec.PCMU}, {codec.PCMA, codec.PCMA}} {
+		for b := range 256 {
+			word := []byte{byte(b)}
+			var before, after [1]int16
+			c.from.Decode(before[:], word)
+			if !c.to.Convert(word, c.from) {
+				t.Fatalf("%v to %v: no conversion", c.from, c.to)
+			}
+			c.to.Decode(after[:], word)
+			if diff := math.Abs(float64(after[0]) - float64(before[0])); diff > math.Abs(float64(before[0]))/15+16 {
+				t.Errorf("%v to %v: %d became %d", c.from, c.to, before[0], after[0])
+			}
+		}
+	}
+	if codec.PCMU.Convert([]byte{1}, codec.Codec{}) || (codec.Codec{}).Convert([]byte{1}, codec.PCMA) {
+		t.Error("converted from or to no codec")
+	}
+}
+
 func TestNoAllocations(t *testing.T) {
 	var f media.Frame
 	buf := make([]byte, 160)
