@@ -15,6 +15,7 @@
 // Leaks are found by comparing goroutines, so nothing else may start or end
 // goroutines meanwhile: the calling test is not parallel.
 //
-// It may import call and media. It is tested against an in-memory line in its
-// own tests, and against broken versions of it, which the suite must refuse.
+// It may import call and media. It is tested by an in-memory line that passes,
+// and by tables of sounds and event sequences that its ears and rules must
+// tell apart.
 package linetest
