@@ -36,7 +36,7 @@ func (b *bell) turn(now time.Time, on bool) {
 		return
 	}
 	d := now.Sub(b.last)
-	if !b.on || d > ringerHalfMax+ringerSlack || (b.turns > 0 && d < ringerHalfMin-ringerSlack) {
+	if !b.on || d > ringerHalfMax+ringerSlack || (b.turns > 0 && d < ringerHalfMin-ringerSlack/4) {
 		b.on, b.start, b.turns = true, now, 0
 		b.last = now
 		return
