@@ -1,0 +1,249 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"callbox/api"
+	"callbox/call"
+	"callbox/call/event"
+)
+
+// maxBody bounds a request's body in bytes: a whole configuration.
+const maxBody = 4 << 20
+
+// Line is a line and how it is.
+type Line struct {
+	ID     string          `json:"id"`
+	Kind   call.Kind       `json:"kind"`
+	Status call.LineStatus `json:"status"`
+}
+
+// Box is what the handlers ask of the running gateway.
+type Box interface {
+	// Lines lists the lines, sorted by id.
+	Lines() []Line
+	// Explain says in sentences how a call to this number or URI would be routed.
+	Explain(to, from string) []string
+	// Export gives the configuration as YAML; secrets only when asked for.
+	Export(secrets bool) ([]byte, error)
+	// Import checks a whole configuration and, unless dryRun, stores and applies
+	// it. The lines of diff say what changes.
+	Import(ctx context.Context, yaml []byte, dryRun bool) (diff []string, err error)
+	// Account is the account that calls made by hand belong to.
+	Account() string
+	// NewRequest completes a call made by hand with an id and the dialect's name.
+	NewRequest(r NewCall) (call.Request, error)
+}
+
+// NewCall asks for a call by hand.
+type NewCall struct {
+	From    string `json:"from"`
+	To      string `json:"to"`
+	URL     string `json:"url,omitempty"`
+	Twiml   string `json:"twiml,omitempty"`
+	Timeout int    `json:"timeout,omitempty"` // seconds of ringing
+	Record  bool   `json:"record,omitempty"`
+}
+
+// Event is one line of the event stream.
+type Event struct {
+	Type      call.EventType  `json:"type"`
+	At        time.Time       `json:"at"`
+	Seq       int             `json:"seq"`
+	Note      string          `json:"note,omitempty"`
+	Record    call.Record     `json:"record"`
+	Recording *call.Recording `json:"recording,omitempty"`
+}
+
+// Failure is the body of every answer that is not a success.
+type Failure struct {
+	Error string `json:"error"`
+}
+
+// Handler serves the control interface.
+type Handler struct {
+	calls api.Calls
+	bus   *event.Bus
+	box   Box
+	mux   *http.ServeMux
+}
+
+// NewHandler makes the server side.
+func NewHandler(calls api.Calls, bus *event.Bus, box Box) *Handler {
+	h := &Handler{calls: calls, bus: bus, box: box, mux: http.NewServeMux()}
+	h.mux.HandleFunc("POST /v1/calls", h.create)
+	h.mux.HandleFunc("GET /v1/calls", h.list)
+	h.mux.HandleFunc("GET /v1/calls/{id}", h.get)
+	h.mux.HandleFunc("DELETE /v1/calls/{id}", h.hangup)
+	h.mux.HandleFunc("GET /v1/events", h.events)
+	h.mux.HandleFunc("GET /v1/lines", h.lines)
+	h.mux.HandleFunc("GET /v1/route", h.route)
+	h.mux.HandleFunc("GET /v1/config", h.export)
+	h.mux.HandleFunc("PUT /v1/config", h.importConfig)
+	return h
+}
+
+// ServeHTTP serves one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	h.mux.ServeHTTP(w, r)
+}
+
+func (h *Handler) create(w http.ResponseWriter, r *http.Request) {
+	var n NewCall
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&n); err != nil {
+		fail(w, http.StatusBadRequest, fmt.Errorf("read the request: %w", err))
+		return
+	}
+	if n.From == "" || n.To == "" || (n.URL == "") == (n.Twiml == "") {
+		fail(w, http.StatusBadRequest, errors.New("a call needs from, to, and either url or twiml"))
+		return
+	}
+	req, err := h.box.NewRequest(n)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	rec, _, err := h.calls.Create(r.Context(), req)
+	if err != nil {
+		fail(w, status(err), err)
+		return
+	}
+	answer(w, http.StatusCreated, rec)
+}
+
+func (h *Handler) list(w http.ResponseWriter, r *http.Request) {
+	f := call.Filter{Account: h.box.Account(), Cursor: r.FormValue("cursor")}
+	if l := r.FormValue("limit"); l != "" {
+		n, err := strconv.Atoi(l)
+		if err != nil || n < 1 || n > 1000 {
+			fail(w, http.StatusBadRequest, errors.New("limit must be 1 to 1000"))
+			return
+		}
+		f.Limit = n
+	}
+	p, err := h.calls.Calls(r.Context(), f)
+	if err != nil {
+		fail(w, status(err), err)
+		return
+	}
+	answer(w, http.StatusOK, p)
+}
+
+func (h *Handler) get(w http.ResponseWriter, r *http.Request) {
+	rec, err := h.calls.Call(r.Context(), h.box.Account(), r.PathValue("id"))
+	if err != nil {
+		fail(w, status(err), err)
+		return
+	}
+	answer(w, http.StatusOK, rec)
+}
+
+func (h *Handler) hangup(w http.ResponseWriter, r *http.Request) {
+	rec, err := h.calls.Modify(r.Context(), h.box.Account(), r.PathValue("id"), call.Change{Complete: true})
+	if err != nil {
+		fail(w, status(err), err)
+		return
+	}
+	answer(w, http.StatusOK, rec)
+}
+
+// events streams events as lines of JSON until the client goes away or, with
+// call=ID, that call has ended.
+func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
+	id := r.FormValue("call")
+	sub := h.bus.Subscribe(event.Filter{}, 0)
+	defer sub.Close()
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	flush := http.NewResponseController(w)
+	if flush.Flush() != nil {
+		return
+	}
+	enc := json.NewEncoder(w)
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case ev, ok := <-sub.C():
+			if !ok {
+				return
+			}
+			if id != "" && ev.Record.ID != id && ev.Record.Parent != id {
+				continue
+			}
+			out := Event{Type: ev.Type, At: ev.At, Seq: ev.Seq, Note: ev.Note, Record: ev.Record, Recording: ev.Recording}
+			if enc.Encode(out) != nil || flush.Flush() != nil {
+				return
+			}
+		}
+	}
+}
+
+func (h *Handler) lines(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, h.box.Lines())
+}
+
+func (h *Handler) route(w http.ResponseWriter, r *http.Request) {
+	if r.FormValue("to") == "" {
+		fail(w, http.StatusBadRequest, errors.New("say which number: ?to="))
+		return
+	}
+	answer(w, http.StatusOK, h.box.Explain(r.FormValue("to"), r.FormValue("from")))
+}
+
+func (h *Handler) export(w http.ResponseWriter, r *http.Request) {
+	b, err := h.box.Export(r.FormValue("secrets") == "true")
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Write(b) //nolint:errcheck // the client went away
+}
+
+func (h *Handler) importConfig(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		fail(w, http.StatusRequestEntityTooLarge, fmt.Errorf("read the configuration: %w", err))
+		return
+	}
+	diff, err := h.box.Import(r.Context(), b, r.FormValue("dry-run") == "true")
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, err)
+		return
+	}
+	answer(w, http.StatusOK, diff)
+}
+
+// status is the HTTP status of what the engine or the store refused.
+func status(err error) int {
+	switch {
+	case errors.Is(err, call.ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, call.ErrEnded), errors.Is(err, call.ErrWrongState), errors.Is(err, call.ErrNotEnded):
+		return http.StatusConflict
+	case errors.Is(err, call.ErrLimit), errors.Is(err, call.ErrStopping):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+func answer(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(v) //nolint:errcheck // the client went away
+}
+
+func fail(w http.ResponseWriter, code int, err error) {
+	answer(w, code, Failure{Error: err.Error()})
+}
