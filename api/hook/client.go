@@ -1,0 +1,82 @@
+package hook
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"callbox/api"
+	"callbox/call/script"
+)
+
+// Accounts gives the secret that signs an account's requests. api.Accounts is one.
+type Accounts interface {
+	Account(id string) (a api.Account, ok bool)
+}
+
+// Config is what a [Client] needs. Dialects and Accounts are required.
+type Config struct {
+	Dialects  []api.Dialect
+	Accounts  Accounts         // asked at the moment of sending
+	Own       []netip.AddrPort // admin listeners of the box, refused as targets
+	UserAgent string           // empty: "callbox"
+	RootCAs   *x509.CertPool   // the only ones trusted; nil: the system's
+	Log       *slog.Logger     // nil: no log
+}
+
+// Client makes requests to applications. It may be used concurrently.
+type Client struct {
+	dialects  map[string]api.Dialect
+	accounts  Accounts
+	agent     string
+	log       *slog.Logger
+	transport *http.Transport
+	jars      *jars
+}
+
+var _ script.Fetcher = (*Client)(nil)
+
+// New makes a client. Close it when nothing uses it any more.
+func New(c Config) (*Client, error) {
+	if len(c.Dialects) == 0 || c.Accounts == nil {
+		return nil, errors.New("hook client: dialects and accounts are required")
+	}
+	h := &Client{dialects: make(map[string]api.Dialect), accounts: c.Accounts, agent: c.UserAgent, log: c.Log, jars: newJars()}
+	for _, d := range c.Dialects {
+		h.dialects[d.Name()] = d
+	}
+	if h.agent == "" {
+		h.agent = "callbox"
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	p := policy{own: c.Own, local: localAddrs}
+	h.transport = &http.Transport{
+		Proxy:                  nil, // a proxy would connect past the policy
+		DialContext:            p.dial,
+		TLSClientConfig:        &tls.Config{RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    ConnectTimeout,
+		MaxIdleConns:           32,
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	return h, nil
+}
+
+// Close drops the idle connections. Requests under way go on.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// secret gives the account's signing key, empty when there is no such account.
+func (c *Client) secret(account string) string {
+	a, ok := c.accounts.Account(account)
+	if !ok {
+		return ""
+	}
+	return a.Token
+}

@@ -1,0 +1,173 @@
+package hook
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"callbox/api"
+	"callbox/call"
+)
+
+// Outbox is the durable store of notices.
+type Outbox interface {
+	// Pending gives at most limit notices with ID > after, in order of ID. An
+	// empty answer means that there are no more.
+	Pending(after uint64, limit int) ([]call.Notice, error)
+	// Done forgets a notice, durably. A notice that is not there is no error.
+	Done(id uint64) error
+}
+
+// Limits and schedule of the delivery.
+const (
+	Workers     = 16          // requests at once
+	PerReceiver = 4           // of them to one receiver (scheme, host and port)
+	Window      = 256         // notices in memory
+	share       = 64          // of them for one receiver
+	pageSize    = 64          // notices read from the outbox at once
+	FirstRetry  = time.Second // doubles up to
+	LongestWait = 15 * time.Minute
+	// GiveUpAge and GiveUpTries must both be passed before a notice is given up:
+	// its age, since that survives a restart, and the failures in a row seen by
+	// this process, since the clock may have jumped from 1970 to now.
+	GiveUpAge   = 24 * time.Hour
+	GiveUpTries = 8
+	// poll is how often the outbox is looked at without being told.
+	poll = 30 * time.Second
+	// maxWaits bounds the remembered back-offs of each kind; beyond it the one
+	// that is due first is forgotten, which only means that it is tried sooner.
+	maxWaits = 4096
+)
+
+// Deliverer sends the notices of an outbox.
+//
+// A notice is delivered when its receiver has answered 2xx. It is dropped with
+// a warning, as delivered, on any other answer that repeating cannot change: 4xx
+// but 408, 425 and 429, too many redirects, a forbidden or unreadable address
+// (the cloud does not repeat those either; #rp=4xx in the URL repeats them). It
+// is repeated on 5xx, 408, 425, 429 and whenever the receiver cannot be reached
+// or does not answer in time, after 1 s, 2 s, 4 s … 15 min with ±20 % of jitter
+// (or after Retry-After), until it is given up after 24 h.
+//
+// Notices of one call (Notice.Key) reach one receiver in order of their IDs,
+// one at a time. A receiver that cannot be reached is left alone as a whole
+// until its back-off is over, and is then tried with a single notice; an
+// answer that asks for repeating holds up only the call it belongs to. Nothing
+// that waits is kept in memory: the outbox is read again when it is due.
+type Deliverer struct {
+	client *Client
+	outbox Outbox
+	post   func(ctx context.Context, o api.Outgoing) error // c.tell, or a test's
+	wake   chan struct{}
+	jitter func(time.Duration) time.Duration
+
+	counters counters
+}
+
+// NewDeliverer makes a deliverer that sends through c. Run starts it.
+func NewDeliverer(c *Client, o Outbox) *Deliverer {
+	return &Deliverer{client: c, outbox: o, post: c.tell, wake: make(chan struct{}, 1), jitter: jitter}
+}
+
+// Offer tells that notices were committed to the outbox. It does not block and
+// keeps nothing: they are read from the outbox.
+func (d *Deliverer) Offer(ns []call.Notice) {
+	if len(ns) == 0 {
+		return
+	}
+	select {
+	case d.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// task is a notice on its way.
+type task struct {
+	id      uint64
+	key     string
+	origin  string // of the receiver
+	created time.Time
+	out     api.Outgoing
+	drop    bool // only to be taken out of the outbox
+}
+
+// result is what became of a task.
+type result struct {
+	t       *task
+	verdict verdict
+	err     error
+	after   time.Duration // wish of the receiver, 0 when none
+}
+
+// Run delivers until ctx ends. It returns when all its goroutines have ended;
+// requests under way are broken off and will be repeated by the next Run.
+func (d *Deliverer) Run(ctx context.Context) {
+	tasks := make(chan *task)
+	results := make(chan result, Workers) // a worker never waits for the dispatcher
+	var workers sync.WaitGroup
+	for range Workers {
+		workers.Go(func() {
+			for t := range tasks {
+				results <- d.attempt(ctx, t)
+			}
+		})
+	}
+	newDispatcher(d, tasks, results).run(ctx)
+	close(tasks)
+	workers.Wait()
+}
+
+// attempt sends t once and, if nothing more is to be done for it, forgets it.
+func (d *Deliverer) attempt(ctx context.Context, t *task) result {
+	var err error
+	if !t.drop {
+		err = d.post(ctx, t.out)
+	}
+	r := result{t: t, err: err}
+	r.verdict, r.after = judge(t.out, err)
+	if ctx.Err() != nil && err != nil {
+		r.verdict = vBroken
+		return r
+	}
+	if r.verdict == vDelivered || r.verdict == vRefused {
+		if derr := d.outbox.Done(t.id); derr != nil {
+			d.counters.outbox.Add(1)
+			d.client.log.Error("notice cannot be taken out of the outbox", "call", t.key, "err", derr)
+			r.verdict, r.err = vUndone, derr
+		}
+	}
+	return r
+}
+
+// verdict is what an attempt means for its notice.
+type verdict int
+
+const (
+	vDelivered   verdict = iota
+	vRefused             // answered, and repeating would not help: done
+	vRepeat              // answered, to be repeated
+	vUnreachable         // not answered
+	vUndone              // delivered, but still in the outbox
+	vBroken              // broken off by the end of Run
+)
+
+// judge applies the rules of [Deliverer] to the error of an attempt.
+func judge(o api.Outgoing, err error) (verdict, time.Duration) {
+	if err == nil {
+		return vDelivered, 0
+	}
+	if unreachable(err) {
+		return vUnreachable, 0
+	}
+	status, after := statusOf(err)
+	switch {
+	case status >= 500, status == 408, status == 425, status == 429:
+		return vRepeat, after
+	case status >= 400:
+		_, fragment := splitFragment(o.URL)
+		if tuned(fragment).retry("4xx") {
+			return vRepeat, after
+		}
+	}
+	return vRefused, 0
+}

@@ -1,0 +1,16 @@
+// Package hook makes the requests that the box owes to the applications: it
+// asks for documents and sounds, and tells receivers how calls go on.
+//
+// Concepts, in order: a [Client] makes one request at a time for a running call
+// ([Client.Fetch] a document, [Client.Open] a sound) with the limits of
+// call-api.md §3.2 and §5.1, and with an address policy: the branch's own
+// network is allowed, link-local metadata addresses and the box's own admin
+// listeners are refused when the connection is made, whatever name led there.
+// A [Deliverer] sends status callbacks from a durable [Outbox]: at least once,
+// in order per call and receiver, without ever delaying a call, and without one
+// dead receiver delaying the others. What a request says is the dialect's
+// decision; this package knows none of them.
+//
+// It may import call, call/script and api. It is tested against httptest
+// servers, and the delivery rules in testing/synctest bubbles.
+package hook

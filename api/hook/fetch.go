@@ -1,0 +1,215 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"callbox/api"
+	"callbox/call"
+	"callbox/call/script"
+)
+
+// Fetch asks h for a document, as the dialect of rec puts it. The error is a
+// *script.FetchError, or wraps one. For a call that has ended the answer's
+// content does not matter, and the document is empty.
+func (c *Client) Fetch(ctx context.Context, h call.Hook, rec call.Record, res *script.Result) (script.Document, error) {
+	d, ok := c.dialects[rec.API]
+	if !ok {
+		return script.Document{}, &script.FetchError{Code: codeInternal, URL: publicURL(h.URL), Err: fmt.Errorf("no dialect %q", rec.API)}
+	}
+	o := d.DocumentRequest(h, rec, res)
+	began := time.Now()
+	a, err := c.ask(ctx, fill(o, rec.Account, rec.API), c.jars.get(rec.ID), MaxBody)
+	c.log.Debug("document asked for", "call", rec.ID, "url", publicURL(o.URL), "took", time.Since(began), "err", err)
+	if rec.State.Final() {
+		c.jars.drop(rec.ID)
+	}
+	if err != nil {
+		return script.Document{}, fetchError("asking", o.URL, err)
+	}
+	if rec.State.Final() {
+		return script.Document{URL: a.url}, nil
+	}
+	if len(a.body) == 0 {
+		return script.Document{}, fetchError("asking", o.URL, errEmpty)
+	}
+	doc, err := d.Decode(a.body, a.kind, a.url)
+	if err != nil {
+		return script.Document{}, decodeError(a.url, err)
+	}
+	if doc.URL == "" {
+		doc.URL = a.url
+	}
+	return doc, nil
+}
+
+// Decode reads a document that came with the request that made the call.
+func (c *Client) Decode(_ context.Context, rec call.Record, text string) (script.Document, error) {
+	d, ok := c.dialects[rec.API]
+	if !ok {
+		return script.Document{}, &script.FetchError{Code: codeInternal, Err: fmt.Errorf("no dialect %q", rec.API)}
+	}
+	doc, err := d.Decode([]byte(text), "", "")
+	if err != nil {
+		return script.Document{}, decodeError("", err)
+	}
+	return doc, nil
+}
+
+// decodeError makes sure that err is or wraps a *script.FetchError with a URL.
+func decodeError(url string, err error) error {
+	var fe *script.FetchError
+	if !errors.As(err, &fe) {
+		return &script.FetchError{Code: codeXML, URL: publicURL(url), Err: err}
+	}
+	if fe.URL == "" && url != "" {
+		return &script.FetchError{Code: fe.Code, URL: publicURL(url), Err: err}
+	}
+	return err
+}
+
+// fill sets what a dialect may leave open.
+func fill(o api.Outgoing, account, name string) api.Outgoing {
+	if o.Account == "" {
+		o.Account = account
+	}
+	if o.API == "" {
+		o.API = name
+	}
+	if o.Method == "" {
+		o.Method = http.MethodPost
+	}
+	if o.Token == "" {
+		o.Token = newToken()
+	}
+	return o
+}
+
+// answer is a complete successful answer.
+type answer struct {
+	body []byte
+	kind string // content type
+	url  string // that gave it, without parameters that the box added
+}
+
+// ask makes the request o, repeats it as its URL wants, and gives the whole
+// answer of a success.
+func (c *Client) ask(ctx context.Context, o api.Outgoing, jar http.CookieJar, limit int64) (answer, error) {
+	_, fragment := splitFragment(o.URL)
+	t := tuned(fragment)
+	ctx, cancel := context.WithTimeoutCause(ctx, t.total, errTotalTime)
+	defer cancel()
+	for try := 0; ; try++ {
+		a, err := c.askOnce(ctx, o, t, jar, limit)
+		if err == nil || try >= t.retries || ctx.Err() != nil || !t.retry(retryClass(err)) {
+			return a, err
+		}
+		c.log.Debug("request repeated", "url", publicURL(o.URL), "err", err)
+	}
+}
+
+// askOnce is ask without repeating.
+func (c *Client) askOnce(ctx context.Context, o api.Outgoing, t tuning, jar http.CookieJar, limit int64) (answer, error) {
+	x, err := c.begin(ctx, o, t, jar)
+	if err != nil {
+		return answer{}, err
+	}
+	defer x.end()
+	if x.resp.StatusCode/100 != 2 {
+		return answer{}, &statusError{x.resp.StatusCode}
+	}
+	body, err := x.readAll(limit)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{body, x.resp.Header.Get("Content-Type"), x.url}, nil
+}
+
+// MaxSound is the size limit of an opened sound, in bytes.
+const MaxSound = 32 << 20
+
+// Open gets the sound at url: its bytes as they arrive and its content type
+// ("audio/x-wav", "application/octet-stream"). The caller closes the stream. It
+// fails when the sound is larger than MaxSound, and when nothing arrives for
+// ReadTimeout (or the rt of the URL's fragment); ctx bounds all of it.
+func (c *Client) Open(ctx context.Context, url string) (io.ReadCloser, string, error) {
+	bare, fragment := splitFragment(url)
+	t := tuned(fragment)
+	o := api.Outgoing{URL: bare, Method: http.MethodGet}
+	var x *exchange
+	var err error
+	for try := 0; ; try++ {
+		x, err = c.begin(ctx, o, t, nil)
+		if err == nil || try >= t.retries || ctx.Err() != nil || !t.retry(retryClass(err)) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, "", fetchError("opening", url, err)
+	}
+	if s := x.resp.StatusCode; s/100 != 2 {
+		x.end()
+		return nil, "", fetchError("opening", url, &statusError{s})
+	}
+	kind, ok := soundType(x.resp.Header.Get("Content-Type"))
+	if !ok {
+		x.end()
+		e := fetchError("opening", url, fmt.Errorf("content type %q is no sound", kind))
+		e.Code = codeSoundType
+		return nil, "", e
+	}
+	if x.resp.ContentLength > MaxSound {
+		x.end()
+		return nil, "", fetchError("opening", url, errTooBig)
+	}
+	x.timer.Stop()
+	return &stream{x: x, patience: t.read, left: MaxSound, url: url}, kind, nil
+}
+
+// soundType reports whether a content type may be a sound.
+func soundType(header string) (string, bool) {
+	if header == "" {
+		return "", true
+	}
+	kind, _, err := mime.ParseMediaType(header)
+	if err != nil {
+		return header, false
+	}
+	return kind, strings.HasPrefix(kind, "audio/") || kind == "application/octet-stream" || kind == "binary/octet-stream"
+}
+
+// stream is an open sound.
+type stream struct {
+	x        *exchange
+	patience time.Duration
+	left     int64
+	url      string
+}
+
+// Read gives what has arrived.
+func (s *stream) Read(p []byte) (int, error) {
+	s.x.timer.Reset(s.patience)
+	n, err := s.x.resp.Body.Read(p)
+	s.x.timer.Stop() // the reader may take its time
+	s.left -= int64(n)
+	if s.left < 0 {
+		return 0, fetchError("reading", s.url, errTooBig)
+	}
+	if err != nil && err != io.EOF {
+		err = fetchError("reading", s.url, s.x.failure(err))
+	}
+	return n, err
+}
+
+// Close ends the stream.
+func (s *stream) Close() error {
+	s.x.timer.Stop()
+	s.x.cancel(nil)
+	return s.x.resp.Body.Close()
+}
