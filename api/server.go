@@ -126,7 +126,7 @@ func (s *Server) serveGroup(group []Mount) http.Handler {
 			m.Fail(cw, r, ErrCrossOrigin)
 			return
 		}
-		r.Body = http.MaxBytesReader(cw, r.Body, MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		m.Handler.ServeHTTP(cw, r)
 	})
 }

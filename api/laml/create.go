@@ -1,0 +1,259 @@
+package laml
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"callbox/api"
+	"callbox/call"
+)
+
+// readCreate makes a request for a call of the parameters of a create.
+func (d *Dialect) readCreate(form url.Values, warn func(string)) (call.Request, error) {
+	v, unknown, err := readValues(form, d.p.Create)
+	if err != nil {
+		return call.Request{}, err
+	}
+	d.warnUnused(d.p.Create, v, unknown, warn)
+	req := call.Request{
+		ID: d.p.NewID(api.CallID), API: d.p.Name,
+		RingTimeout: seconds(v.Int("Timeout", 0)),
+		TimeLimit:   seconds(v.Int("TimeLimit", 0)),
+		SendDigits:  v.Text("SendDigits"),
+		Reason:      v.Text("CallReason"),
+		Token:       v.Text("CallToken"),
+		Application: v.Text("ApplicationSid"),
+	}
+	kind, err := readParties(v, &req)
+	if err != nil {
+		return call.Request{}, err
+	}
+	if kind == numberEndpoint {
+		req.Line = v.Text("Byoc") // without meaning for anything but numbers
+	}
+	if req.Auth, err = readAuth(v); err != nil {
+		return call.Request{}, err
+	}
+	if req.Application == "" { // an application's hooks win over these
+		if req.Script, err = d.readScript(v, true, warn); err != nil {
+			return call.Request{}, err
+		}
+		req.Status = statusHook(v, "StatusCallback", callEvents)
+	}
+	req.Record = readRecord(v, warn)
+	if req.AMD, err = readAMD(v, warn); err != nil {
+		return call.Request{}, err
+	}
+	return req, nil
+}
+
+// warnUnused names the parameters that have no effect.
+func (d *Dialect) warnUnused(table []Param, v Values, unknown []string, warn func(string)) {
+	for _, p := range table {
+		if p.Kind == Ignored && v.Has(p.Name) {
+			warn(p.Name + " has no effect on this box")
+		}
+	}
+	for _, name := range unknown {
+		if len(name) > 60 {
+			name = name[:60] + "…"
+		}
+		warn(fmt.Sprintf("%q is not a parameter of this request and was ignored", name))
+	}
+}
+
+// readParties reads To, From and CallerId, and gives the kind of To.
+func readParties(v Values, req *call.Request) (endpointKind, error) {
+	to, problem := parseEndpoint(v.Text("To"))
+	if problem != nil {
+		return 0, problem
+	}
+	switch to.kind {
+	case numberEndpoint, sipEndpoint, clientEndpoint:
+	default:
+		return 0, refuse(CodeTo, "To %q is not a phone number, a sip: address or a client: name", v.Text("To"))
+	}
+	from, problem := parseEndpoint(v.Text("From"))
+	switch {
+	case problem != nil || from.kind == badEndpoint:
+		return 0, refuse(CodeFrom, "From %q is not a phone number, a sip: address, a client: name or a user name", v.Text("From"))
+	case to.kind == numberEndpoint && from.kind != numberEndpoint:
+		return 0, refuse(CodeFrom, "From %q is not a phone number, which it must be because To is one", v.Text("From"))
+	}
+	req.To, req.From, req.Headers = to.value, from.value, to.headers
+	if id := v.Text("CallerId"); id != "" {
+		shown, problem := parseEndpoint(id)
+		if problem != nil || shown.kind == badEndpoint {
+			return 0, refuse(CodeFrom, "CallerId %q is not a phone number, an address or a name", id)
+		}
+		req.CallerID = shown.value
+	}
+	return to.kind, nil
+}
+
+// readAuth reads the credentials for a 401 or 407.
+func readAuth(v Values) (*call.Credentials, error) {
+	user, password := v.Text("SipAuthUsername"), v.Text("SipAuthPassword")
+	switch {
+	case user == "" && password == "":
+		return nil, nil
+	case user == "":
+		return nil, refuse(CodeInvalid, "SipAuthPassword is given without SipAuthUsername")
+	case password == "":
+		return nil, refuse(CodeNoPassword, "SipAuthUsername is given without SipAuthPassword")
+	case strings.ContainsAny(user, "\t\r\n \""):
+		return nil, refuse(CodeUserChars, "SipAuthUsername holds white space or quotes")
+	case strings.ContainsAny(password, "\r\n"):
+		return nil, refuse(CodePasswordChars, "SipAuthPassword holds a line break")
+	}
+	return &call.Credentials{Username: user, Password: password}, nil
+}
+
+// readScript reads Url, Twiml and their companions. A script that came with the
+// request is decoded now, so that a bad one never becomes a call.
+func (d *Dialect) readScript(v Values, required bool, warn func(string)) (call.ScriptSource, error) {
+	var s call.ScriptSource
+	if u := v.Text("FallbackUrl"); u != "" {
+		s.Fallback = call.Hook{URL: u, Method: v.method("FallbackMethod")}
+	}
+	inline := v.Text("Twiml")
+	switch {
+	case v.Has("Url"):
+		s.Main = call.Hook{URL: v.Text("Url"), Method: v.method("Method")}
+		if inline != "" {
+			warn(fmt.Sprintf("Twiml was ignored because Url is given too (%d)", CodeTwimlAndURL))
+		}
+	case inline != "":
+		if _, err := d.Decode([]byte(inline), "text/xml", ""); err != nil {
+			return s, err
+		}
+		s.Inline = inline
+	case required:
+		return s, refuse(CodeURL, "one of Url, Twiml and ApplicationSid is needed, to say what to do when the call is answered")
+	}
+	return s, nil
+}
+
+// callEvents and recordingEvents are what the family calls the events of status
+// hooks.
+var (
+	callEvents = map[string]call.EventType{
+		"initiated": call.EventInitiated, "ringing": call.EventRinging,
+		"answered": call.EventAnswered, "completed": call.EventEnded,
+	}
+	recordingEvents = map[string]call.EventType{
+		"in-progress": call.EventRecordingStarted, "completed": call.EventRecordingDone,
+		"absent": call.EventRecordingAbsent,
+	}
+)
+
+// statusHook reads name, nameMethod and nameEvent.
+func statusHook(v Values, name string, events map[string]call.EventType) call.StatusHook {
+	h := call.StatusHook{}
+	if h.URL = v.Text(name); h.URL == "" {
+		return h
+	}
+	h.Method = v.method(name + "Method")
+	for _, e := range v.List(name + "Event") {
+		h.Events = append(h.Events, events[e])
+	}
+	return h
+}
+
+// readRecord reads what Record and its companions ask for.
+func readRecord(v Values, warn func(string)) *call.RecordOptions {
+	if !v.Bool("Record") {
+		for _, name := range []string{"RecordingChannels", "RecordingTrack", "RecordingStatusCallback", "Trim"} {
+			if v.Has(name) {
+				warn(name + " has no effect without Record=true")
+			}
+		}
+		return nil
+	}
+	o := &call.RecordOptions{
+		Channels: 1,
+		Track:    call.TrackBoth,
+		Trim:     v.Text("Trim") != "do-not-trim",
+		Source:   "OutboundAPI",
+		Status:   statusHook(v, "RecordingStatusCallback", recordingEvents),
+	}
+	if v.Text("RecordingChannels") == "dual" {
+		o.Channels = 2
+	}
+	if t := v.Text("RecordingTrack"); t != "" {
+		o.Track = call.RecordTrack(t)
+	}
+	return o
+}
+
+// readAMD reads what MachineDetection and its companions ask for.
+func readAMD(v Values, warn func(string)) (*call.AMD, error) {
+	mode := v.Text("MachineDetection")
+	switch {
+	case v.Has("SendDigits") && mode != "":
+		warn("MachineDetection was ignored because SendDigits is given too")
+		return nil, nil
+	case mode == "" || mode == "none":
+		if v.Bool("AsyncAmd") && !v.Has("SendDigits") {
+			return nil, refuse(CodeAMDCombination, "AsyncAmd needs MachineDetection")
+		}
+		return nil, nil
+	case v.Bool("AsyncAmd") && !v.Has("AsyncAmdStatusCallback"):
+		return nil, refuse(CodeNoAMDCallback, "AsyncAmd needs AsyncAmdStatusCallback, or nobody would learn the result")
+	}
+	a := &call.AMD{
+		MessageEnd:         mode == "DetectMessageEnd",
+		Timeout:            seconds(v.Int("MachineDetectionTimeout", 30)),
+		SpeechThreshold:    millis(v.Int("MachineDetectionSpeechThreshold", 2400)),
+		SpeechEndThreshold: millis(v.Int("MachineDetectionSpeechEndThreshold", 1200)),
+		SilenceTimeout:     millis(v.Int("MachineDetectionSilenceTimeout", 5000)),
+		Async:              v.Bool("AsyncAmd"),
+	}
+	if u := v.Text("AsyncAmdStatusCallback"); u != "" {
+		a.Status = call.Hook{URL: u, Method: v.method("AsyncAmdStatusCallbackMethod")}
+	}
+	return a, nil
+}
+
+// readChange makes a change of the call rec of the parameters of an update.
+func (d *Dialect) readChange(form url.Values, rec call.Record, warn func(string)) (call.Change, error) {
+	v, unknown, err := readValues(form, d.p.Update)
+	if err != nil {
+		return call.Change{}, err
+	}
+	d.warnUnused(d.p.Update, v, unknown, warn)
+	var c call.Change
+	if u := v.Text("StatusCallback"); u != "" || v.Has("StatusCallbackMethod") {
+		s := rec.Status // an update cannot name events: those of the create stay
+		if u != "" {
+			s.Hook = call.Hook{URL: u}
+		}
+		s.Method = v.method("StatusCallbackMethod")
+		c.Status = &s
+	}
+	if v.Has("TimeLimit") {
+		limit := seconds(v.Int("TimeLimit", 0))
+		c.TimeLimit = &limit
+	}
+	src, err := d.readScript(v, false, warn)
+	if err != nil {
+		return call.Change{}, err
+	}
+	c.Cancel, c.Complete = v.Text("Status") == "canceled", v.Text("Status") == "completed"
+	if !src.IsZero() {
+		if c.Cancel || c.Complete {
+			warn("Url and Twiml were ignored because Status ends the call")
+		} else {
+			c.Script = &src
+		}
+	}
+	if c == (call.Change{}) {
+		return c, refuse(CodeInvalid, "nothing to change: give Status, Url, Twiml, StatusCallback or TimeLimit")
+	}
+	return c, nil
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+func millis(n int) time.Duration  { return time.Duration(n) * time.Millisecond }

@@ -1,0 +1,266 @@
+package laml
+
+import (
+	"strings"
+
+	"callbox/call"
+	"callbox/call/script"
+)
+
+// maxTargets is how many parties one Dial may name.
+const maxTargets = 10
+
+// The attributes of Dial and its nouns; false: known, but without effect here.
+var (
+	dialAttrs = map[string]bool{
+		"action": true, "method": true, "timeout": true, "hangupOnStar": true, "timeLimit": true,
+		"callerId": true, "callerName": true, "record": true, "trim": true, "recordingTrack": true,
+		"recordingStatusCallback": true, "recordingStatusCallbackMethod": true,
+		"recordingStatusCallbackEvent": true, "answerOnBridge": true, "ringTone": true, "sequential": true,
+		"callReason": false, "referUrl": false, "referMethod": false, "events": false,
+		"recordingConfigurationId": false,
+	}
+	numberAttrs = nounAttrs(map[string]bool{"sendDigits": true, "byoc": false, "phoneNumberSid": false})
+	sipAttrs    = nounAttrs(map[string]bool{"username": true, "password": true})
+	clientAttrs = nounAttrs(nil)
+	paramAttrs  = map[string]bool{"name": true, "value": true}
+)
+
+// nounAttrs adds what all nouns have.
+func nounAttrs(m map[string]bool) map[string]bool {
+	all := map[string]bool{
+		"url": true, "method": true, "statusCallback": true, "statusCallbackMethod": true, "statusCallbackEvent": true,
+		"machineDetection": false, "machineDetectionTimeout": false, "machineDetectionSpeechThreshold": false,
+		"machineDetectionSpeechEndThreshold": false, "machineDetectionSilenceTimeout": false,
+		"amdStatusCallback": false, "amdStatusCallbackMethod": false,
+	}
+	for k, v := range m {
+		all[k] = v
+	}
+	return all
+}
+
+// dial decodes a Dial. Parties that cannot be are left out with a warning; a
+// Dial without any fails when it runs, and tells its action so.
+func (d *decoder) dial(n *node) script.Verb {
+	a := d.attributes(n, dialAttrs)
+	v := script.DialVerb{
+		Dial: script.Dial{
+			Sequential:     a.boolean("sequential", false, 13218),
+			CallerName:     a.text("callerName", ""),
+			Timeout:        a.seconds("timeout", 30, 1, 600, 13212),
+			TimeLimit:      a.seconds("timeLimit", 14400, 1, 14400, 13216),
+			AnswerOnBridge: a.boolean("answerOnBridge", false, 13219),
+			HangupOnStar:   a.boolean("hangupOnStar", false, 13213),
+			RingTone:       d.ringTone(n, a.text("ringTone", "")),
+			Record:         d.dialRecord(a),
+		},
+	}
+	if a.values["action"] != "" {
+		v.Action = a.hook("action", "method", 13210)
+	} else if _, ok := a.values["action"]; ok && d.base != nil {
+		v.Action = a.action(13210)
+	}
+	if id := a.values["callerId"]; id != "" {
+		e, problem := parseEndpoint(id)
+		if problem != nil || e.kind == badEndpoint {
+			d.warn(n, 13214, "callerId=%q of <Dial> is not a number, an address or a name; the caller's is shown", clip(id))
+		} else {
+			v.Dial.CallerID = e.value
+		}
+	}
+	v.Dial.Targets = d.targets(n)
+	return v
+}
+
+// ringTone checks the country of a ringback: "us", "uk", "us-old".
+func (d *decoder) ringTone(n *node, s string) string {
+	s = strings.ToLower(s)
+	country, _, _ := strings.Cut(s, "-")
+	if s == "" || s == "automatic" {
+		return ""
+	}
+	if len(country) != 2 || len(s) > 6 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") != "" {
+		d.warn(n, 13220, "ringTone=%q of <Dial> is not a country code; the box's own is used", clip(s))
+		return ""
+	}
+	return s
+}
+
+// dialRecord reads the attributes about recording, nil when there is to be none.
+func (d *decoder) dialRecord(a attrs) *call.RecordOptions {
+	mode := a.choice("record", 13217, "do-not-record", "record-from-answer", "record-from-ringing",
+		"record-from-answer-dual", "record-from-ringing-dual", "true", "false")
+	if mode == "do-not-record" || mode == "false" {
+		return nil
+	}
+	o := &call.RecordOptions{
+		Channels:    1,
+		Track:       call.RecordTrack(a.choice("recordingTrack", codeUnknown, "both", "inbound", "outbound")),
+		Trim:        a.choice("trim", 13699, "do-not-trim", "trim-silence") == "trim-silence",
+		FromRinging: strings.HasPrefix(mode, "record-from-ringing"),
+		Source:      "DialVerb",
+		Status:      a.status("recordingStatusCallback", recordingEvents, 13210),
+	}
+	if strings.HasSuffix(mode, "-dual") {
+		o.Channels = 2
+	}
+	return o
+}
+
+// targets decodes the parties of a Dial: its nouns, or its text.
+func (d *decoder) targets(n *node) []script.Target {
+	var list []script.Target
+	add := func(t script.Target, ok bool) {
+		if !ok {
+			return
+		}
+		if len(list) == maxTargets {
+			d.warn(n, 13250, "<Dial> names more than %d parties; the rest was skipped", maxTargets)
+		}
+		if len(list) <= maxTargets {
+			list = append(list, t)
+		}
+	}
+	kids := n.elements()
+	for _, k := range kids {
+		switch k.name {
+		case "Number":
+			add(d.number(k))
+		case "Sip":
+			add(d.sip(k))
+		case "Client":
+			add(d.client(k))
+		default:
+			d.skip(k)
+		}
+	}
+	if text := n.content(); text != "" {
+		if len(kids) > 0 {
+			d.warn(n, codeUnknown, "<Dial> has parties in elements, so its text %q was skipped", clip(text))
+		} else {
+			add(d.party(n, text))
+		}
+	}
+	if len(list) == 0 {
+		d.warn(n, 13223, "<Dial> names nobody who could be called")
+	}
+	return list[:min(len(list), maxTargets)]
+}
+
+// party decodes an address of any kind.
+func (d *decoder) party(n *node, text string) (script.Target, bool) {
+	e, problem := parseEndpoint(text)
+	if problem != nil {
+		d.warn(n, sipProblem(problem.Code), "%q was not called: %s", clip(text), problem.Message)
+		return script.Target{}, false
+	}
+	t := script.Target{To: e.value, Headers: e.headers}
+	switch e.kind {
+	case numberEndpoint:
+		t.Kind = script.ToNumber
+	case sipEndpoint:
+		t.Kind = script.ToSIP
+	case clientEndpoint:
+		t.Kind, t.To = script.ToUser, strings.TrimPrefix(e.value, "client:")
+	default:
+		d.warn(n, 13223, "%q is not a phone number and was not called", clip(text))
+		return t, false
+	}
+	return t, true
+}
+
+// sipProblem is the code that a document gets for headers after a "?".
+func sipProblem(c Code) Code {
+	switch c {
+	case CodeHeadersLong:
+		return 13251
+	case CodeHeaderName:
+		return 13252
+	case CodeHeaderValue:
+		return 13253
+	}
+	return 13243
+}
+
+// noun adds what all nouns have.
+func (d *decoder) noun(a attrs, t *script.Target) {
+	if a.values["url"] != "" {
+		t.Screen = a.hook("url", "method", 13221)
+	}
+	t.Status = a.status("statusCallback", callEvents, 13221)
+}
+
+// number decodes a Number.
+func (d *decoder) number(n *node) (script.Target, bool) {
+	a := d.attributes(n, numberAttrs)
+	t, ok := d.party(n, n.content())
+	d.noun(a, &t)
+	if digits := a.values["sendDigits"]; digits != "" {
+		if validKeys(digits) {
+			t.SendDigits = digits
+		} else {
+			d.warn(n, 13222, "sendDigits=%q of <Number> are not made of 0-9 * # A-D w W; they were ignored", clip(digits))
+		}
+	}
+	return t, ok
+}
+
+// sip decodes a Sip.
+func (d *decoder) sip(n *node) (script.Target, bool) {
+	a := d.attributes(n, sipAttrs)
+	text := n.content()
+	if lower := strings.ToLower(text); !strings.HasPrefix(lower, "sip:") && !strings.HasPrefix(lower, "sips:") {
+		text = "sip:" + text
+	}
+	e, problem := parseEndpoint(text)
+	t := script.Target{Kind: script.ToSIP, To: e.value, Headers: e.headers}
+	ok := true
+	switch {
+	case problem != nil:
+		d.warn(n, sipProblem(problem.Code), "%q was not called: %s", clip(text), problem.Message)
+		ok = false
+	case e.kind != sipEndpoint:
+		d.warn(n, 13243, "%q is not a SIP address and was not called", clip(text))
+		ok = false
+	}
+	d.noun(a, &t)
+	user, password := a.values["username"], a.values["password"]
+	switch {
+	case user != "" && password != "":
+		t.Auth = &call.Credentials{Username: user, Password: password}
+	case user != "" || password != "":
+		d.warn(n, 13249, "<Sip> needs both username and password; they were ignored")
+	}
+	return t, ok
+}
+
+// client decodes a Client: a user, phone or port of the box by name. Its
+// parameters become X- headers.
+func (d *decoder) client(n *node) (script.Target, bool) {
+	a := d.attributes(n, clientAttrs)
+	t := script.Target{Kind: script.ToUser, To: strings.TrimPrefix(n.content(), "client:")}
+	for _, k := range n.elements() {
+		switch k.name {
+		case "Identity":
+			d.attributes(k, nil)
+			t.To = k.content()
+		case "Parameter":
+			p := d.attributes(k, paramAttrs)
+			h := call.Header{Name: "X-" + p.values["name"], Value: p.values["value"]}
+			if !validHeaderName(h.Name) || !cleanText(h.Value) || strings.ContainsAny(h.Value, "\r\n") {
+				d.warn(k, 13252, "the parameter %q cannot be sent and was ignored", clip(p.values["name"]))
+				continue
+			}
+			t.Headers = append(t.Headers, h)
+		default:
+			d.skip(k)
+		}
+	}
+	d.noun(a, &t)
+	if !validName(t.To) {
+		d.warn(n, 13223, "%q is not the name of a client and was not called", clip(t.To))
+		return t, false
+	}
+	return t, true
+}

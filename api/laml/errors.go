@@ -1,0 +1,170 @@
+package laml
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"callbox/api"
+	"callbox/call"
+	"callbox/call/script"
+)
+
+// Code is a number by which the family's clients know an error (call-api.md §1.5).
+type Code int
+
+// The codes of REST answers.
+const (
+	CodeInvalid        Code = 20001 // a parameter is invalid
+	CodeUnauthorized   Code = 20003
+	CodeMethod         Code = 20004
+	CodeNotEnded       Code = 20009
+	CodeForbidden      Code = 20403
+	CodeNotFound       Code = 20404
+	CodeTooMany        Code = 20429
+	CodeInternal       Code = 20500
+	CodeUnavailable    Code = 20503
+	CodeNoTo           Code = 21201
+	CodeURL            Code = 21205
+	CodeSendDigits     Code = 21206
+	CodeTimeout        Code = 21208
+	CodeHTTPMethod     Code = 21209
+	CodeTo             Code = 21211
+	CodeFrom           Code = 21212
+	CodeNoFrom         Code = 21213
+	CodeUnreachable    Code = 21214
+	CodeNotANumber     Code = 21217
+	CodeApplication    Code = 21218
+	CodeState          Code = 21220
+	CodeUserLong       Code = 21221
+	CodeUserChars      Code = 21222
+	CodePasswordLong   Code = 21223
+	CodePasswordChars  Code = 21224
+	CodeNoPassword     Code = 21225
+	CodeHeadersLong    Code = 21227
+	CodeHeaderName     Code = 21228
+	CodeHeaderValue    Code = 21229
+	CodeAMD            Code = 21234
+	CodeNoAMDCallback  Code = 21262
+	CodeAMDCombination Code = 21263
+	CodeTwimlLong      Code = 32018
+	CodeTwimlAndURL    Code = 32019 // a warning only
+)
+
+// statuses are the HTTP statuses of codes that are not 400.
+var statuses = map[Code]int{
+	CodeUnauthorized: http.StatusUnauthorized,
+	CodeMethod:       http.StatusMethodNotAllowed,
+	CodeNotEnded:     http.StatusConflict,
+	CodeForbidden:    http.StatusForbidden,
+	CodeNotFound:     http.StatusNotFound,
+	CodeTooMany:      http.StatusTooManyRequests,
+	CodeInternal:     http.StatusInternalServerError,
+	CodeUnavailable:  http.StatusServiceUnavailable,
+}
+
+// Problem is why a request is refused: a code for programs, a sentence for people.
+type Problem struct {
+	Code    Code
+	Message string
+	status  int // 0: that of the code
+}
+
+func (p *Problem) Error() string { return p.Message }
+
+// Status is the HTTP status of the answer.
+func (p *Problem) Status() int {
+	if p.status != 0 {
+		return p.status
+	}
+	if s, ok := statuses[p.Code]; ok {
+		return s
+	}
+	return http.StatusBadRequest
+}
+
+// refuse makes a Problem.
+func refuse(c Code, format string, args ...any) *Problem {
+	return &Problem{Code: c, Message: fmt.Sprintf(format, args...)}
+}
+
+// sentinels are the codes of errors that have no data; their text is the message.
+var sentinels = []struct {
+	err    error
+	code   Code
+	status int
+}{
+	{api.ErrUnauthorized, CodeUnauthorized, 0},
+	{api.ErrMethod, CodeMethod, 0},
+	{api.ErrContentType, CodeInvalid, http.StatusUnsupportedMediaType},
+	{api.ErrNoApplication, CodeApplication, 0},
+	{api.ErrNoLine, CodeInvalid, 0},
+	{api.ErrIdempotencyKey, CodeInvalid, 0},
+	{api.ErrCrossOrigin, CodeForbidden, 0},
+	{api.ErrOverload, CodeUnavailable, 0},
+	{api.ErrInternal, CodeInternal, 0},
+	{api.ErrNotRecorded, CodeNotFound, 0},
+	{call.ErrEnded, CodeState, 0},
+	{call.ErrWrongState, CodeState, 0},
+	{call.ErrNotEnded, CodeNotEnded, 0},
+	{call.ErrLimit, CodeTooMany, 0},
+	{call.ErrStopping, CodeUnavailable, 0},
+}
+
+// problemOf says what err means to a client that asked for path. It is the only
+// mapping from conditions to codes; parameters carry theirs in their tables.
+func problemOf(err error, path string) *Problem {
+	var (
+		p        *Problem
+		fetch    *script.FetchError
+		throttle *api.ThrottledError
+		tooLarge *http.MaxBytesError
+		cause    call.Cause
+	)
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &fetch):
+		return refuse(Code(fetch.Code), "Twiml: %s", fetch.Err)
+	case errors.As(err, &throttle):
+		return refuse(CodeTooMany, "%s", err)
+	case errors.As(err, &tooLarge):
+		p = refuse(CodeInvalid, "the body is longer than %d bytes", tooLarge.Limit)
+		p.status = http.StatusRequestEntityTooLarge
+		return p
+	case errors.Is(err, api.ErrNoPath), errors.Is(err, call.ErrNotFound):
+		return refuse(CodeNotFound, "The requested resource %s was not found", path)
+	case errors.As(err, &cause):
+		return refuse(causeCode(cause), "%s", cause)
+	case errors.Is(err, context.DeadlineExceeded):
+		return refuse(CodeUnavailable, "the box did not manage this in time; look at the call before trying again")
+	}
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) {
+			p = refuse(s.code, "%s", err)
+			p.status = s.status
+			return p
+		}
+	}
+	return refuse(CodeInternal, "the box could not do this: %s", err)
+}
+
+// causeCode is the code of a call that could not even be created.
+func causeCode(c call.Cause) Code {
+	switch c.Q850 {
+	case call.Q850InvalidNumber:
+		return CodeNotANumber
+	case call.Q850Unallocated, call.Q850NoRoute:
+		return CodeUnreachable
+	}
+	return CodeUnavailable
+}
+
+// errorBody is the JSON of a Problem.
+type errorBody struct {
+	Code     Code   `json:"code"`
+	Message  string `json:"message"`
+	MoreInfo string `json:"more_info"`
+	Status   int    `json:"status"`
+}

@@ -1,0 +1,70 @@
+package laml
+
+import (
+	"callbox/api"
+	"callbox/call"
+)
+
+// Profile is one member of the family. All functions are pure.
+type Profile struct {
+	Name    string // of the dialect, "twilio"
+	Version string // "2010-04-01", the value of ApiVersion
+	Base    string // path before "/Accounts/…", "/2010-04-01"
+	Realm   string // of WWW-Authenticate
+	// MoreInfo is the address of the errors' descriptions; the code is appended.
+	MoreInfo string
+	// SignatureHeader is the name of the header that Sign makes; empty: unsigned.
+	SignatureHeader string
+	CreatedStatus   int // HTTP status of a successful create
+	// Claims reports whether an account id has this dialect's form.
+	Claims func(account string) bool
+	NewID  func(k api.IDKind) string
+
+	Create, Update, List, ListRecordings []Param
+
+	// Call, Recording and Account give the JSON of a resource. created tells the
+	// answer to a create; media is the absolute address of the sound.
+	Call      func(rec call.Record, created bool) any
+	Recording func(r call.Recording, media string) any
+	Account   func(a api.Account) any
+}
+
+// Config is what a dialect needs to know of the box.
+type Config struct {
+	// BaseURL gives the address at which others reach the box ("http://192.0.2.7:8080",
+	// no slash at the end). It makes the absolute addresses in callbacks. Nil, or
+	// an empty answer: the addresses are relative.
+	BaseURL func() string
+}
+
+// Dialect makes a Profile work. It is immutable and may be used concurrently.
+type Dialect struct {
+	p    Profile
+	base func() string
+}
+
+var _ api.Dialect = (*Dialect)(nil)
+
+// New makes the dialect of p.
+func New(p Profile, c Config) *Dialect {
+	if c.BaseURL == nil {
+		c.BaseURL = func() string { return "" }
+	}
+	return &Dialect{p: p, base: c.BaseURL}
+}
+
+// Name is the profile's name.
+func (d *Dialect) Name() string { return d.p.Name }
+
+// NewID makes a fresh random id.
+func (d *Dialect) NewID(k api.IDKind) string { return d.p.NewID(k) }
+
+// accountPath is the path of an account's resources, without a slash at the end.
+func (d *Dialect) accountPath(account string) string {
+	return d.p.Base + "/Accounts/" + account
+}
+
+// recordingURL is the address of a recording's sound below base.
+func (d *Dialect) recordingURL(base string, r call.Recording) string {
+	return base + d.accountPath(r.Account) + "/Recordings/" + r.ID
+}
