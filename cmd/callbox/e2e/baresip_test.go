@@ -1,0 +1,298 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// baresip is a real SIP phone as a child process, steered over its ctrl_tcp
+// module. What it hears is in a WAV file of its sndfile module.
+type baresip struct {
+	t    *testing.T
+	name string
+	dir  string
+	cmd  *exec.Cmd
+	log  *lockedBuffer
+	conn net.Conn
+
+	mu     sync.Mutex
+	events []phoneEvent
+	more   chan struct{}
+}
+
+// phoneEvent is what ctrl_tcp tells.
+type phoneEvent struct {
+	Event    bool   `json:"event"`
+	Response bool   `json:"response"`
+	Type     string `json:"type"`
+	Class    string `json:"class"`
+	Param    string `json:"param"`
+	OK       bool   `json:"ok"`
+	Data     string `json:"data"`
+}
+
+// phone describes a baresip.
+type phone struct {
+	name, password string
+	registrar      string // host:port of the gateway
+	transport      string // udp, tcp
+	says           []int16
+	answer         string // auto or manual
+	codecs         string // "PCMU,PCMA"
+}
+
+// freePorts gives n UDP and TCP ports in a row that nobody uses on 127.0.0.1.
+func freePorts(t *testing.T, n int) int {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		if free(p, n) {
+			return p
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+func free(p, n int) bool {
+	for i := range n {
+		a := net.JoinHostPort("127.0.0.1", strconv.Itoa(p+i))
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			return false
+		}
+		l.Close()
+		u, err := net.ListenPacket("udp", a)
+		if err != nil {
+			return false
+		}
+		u.Close()
+	}
+	return true
+}
+
+// startBaresip starts a phone and waits until it has registered.
+func startBaresip(t *testing.T, p phone) *baresip {
+	t.Helper()
+	dir := t.TempDir()
+	// The last minutes are silence: at the end of its file baresip hangs up.
+	says := append(append([]int16{}, p.says...), make([]int16, 300*rate)...)
+	writeWAV(t, filepath.Join(dir, "says.wav"), says)
+	port := freePorts(t, 3) // SIP, SIP over TLS, control
+	if p.codecs == "" {
+		p.codecs = "PCMU,PCMA"
+	}
+	if p.transport == "" {
+		p.transport = "udp"
+	}
+	files := map[string]string{
+		"config": fmt.Sprintf(`poll_method epoll
+sip_listen 127.0.0.1:%d
+net_interface 127.0.0.1
+audio_source aufile,%s/says.wav
+ausrc_srate 8000
+auplay_srate 8000
+module_path /usr/lib/baresip/modules
+module g711.so
+module aufile.so
+module sndfile.so
+module_app account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:%d
+snd_path %s
+`, port, dir, port+2, dir),
+		"accounts": fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;regint=120;answermode=%s;audio_codecs=%s;dtmfmode=rtpevent\n",
+			p.name, p.registrar, p.transport, p.name, p.password, p.answer, p.codecs),
+		"contacts": "",
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := &baresip{t: t, name: p.name, dir: dir, log: &lockedBuffer{}, more: make(chan struct{}, 1)}
+	b.cmd = exec.Command("baresip", "-f", dir)
+	b.cmd.Stdout, b.cmd.Stderr = b.log, b.log
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := b.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.stop)
+	b.connect(net.JoinHostPort("127.0.0.1", strconv.Itoa(port+2)))
+	if p.registrar != "" {
+		b.wait("REGISTER_OK", 15*time.Second)
+	}
+	return b
+}
+
+func (b *baresip) connect(addr string) {
+	b.t.Helper()
+	poll(b.t, 10*time.Second, "baresip's control port", func() bool {
+		c, err := net.Dial("tcp", addr)
+		b.conn = c
+		return err == nil
+	})
+	go b.read()
+}
+
+// read takes netstrings: "12:{...}," until the connection ends.
+func (b *baresip) read() {
+	r := bufio.NewReader(b.conn)
+	for {
+		n, err := r.ReadString(':')
+		if err != nil {
+			return
+		}
+		size, err := strconv.Atoi(strings.TrimSuffix(n, ":"))
+		if err != nil {
+			return
+		}
+		body := make([]byte, size+1)
+		if _, err := io.ReadFull(r, body); err != nil {
+			return
+		}
+		var ev phoneEvent
+		if json.Unmarshal(body[:size], &ev) == nil {
+			b.mu.Lock()
+			b.events = append(b.events, ev)
+			b.mu.Unlock()
+			select {
+			case b.more <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// do gives baresip a command ("dial", "hangup", "accept", "sndcode").
+func (b *baresip) do(command, params string) {
+	b.t.Helper()
+	body, err := json.Marshal(map[string]string{"command": command, "params": params})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(b.conn, "%d:%s,", len(body), body); err != nil {
+		b.t.Fatalf("baresip %s: %v", b.name, err)
+	}
+}
+
+// press sends digits, one each 200 ms.
+func (b *baresip) press(digits string) {
+	b.t.Helper()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for _, d := range digits {
+		b.do("sndcode", string(d))
+		<-tick.C
+	}
+}
+
+// wait waits for an event of this type and forgets everything before it.
+func (b *baresip) wait(typ string, d time.Duration) phoneEvent {
+	b.t.Helper()
+	deadline := time.NewTimer(d)
+	defer deadline.Stop()
+	for {
+		b.mu.Lock()
+		for i, ev := range b.events {
+			if ev.Type == typ {
+				b.events = b.events[i+1:]
+				b.mu.Unlock()
+				return ev
+			}
+		}
+		b.mu.Unlock()
+		select {
+		case <-b.more:
+		case <-deadline.C:
+			b.t.Fatalf("baresip %s did not tell %s within %s; its log:\n%s", b.name, typ, d, b.log.String())
+		}
+	}
+}
+
+// heard is what the phone received in its last call.
+func (b *baresip) heard() []int16 {
+	b.t.Helper()
+	names, err := filepath.Glob(filepath.Join(b.dir, "dump-*-dec.wav"))
+	if err != nil || len(names) == 0 {
+		b.t.Fatalf("baresip %s recorded nothing; its log:\n%s", b.name, b.log.String())
+	}
+	s, _ := readWAV(b.t, names[len(names)-1])
+	return s
+}
+
+func (b *baresip) stop() {
+	if b.conn != nil {
+		b.conn.Close()
+	}
+	b.cmd.Process.Signal(syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() { b.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		b.cmd.Process.Kill()
+		<-done
+	}
+	if b.t.Failed() {
+		b.t.Logf("baresip %s:\n%s", b.name, b.log.String())
+	}
+}
+
+// lockedBuffer keeps the last output of a child process, at most 64 KiB.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.b.Len() > 64<<10 {
+		l.b.Next(32 << 10)
+	}
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// poll asks f every 20 ms until it is true.
+func poll(t *testing.T, d time.Duration, what string, f func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(d)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("%s: not within %s", what, d)
+		}
+	}
+}
