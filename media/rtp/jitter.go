@@ -1,0 +1,351 @@
+package rtp
+
+import (
+	"math"
+	"math/bits"
+
+	"callbox/media"
+	"callbox/media/codec"
+)
+
+// All lengths are in samples of 125 µs.
+const (
+	ringSamples   = 4096                                 // 512 ms, a power of two
+	bufferCap     = 1600                                 // 200 ms: older sound is thrown away
+	initialDelay  = 320                                  // 40 ms, before anything was measured
+	minDelay      = media.FrameSamples                   // one frame for the tick's phase
+	shrinkMargin  = 40                                   // headroom that stays, 5 ms
+	shrinkSlack   = 80                                   // headroom beyond it before anything is done, 10 ms
+	shrinkWindow  = 75                                   // ticks: two of these are looked back at, 3 s at most
+	shrinkSearch  = 160                                  // longest piece taken out at once
+	transitWindow = 2 * media.SampleRate                 // half of what the jitter is measured over
+	maxJump       = media.SampleRate                     // timestamps off by more start a new mapping
+	maxPayload    = 6 * media.FrameSamples               // 120 ms
+	quietPeak     = 160                                  // sound below it is silence to the ear
+	never         = math.MinInt32                        // "no headroom known"
+	farFuture     = int64(math.MaxInt64)                 // "no transit known"
+	farPast       = int64(math.MinInt64)                 // likewise
+	timelineStart = int64(1) << 40                       // room for reordering before the first packet
+	shrinkScratch = 2 * media.FrameSamples               // a frame and the longest piece
+	_             = uint(shrinkScratch - 2*shrinkSearch) // must not be negative
+)
+
+// jitterBuffer turns packets into a steady stream of frames. Packets are put on
+// a time line of samples; the clock reads it frame by frame.
+//
+//	     next                       end
+//	------|#########____############|-------> time line
+//	      |<------- level --------->|
+//
+// Growing: when the line runs dry the loss is concealed and next stands still,
+// so that late sound is still heard and the delay grows by itself. If the hole
+// turns out to be a lost packet, next jumps over what was concealed for it.
+// Shrinking: the smallest headroom (level less a frame) of the last 1.5 to 3 s
+// is sound that nobody needed to wait for; pitch periods are taken out until a
+// margin is left. The sum is that the delay follows the measured jitter.
+//
+// It is guarded by its stream's lock; it does not allocate.
+type jitterBuffer struct {
+	law  codec.Codec // of data
+	data [ringSamples]byte
+	have [ringSamples / 64]uint64 // one bit per sample in [next, end)
+
+	started   bool
+	next, end int64 // on the time line
+	held      int64 // concealed while next stood still
+
+	lastTS uint32 // of the newest packet, and
+	lastAt int64  // its place on the time line
+
+	head [2]int32 // smallest headroom of the present and the last window
+	tick int      // ticks in the present window
+	rest int      // ticks until the next piece may be taken out
+
+	low, high   [2]int64 // transit times of the present and the last window
+	windowStart int64
+
+	plc     plc
+	scratch [shrinkScratch]int16
+
+	late, concealed, dropped uint64
+	maxLevel                 int64
+}
+
+func newJitterBuffer(law codec.Codec) *jitterBuffer {
+	j := &jitterBuffer{law: law}
+	j.plc.reset()
+	j.forgetHeadroom()
+	return j
+}
+
+func (j *jitterBuffer) forgetHeadroom() {
+	j.head, j.tick, j.rest = [2]int32{math.MaxInt32, never}, 0, 0
+}
+
+// level is the length of the buffer.
+func (j *jitterBuffer) level() int64 { return j.end - j.next }
+
+// target is the delay that the measured jitter asks for.
+func (j *jitterBuffer) target() int64 {
+	low, high := min(j.low[0], j.low[1]), max(j.high[0], j.high[1])
+	if low > high {
+		return initialDelay
+	}
+	return min(max(high-low+shrinkMargin, minDelay), bufferCap)
+}
+
+// put enters a packet's payload, encoded by c, which arrived at the sample time
+// arrival. It may rewrite the payload. fromNew says that the source is a new
+// one, marker that a talk spurt begins.
+func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int64, fromNew, marker bool) {
+	n := int64(len(payload))
+	if n == 0 || n > maxPayload || !j.law.Convert(payload, c) {
+		j.dropped++
+		return
+	}
+	at := j.place(ts, arrival, fromNew, marker)
+	if !j.started || (j.plc.silent() && j.level() <= 0) {
+		j.resume(at, arrival)
+	}
+	if at+n <= j.next {
+		j.late++
+		return
+	}
+	if early := j.next - at; early > 0 {
+		payload, at, n = payload[early:], j.next, n-early
+	}
+	if over := at + n - max(n, media.FrameSamples) - bufferCap - j.next; over > 0 {
+		j.dropped += uint64((min(over, j.level()) + media.FrameSamples - 1) / media.FrameSamples)
+		j.advance(over)
+	}
+	for i, b := range payload {
+		j.data[(at+int64(i))&(ringSamples-1)] = b
+	}
+	j.mark(at, n)
+	j.end = max(j.end, at+n)
+	j.maxLevel = max(j.maxLevel, j.level())
+}
+
+// place finds where on the time line a timestamp belongs.
+func (j *jitterBuffer) place(ts uint32, arrival int64, fromNew, marker bool) int64 {
+	if !j.started {
+		j.lastTS, j.lastAt = ts, timelineStart
+		// A first packet says nothing about jitter: the initial delay is a guess.
+		j.measureFrom(arrival-timelineStart, initialDelay-shrinkMargin)
+		j.windowStart = arrival
+		return timelineStart
+	}
+	at := j.lastAt + int64(int32(ts-j.lastTS))
+	low := min(j.low[0], j.low[1])
+	off := arrival - at - low
+	// A new source, a jump, or a sender that stops its timestamps during silence:
+	// the packet is where one that was not delayed would be.
+	if fromNew || off > maxJump || off < -maxJump || (marker && off > bufferCap) {
+		at = max(arrival-low, j.end)
+		j.lastTS, j.lastAt = ts, at
+		j.measureFrom(arrival-at, max(j.high[0], j.high[1])-low)
+		return at
+	}
+	if at > j.lastAt {
+		j.lastTS, j.lastAt = ts, at
+	}
+	if arrival-j.windowStart > transitWindow {
+		j.low[1], j.high[1], j.windowStart = j.low[0], j.high[0], arrival
+		j.low[0], j.high[0] = farFuture, farPast
+	}
+	j.low[0], j.high[0] = min(j.low[0], arrival-at), max(j.high[0], arrival-at)
+	return at
+}
+
+// measureFrom begins the measurement of transit times anew, with a spread that
+// holds until the first window is full.
+func (j *jitterBuffer) measureFrom(transit, spread int64) {
+	j.low, j.high = [2]int64{transit, transit}, [2]int64{transit, transit + spread}
+}
+
+// resume sets next for sound after silence so that the target delay lies
+// before it. A gap before it is silence, not loss.
+func (j *jitterBuffer) resume(at, arrival int64) {
+	undelayed := arrival - min(j.low[0], j.low[1])
+	next := min(at, undelayed-j.target())
+	if j.started {
+		next = max(next, j.next) // what was played is not played again
+	}
+	clear(j.have[:])
+	j.started, j.next, j.end, j.held = true, next, next, 0
+	j.forgetHeadroom()
+}
+
+// read gives the next frame and reports whether anything can be heard in it.
+func (j *jitterBuffer) read(f *media.Frame) bool {
+	if !j.started {
+		return false
+	}
+	level := j.level()
+	j.note(level - media.FrameSamples)
+	if level <= 0 {
+		j.held += media.FrameSamples
+		return j.conceal(f[:])
+	}
+	if j.held > 0 {
+		// Sound that was only late starts at next; a hole there means that it was
+		// lost and that the concealment stood for it.
+		if skip := min(j.held, j.run(j.next, level, false)); skip > 0 {
+			j.advance(skip)
+		}
+		j.held = 0
+	}
+	if j.shrink(f) {
+		return true
+	}
+	return j.assemble(f)
+}
+
+// assemble fills f from what is there, piece by piece.
+func (j *jitterBuffer) assemble(f *media.Frame) bool {
+	audible := false
+	concealed := j.concealed
+	for pos := int64(0); pos < media.FrameSamples; {
+		left := media.FrameSamples - pos
+		level := j.level()
+		if level <= 0 { // the frame's end has not come yet: let it be late
+			j.held += left
+			audible = j.conceal(f[pos:]) || audible
+			break
+		}
+		if n := j.run(j.next, min(left, level), true); n > 0 {
+			j.decode(f[pos:pos+n], j.next)
+			j.plc.good(f[pos : pos+n])
+			j.advance(n)
+			pos += n
+			audible = true
+			continue
+		}
+		n := j.run(j.next, min(left, level), false)
+		audible = j.conceal(f[pos:pos+n]) || audible
+		j.advance(n)
+		pos += n
+	}
+	j.concealed = min(j.concealed, concealed+1) // a frame counts once
+	return audible
+}
+
+func (j *jitterBuffer) conceal(s []int16) bool {
+	if !j.plc.conceal(s) {
+		return false
+	}
+	j.concealed++
+	return true
+}
+
+// note enters the headroom of a tick.
+func (j *jitterBuffer) note(headroom int64) {
+	j.head[0] = min(j.head[0], int32(headroom))
+	if j.tick++; j.tick >= shrinkWindow {
+		j.head[1], j.head[0], j.tick = j.head[0], math.MaxInt32, 0
+	}
+	if j.rest > 0 {
+		j.rest--
+	}
+}
+
+// shrink takes a piece out when the sound waits longer than it must. It
+// reports false, and does nothing, when that is not so.
+//
+//	     |<---- frame ---->|<- piece ->|
+//	in   |#################|###########|
+//	out  a cross-fade from the start of in to in delayed by the piece
+func (j *jitterBuffer) shrink(f *media.Frame) bool {
+	excess := int64(min(j.head[0], j.head[1])) - shrinkMargin
+	if excess < shrinkSlack || j.rest > 0 || j.level() < shrinkScratch || j.run(j.next, shrinkScratch, true) < shrinkScratch {
+		return false
+	}
+	in := j.scratch[:]
+	j.decode(in, j.next)
+	piece := min(excess, shrinkSearch)
+	if !quiet(in) {
+		piece = int64(pitch(in[:media.FrameSamples+piece], plcMinPitch, int(piece)))
+	}
+	for i := range f {
+		a, b := int32(in[i]), int32(in[int64(i)+piece])
+		f[i] = int16((a*int32(media.FrameSamples-i) + b*int32(i)) / media.FrameSamples)
+	}
+	j.plc.good(f[:])
+	j.advance(media.FrameSamples + piece)
+	j.head[0] -= int32(piece)
+	j.head[1] -= int32(piece)
+	switch { // the more there is, the faster it goes
+	case excess > 4*media.FrameSamples:
+		j.rest = 1
+	case excess > 2*media.FrameSamples:
+		j.rest = 2
+	default:
+		j.rest = 4
+	}
+	return true
+}
+
+func quiet(s []int16) bool {
+	for _, v := range s {
+		if v > quietPeak || v < -quietPeak {
+			return false
+		}
+	}
+	return true
+}
+
+// decode fills dst from the ring.
+func (j *jitterBuffer) decode(dst []int16, at int64) {
+	i := at & (ringSamples - 1)
+	n := j.law.Decode(dst, j.data[i:])
+	j.law.Decode(dst[n:], j.data[:])
+}
+
+// advance moves next over n samples and forgets them.
+func (j *jitterBuffer) advance(n int64) {
+	if n >= j.level() {
+		clear(j.have[:])
+		j.next += n
+		j.end = max(j.end, j.next)
+		return
+	}
+	for to := j.next + n; j.next < to; {
+		i := j.next & (ringSamples - 1)
+		k := min(64-i%64, to-j.next)
+		j.have[i/64] &^= ones(k) << uint(i%64)
+		j.next += k
+	}
+}
+
+// mark notes that n samples from at are there.
+func (j *jitterBuffer) mark(at, n int64) {
+	for to := at + n; at < to; {
+		i := at & (ringSamples - 1)
+		k := min(64-i%64, to-at)
+		j.have[i/64] |= ones(k) << uint(i%64)
+		at += k
+	}
+}
+
+// run is the number of samples from at, at most limit, that are all there, or
+// all missing.
+func (j *jitterBuffer) run(at, limit int64, there bool) int64 {
+	n := int64(0)
+	for n < limit {
+		i := (at + n) & (ringSamples - 1)
+		word := j.have[i/64]
+		if there {
+			word = ^word
+		}
+		word >>= uint(i % 64)
+		k := min(int64(bits.TrailingZeros64(word)), 64-i%64)
+		n += k
+		if k < 64-i%64 {
+			break
+		}
+	}
+	return min(n, limit)
+}
+
+// ones is a word with the k lowest bits set, k 0…64.
+func ones(k int64) uint64 { return ^uint64(0) >> uint(64-k) }

@@ -1,0 +1,213 @@
+package rtp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"callbox/media"
+	"callbox/media/codec"
+)
+
+// maxReadErrors ends the receive goroutine of a socket that only gives errors.
+const maxReadErrors = 1000
+
+// receive is the stream's goroutine: it reads the RTP socket until Close.
+func (s *Stream) receive() {
+	defer close(s.done)
+	b := make([]byte, maxDatagram)
+	s.skipBacklog(b)
+	for failed := 0; failed < maxReadErrors; {
+		n, from, err := s.ports.rtp.ReadFromUDPAddrPort(b)
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || s.isClosing() {
+				return
+			}
+			failed++
+			continue
+		}
+		failed = 0
+		s.handle(b[:n], from, time.Now())
+	}
+}
+
+// skipBacklog throws away what arrived between Listen and Start: sound from
+// before the answer would only be delay.
+func (s *Stream) skipBacklog(b []byte) {
+	_ = s.ports.rtp.SetReadDeadline(time.Now().Add(time.Millisecond))
+	for range 4 * maxPerSweep {
+		if _, _, err := s.ports.rtp.ReadFromUDPAddrPort(b); err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				continue
+			}
+			break
+		}
+	}
+	_ = s.ports.rtp.SetReadDeadline(time.Time{})
+	if s.isClosing() { // Close's deadline may just have been overwritten
+		_ = s.ports.rtp.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (s *Stream) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// handle takes one datagram of the RTP socket. b is overwritten.
+func (s *Stream) handle(b []byte, from netip.AddrPort, now time.Time) {
+	if isRTCP(b) { // multiplexed, although we never offer it (RFC 5761 §4)
+		s.handleRTCP(b, unmap(from), now)
+		return
+	}
+	s.mu.Lock()
+	key := s.accept(b, unmap(from), now)
+	s.mu.Unlock()
+	if key != 0 && s.cfg.OnDigit != nil {
+		s.cfg.OnDigit(key)
+	}
+}
+
+// isRTCP tells RTCP from RTP by the second byte: RTP would have the marker and
+// one of the payload types 64 to 95, which are kept free for this.
+func isRTCP(b []byte) bool { return len(b) >= 2 && b[1] >= 192 && b[1] <= 223 }
+
+// accept takes one RTP packet and gives the key whose press begins with it, or
+// 0. The caller holds s.mu.
+func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
+	p := &s.pkt
+	if len(b) == maxDatagram || p.Unmarshal(b) != nil || p.Version != 2 {
+		s.count.malformed++
+		return 0
+	}
+	before := s.latch.cur
+	if s.closed || !s.latch.admit(from, now) {
+		return 0
+	}
+	if s.latch.cur != before {
+		s.send.aim(s.latch.cur)
+	}
+	s.heard = now
+	s.count.in++
+	arrival := samplesIn(now.Sub(s.epoch))
+	v := s.src.track(p.SSRC, p.SequenceNumber)
+	if v == duplicate || !s.params.Direction.receives() {
+		return 0
+	}
+	fresh := v == restarted
+	if fresh {
+		s.events.forget()
+	}
+	c, isEvent := s.classify(p.PayloadType)
+	b = b[:len(b)-int(p.Header.PaddingSize)]
+	off := len(b) - len(p.Payload)
+	switch {
+	case isEvent:
+		key := s.events.packet(p.Timestamp, p.Payload, p.Marker)
+		if s.relay != nil {
+			s.relay.send.forward(s, &p.Header, b, off, codec.Codec{}, fresh, now)
+		}
+		return key
+	case c.IsZero():
+		if p.PayloadType != comfortNoise {
+			s.count.unknown++
+		}
+		return 0
+	}
+	s.src.time(p.Timestamp, arrival)
+	if s.relay != nil {
+		s.relay.send.forward(s, &p.Header, b, off, c, fresh, now)
+		return 0
+	}
+	if !s.reading {
+		return 0
+	}
+	if s.jb == nil {
+		s.jb = newJitterBuffer(s.params.Codec)
+	}
+	s.jb.put(p.Timestamp, c, p.Payload, arrival, fresh, p.Marker)
+	return 0
+}
+
+// comfortNoise is the payload type of RFC 3389: the far end is silent, and so
+// are we.
+const comfortNoise = 13
+
+// classify says what a payload type carries: a codec, or an event, or neither.
+// Both laws are taken whatever was negotiated: an answer may name both, and
+// then the far end may change between them at any time (RFC 3264 §7).
+func (s *Stream) classify(pt uint8) (c codec.Codec, event bool) {
+	switch {
+	case pt == s.params.PayloadType:
+		return s.params.Codec, false
+	case pt != 0 && (pt == s.params.LocalEventPT || pt == s.params.EventPT):
+		return codec.Codec{}, true
+	}
+	c, _ = codec.ByPayloadType(pt)
+	return c, false
+}
+
+// Holder is a port that wraps a stream; RelayTo looks through it.
+type Holder interface {
+	RTPStream() *Stream
+}
+
+// RelayTo forwards every payload received from now on to peer, another stream
+// or a [Holder] of one, on arrival and undecoded, and reports true. It reports
+// false, and changes nothing, when peer is of another kind or the two have not
+// negotiated the same codec, packet time and event format. Repeated calls with
+// the same peer only check whether that still holds.
+func (s *Stream) RelayTo(peer media.Port) bool {
+	p, ok := peer.(*Stream)
+	if !ok {
+		h, isHolder := peer.(Holder)
+		if !isHolder {
+			return false
+		}
+		p = h.RTPStream()
+	}
+	if p == nil || p == s {
+		return false
+	}
+	p.mu.Lock()
+	theirs, closed := p.params, p.closed
+	p.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || closed || !s.params.agrees(theirs) {
+		return false
+	}
+	if s.relay == p {
+		return true
+	}
+	if s.relay != nil {
+		s.relay.send.unfeed(s)
+	}
+	s.relay, s.reading = p, false
+	s.dropBuffer()
+	p.send.feedFrom(s)
+	return true
+}
+
+// agrees reports whether payloads of p can be sent as they are where q was
+// negotiated.
+func (p Params) agrees(q Params) bool {
+	return !p.Codec.IsZero() && p.Codec == q.Codec && p.ptime() == q.ptime() && (p.EventPT == 0) == (q.EventPT == 0)
+}
+
+// StopRelay returns to the decoded path. When it returns, nothing more is
+// forwarded. Without a relay it does nothing.
+func (s *Stream) StopRelay() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.relay != nil {
+		s.relay.send.unfeed(s)
+		s.relay = nil
+	}
+}

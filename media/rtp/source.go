@@ -1,0 +1,128 @@
+package rtp
+
+// verdict is what the sequence number says about a packet.
+type verdict uint8
+
+const (
+	fresh     verdict = iota // later than all before
+	reordered                // older than the latest, not seen before
+	duplicate                // seen before
+	restarted                // a new source, or the old one jumped
+)
+
+// maxDropout is the jump of the sequence number that is taken as a restart of
+// the source and not as loss (RFC 3550 appendix A.1 uses 3,000).
+const maxDropout = 3000
+
+// source follows the sequence numbers and the jitter of the far end (RFC 3550
+// appendix A.1, A.3, A.8). It is guarded by its stream's lock.
+type source struct {
+	known  bool
+	ssrc   uint32
+	top    uint16 // highest sequence number
+	cycles uint32 // wraps of top, times 65,536
+	base   uint16 // first sequence number
+	seen   uint64 // bit n: top-n was received
+
+	received, expectedBefore, receivedBefore uint32
+
+	transit int64  // of the last packet, in samples
+	timed   bool   // transit is set
+	jitter  uint32 // in samples, times 16
+
+	lostBefore uint64 // of earlier sources
+	dups       uint64
+	late       uint64 // reordered
+}
+
+// track enters a packet and says what it is.
+func (s *source) track(ssrc uint32, seq uint16) verdict {
+	if !s.known || ssrc != s.ssrc {
+		s.restart(ssrc, seq)
+		return restarted
+	}
+	switch delta := int16(seq - s.top); {
+	case delta > maxDropout || delta < -maxDropout:
+		s.restart(ssrc, seq)
+		return restarted
+	case delta > 0:
+		if seq < s.top {
+			s.cycles += 1 << 16
+		}
+		s.seen = s.seen<<min(uint(delta), 64) | 1
+		s.top = seq
+		s.received++
+		return fresh
+	case delta <= -64: // too old to know
+		s.dups++
+		return duplicate
+	default:
+		bit := uint64(1) << uint(-delta)
+		if s.seen&bit != 0 {
+			s.dups++
+			return duplicate
+		}
+		s.seen |= bit
+		s.received++
+		s.late++
+		return reordered
+	}
+}
+
+func (s *source) restart(ssrc uint32, seq uint16) {
+	s.lostBefore = s.lost()
+	s.known, s.ssrc, s.top, s.base, s.cycles, s.seen = true, ssrc, seq, seq, 0, 1
+	s.received, s.expectedBefore, s.receivedBefore = 1, 0, 0
+	s.timed = false
+}
+
+// time enters the arrival of an audio packet, both in samples (RFC 3550
+// appendix A.8).
+func (s *source) time(ts uint32, arrival int64) {
+	transit := arrival - int64(ts)
+	if s.timed {
+		// The timestamp wraps; the difference of two transits does not.
+		d := int64(int32(uint32(transit - s.transit)))
+		if d < 0 {
+			d = -d
+		}
+		if d < 8000*60 { // else the timestamps jumped
+			s.jitter += uint32(d) - (s.jitter+8)>>4
+		}
+	}
+	s.transit, s.timed = transit, true
+}
+
+// expected is the number of packets of the present source that should have come.
+func (s *source) expected() uint32 {
+	if !s.known {
+		return 0
+	}
+	return s.cycles + uint32(s.top) - uint32(s.base) + 1
+}
+
+// lost is the number of packets that did not come, of all sources so far.
+func (s *source) lost() uint64 {
+	if e := s.expected(); e > s.received {
+		return s.lostBefore + uint64(e-s.received)
+	}
+	return s.lostBefore
+}
+
+// fraction is the loss since the last call in 1/256 (RFC 3550 appendix A.3).
+func (s *source) fraction() uint8 {
+	e, r := s.expected()-s.expectedBefore, s.received-s.receivedBefore
+	s.expectedBefore, s.receivedBefore = s.expected(), s.received
+	if e == 0 || r >= e {
+		return 0
+	}
+	return uint8(min(uint64(e-r)<<8/uint64(e), 255))
+}
+
+// cumulative is the loss of the present source in 24 bits.
+func (s *source) cumulative() uint32 {
+	if e := s.expected(); e > s.received {
+		return min(e-s.received, 0x7FFFFF)
+	}
+	return 0
+}

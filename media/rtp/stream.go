@@ -1,0 +1,352 @@
+package rtp
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"callbox/media"
+	"callbox/media/codec"
+)
+
+// maxDatagram is the longest datagram that is looked at; longer ones are cut
+// and refused.
+const maxDatagram = 1500
+
+// Direction says which way sound flows, seen from the box (RFC 3264 §5.1).
+type Direction uint8
+
+const (
+	SendRecv Direction = iota // both ways
+	SendOnly                  // the far end is on hold
+	RecvOnly                  // we are on hold
+	Inactive                  // neither
+)
+
+var directionNames = [...]string{"sendrecv", "sendonly", "recvonly", "inactive"}
+
+// String gives the direction as in SDP.
+func (d Direction) String() string {
+	if int(d) >= len(directionNames) {
+		return fmt.Sprintf("direction(%d)", d)
+	}
+	return directionNames[d]
+}
+
+func (d Direction) sends() bool    { return d == SendRecv || d == SendOnly }
+func (d Direction) receives() bool { return d == SendRecv || d == RecvOnly }
+
+// Remote is where the far end wants its packets.
+type Remote struct {
+	// RTP is the address in the SDP. An unspecified address (0.0.0.0, an old way
+	// to hold) or port 0 sends nothing.
+	RTP netip.AddrPort
+	// RTCP is the address of a=rtcp; zero: the port above RTP's.
+	RTCP netip.AddrPort
+}
+
+// Params are what offer and answer agreed on.
+type Params struct {
+	Codec codec.Codec
+	// PayloadType is the codec's payload type in both directions.
+	PayloadType uint8
+	// EventPT is the payload type with which telephone events are sent, the far
+	// end's; 0: none.
+	EventPT uint8
+	// LocalEventPT is the one with which they arrive, ours; 0: the same.
+	LocalEventPT uint8
+	// PTime is the packet time that the far end asks for, in ms, 10…60; 0: 20.
+	// The box always sends 20 ms and receives anything up to 120 ms; the value
+	// decides only whether two legs agree for a relay.
+	PTime     int
+	Direction Direction
+}
+
+// Validate reports what is wrong with p.
+func (p Params) Validate() error {
+	switch {
+	case p.Codec.IsZero():
+		return errors.New("no codec was negotiated")
+	case p.PayloadType > 127 || p.EventPT > 127 || p.LocalEventPT > 127:
+		return errors.New("a payload type is above 127")
+	case p.EventPT == p.PayloadType && p.EventPT != 0:
+		return fmt.Errorf("payload type %d means two things", p.EventPT)
+	case p.PTime < 0 || p.PTime > 200:
+		return fmt.Errorf("a packet time of %d ms makes no sense", p.PTime)
+	case p.Direction > Inactive:
+		return fmt.Errorf("unknown direction %d", p.Direction)
+	}
+	return nil
+}
+
+func (p Params) ptime() int {
+	if p.PTime == 0 {
+		return 20
+	}
+	return p.PTime
+}
+
+// Config is what a stream needs.
+type Config struct {
+	// Pool gives the ports. Required.
+	Pool *PortPool
+	// OnDigit is told each key press once, at its start. It is called on the
+	// receiving goroutine, without locks, and must not block.
+	OnDigit func(key byte)
+}
+
+// Stream is the RTP session of one leg. ReadFrame and WriteFrame belong to the
+// media clock; all other methods may be called from any goroutine.
+type Stream struct {
+	cfg     Config
+	ports   pair
+	rtcpRaw syscall.RawConn
+	epoch   time.Time // arrival times are counted from here
+	cname   string
+
+	send    *sender
+	digits  chan struct{} // holds one token while a digit is sent
+	closing chan struct{} // closed by Close
+	done    chan struct{} // closed when the receive goroutine has ended
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	running bool // the receive goroutine was started
+	remote  Remote
+	params  Params
+	latch   latch
+	src     source
+	events  eventIn
+	jb      *jitterBuffer // nil while nothing is decoded
+	reading bool          // ReadFrame is being called
+	relay   *Stream       // where payloads go undecoded; nil: nowhere
+	pkt     rtp.Packet    // reused for every packet
+	heard   time.Time     // last packet that was believed
+	count   counters
+	past    Stats // of jitter buffers that are gone
+	rtcp    control
+}
+
+// counters are a stream's own; the rest comes from its parts.
+type counters struct {
+	in, malformed, unknown uint64
+}
+
+var (
+	_ media.Port    = (*Stream)(nil)
+	_ media.Relayer = (*Stream)(nil)
+)
+
+// Listen opens a pair of ports, so that their numbers can be offered. Nothing
+// is received or sent before [Stream.Start]. The error is or wraps
+// *ExhaustedError when there are no ports.
+func Listen(cfg Config) (*Stream, error) {
+	if cfg.Pool == nil {
+		return nil, errors.New("rtp: Config.Pool is missing")
+	}
+	ports, err := cfg.Pool.acquire()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := ports.rtcp.SyscallConn()
+	if err != nil {
+		cfg.Pool.release(ports)
+		return nil, fmt.Errorf("opening the RTCP port: %w", err)
+	}
+	stampArrivals(raw)
+	s := newStream(cfg, ports.rtp, time.Now())
+	s.ports, s.rtcpRaw = ports, raw
+	s.rtcp.conn = ports.rtcp
+	return s, nil
+}
+
+// newStream makes a stream that sends to conn; tests give it packets by hand.
+func newStream(cfg Config, conn packetWriter, now time.Time) *Stream {
+	return &Stream{
+		cfg: cfg, epoch: now, cname: newCNAME(), send: newSender(conn),
+		digits: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// LocalPort is the RTP port; RTCP is the one above it.
+func (s *Stream) LocalPort() uint16 { return s.ports.port }
+
+// Start begins, or after a re-INVITE changes, what is received and sent: the
+// remote address, the codec, hold and resume. Sequence numbers and timestamps
+// go on. A changed remote address clears the latch. It may be called as often
+// as needed. The error is ErrClosed or one that says what is wrong with p.
+func (s *Stream) Start(remote Remote, p Params) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	if p.LocalEventPT == 0 {
+		p.LocalEventPT = p.EventPT
+	}
+	remote.RTP, remote.RTCP = unmap(remote.RTP), unmap(remote.RTCP)
+	if !remote.RTCP.IsValid() && remote.RTP.Port() != 0 {
+		remote.RTCP = netip.AddrPortFrom(remote.RTP.Addr(), remote.RTP.Port()+1)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if s.params.Codec != p.Codec {
+		s.dropBuffer()
+	}
+	if remote != s.remote {
+		s.rtcp.to = netip.AddrPort{}
+	}
+	s.remote, s.params = remote, p
+	s.latch.negotiate(remote.RTP)
+	s.send.negotiate(s.latch.target(), p)
+	if !s.running && s.ports.rtp != nil {
+		s.running = true
+		s.rtcp.schedule(time.Now(), firstReport)
+		s.cfg.Pool.add(s)
+		go s.receive()
+	}
+	return nil
+}
+
+// Close says goodbye by RTCP, stops the receiving goroutine, waits for it, and
+// gives the ports back to the pool. Repeated calls do nothing.
+func (s *Stream) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	running, peer := s.running, s.relay
+	s.relay = nil
+	s.mu.Unlock()
+	if peer != nil {
+		peer.send.unfeed(s)
+	}
+	close(s.closing)
+	if running {
+		s.cfg.Pool.remove(s)
+		s.goodbye(time.Now())
+	}
+	s.send.close()
+	if running {
+		_ = s.ports.rtp.SetReadDeadline(time.Unix(1, 0)) // wakes the receive goroutine
+		<-s.done
+		_ = s.ports.rtp.SetReadDeadline(time.Time{})
+	}
+	s.mu.Lock()
+	s.dropBuffer()
+	s.mu.Unlock()
+	if s.ports.rtp != nil {
+		s.cfg.Pool.release(s.ports)
+	}
+	return nil
+}
+
+// dropBuffer gives the jitter buffer up and keeps its counters. The caller
+// holds s.mu.
+func (s *Stream) dropBuffer() {
+	if s.jb == nil {
+		return
+	}
+	s.past = s.jb.addTo(s.past)
+	s.jb = nil
+}
+
+// ReadFrame gives the next 20 ms of what the far end said, false when there is
+// nothing. Losses are concealed.
+func (s *Stream) ReadFrame(f *media.Frame) bool {
+	s.send.ticks.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reading = true
+	if s.jb == nil {
+		return false
+	}
+	return s.jb.read(f)
+}
+
+// WriteFrame sends f, or drops it while nothing may be sent or a relay feeds
+// the stream. A tick without WriteFrame sends nothing.
+func (s *Stream) WriteFrame(f *media.Frame) { s.send.write(f, time.Now()) }
+
+// LastPacket is when the last RTP packet of the far end arrived; zero: never.
+// It supervises calls whose far end has vanished.
+func (s *Stream) LastPacket() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard
+}
+
+// RemoteAddr is where packets are sent now: the latched source, or before it
+// was heard the address in the SDP.
+func (s *Stream) RemoteAddr() netip.AddrPort {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.latch.target()
+}
+
+// Params are those of the last Start.
+func (s *Stream) Params() Params {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.params
+}
+
+// Stats gives the counters since Listen; also after Close.
+func (s *Stream) Stats() Stats {
+	s.mu.Lock()
+	st := s.past
+	if s.jb != nil {
+		st = s.jb.addTo(st)
+	}
+	st.PacketsIn, st.Lost, st.Duplicates = s.count.in, s.src.lost(), s.src.dups
+	st.Jitter = media.DurationOf(int(s.src.jitter >> 4))
+	s.mu.Unlock()
+	s.send.mu.Lock()
+	defer s.send.mu.Unlock()
+	st.PacketsOut = s.send.packets
+	st.Dropped += s.send.dropped
+	return st
+}
+
+// Quality tells what Stats does not.
+func (s *Stream) Quality() Quality {
+	s.mu.Lock()
+	q := s.rtcp.quality
+	q.Reordered, q.Strangers = s.src.late, s.latch.bad
+	q.Malformed, q.Unknown = s.count.malformed, s.count.unknown
+	if s.jb != nil && s.jb.started {
+		q.Buffer = media.DurationOf(int(s.jb.level()))
+		q.Target = media.DurationOf(int(s.jb.target()))
+	}
+	s.mu.Unlock()
+	s.send.mu.Lock()
+	defer s.send.mu.Unlock()
+	q.SendErrors = s.send.errors
+	return q
+}
+
+// addTo adds the buffer's counters to st.
+func (j *jitterBuffer) addTo(st Stats) Stats {
+	st.Late += j.late
+	st.Concealed += j.concealed
+	st.Dropped += j.dropped
+	st.MaxBufferLength = max(st.MaxBufferLength, media.DurationOf(int(j.maxLevel)))
+	return st
+}
+
+// samplesIn is d in samples, any sign; media.SamplesIn is for lengths.
+func samplesIn(d time.Duration) int64 {
+	return int64(d) / int64(time.Second/media.SampleRate)
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
