@@ -103,6 +103,9 @@ type Media struct {
 	// EventPT is the payload type of telephone events at the codec's rate, 0 when
 	// the far end cannot take them.
 	EventPT uint8
+	// LocalEventPT is the one with which they arrive: what we offered, or the far
+	// end's own when it offered.
+	LocalEventPT uint8
 	// Ptime is the packet time that the far end would like, 20 ms when it did not say.
 	Ptime time.Duration
 	// Direction is the far end's own: what it sends and wants.

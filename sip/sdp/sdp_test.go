@@ -120,7 +120,7 @@ func TestAccept(t *testing.T) {
 		err        error
 	}{
 		{"first of two", head + "m=audio 5000 RTP/AVP 8 0 96\r\na=rtpmap:96 telephone-event/8000\r\n", localV4(),
-			Media{Codec: codec.PCMA, PayloadType: 8, EventPT: 96, Ptime: 20 * time.Millisecond}, nil},
+			Media{Codec: codec.PCMA, PayloadType: 8, EventPT: 96, LocalEventPT: 101, Ptime: 20 * time.Millisecond}, nil},
 		{"no events wanted", head + "m=audio 5000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\na=ptime:30\r\n", Local{NoEvents: true},
 			Media{Codec: codec.PCMU, Ptime: 30 * time.Millisecond}, nil},
 		{"refused", head + "m=audio 0 RTP/AVP 0\r\n", localV4(), Media{}, ErrNoAudio},

@@ -67,6 +67,7 @@ func (s *Session) Answer(l Local, offer *Description) ([]byte, Media, error) {
 	if l.NoEvents {
 		media.EventPT = 0
 	}
+	media.LocalEventPT = media.EventPT
 	local := l.Direction
 	if media.Addr.Addr().IsUnspecified() {
 		local = local.mute() // there is nowhere to send to, whatever the direction says
@@ -103,8 +104,11 @@ func Accept(l Local, answer []byte) (Media, error) {
 	if index != 0 {
 		return Media{}, fmt.Errorf("%w: the answer has %d streams, 1 was offered", ErrNoAudio, len(d.streams))
 	}
-	if l.NoEvents {
+	switch {
+	case l.NoEvents:
 		m.EventPT = 0
+	case m.EventPT != 0:
+		m.LocalEventPT = codec.TelephoneEventPT
 	}
 	return m, nil
 }
