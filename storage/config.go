@@ -1,0 +1,62 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// LoadConfig gives the saved configuration, with defaults filled in. A box that
+// was never set up gives the defaults with Version 0.
+func (s *Store) LoadConfig() (Snapshot, error) {
+	var snap Snapshot
+	err := s.view(func(tx *bbolt.Tx) error {
+		v := tx.Bucket(bucketConfig).Get(keyCurrent)
+		if v == nil {
+			return nil
+		}
+		return json.Unmarshal(v, &snap)
+	})
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return snap.WithDefaults(), nil
+}
+
+// SaveConfig replaces the configuration by snap, if snap.Version is that of the
+// saved one, and gives it back as saved: defaults filled in, Version one higher,
+// Changed now. It is on disk when SaveConfig returns; an error means that nothing
+// was saved. The error is or wraps ErrConflict (load again, repeat the change)
+// or an *InvalidError.
+func (s *Store) SaveConfig(ctx context.Context, snap Snapshot) (Snapshot, error) {
+	s.configMu.Lock()
+	defer s.configMu.Unlock()
+	current, err := s.LoadConfig()
+	if err != nil {
+		return Snapshot{}, err
+	}
+	if snap.Version != current.Version {
+		return Snapshot{}, fmt.Errorf("%w: the saved version is %d, this change was made to version %d", ErrConflict, current.Version, snap.Version)
+	}
+	snap = snap.WithDefaults()
+	if err := snap.Validate(); err != nil {
+		return Snapshot{}, err
+	}
+	snap.Version++
+	snap.Changed = s.cfg.Now().UTC().Round(0)
+	v, err := json.Marshal(snap)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
+	}
+	if err := s.commitOrWithdraw(ctx, &accepted{puts: []putOp{{bucketConfig, keyCurrent, v}}}); err != nil {
+		return Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
+	}
+	// What the caller gets shares nothing with what it gave.
+	var out Snapshot
+	if err := json.Unmarshal(v, &out); err != nil {
+		return Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
+	}
+	return out, nil
+}

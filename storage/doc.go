@@ -1,0 +1,27 @@
+// Package storage keeps what must survive: call records, recordings' records,
+// the outbox of webhook messages, the configuration and small secrets, in one
+// bbolt database.
+//
+// Concepts, in order: [Open] locks the data folder, creates or checks the
+// database and starts the group-commit writer. A [Write] is a set of changes
+// that become durable together: [Store.Commit] waits until they are on disk,
+// [Store.Enqueue] does not, so that a call is never delayed; both keep the order
+// in which they were called. Many writes share one transaction, because a
+// transaction of its own costs each record 40 kB and more on the SD card. Reads
+// are by id, or by page with cursors. A call.Notice in the outbox gets its rising
+// id when it is accepted, is told to [Config].Committed once it is on disk, and
+// stays until [Store.DoneNotice]. A [Snapshot] is the box's whole configuration.
+//
+// Promises: what Commit acknowledged is found after a loss of power, exactly
+// once. When the disk is full or fails, accepted writes stay in memory and are
+// tried again with back-off, and [Store.Health] says so. A database that is
+// damaged is replaced by what can be read of it; the damaged file is kept.
+//
+// Bounds: the backlog of accepted writes (then [ErrBacklog]), the outbox (then
+// the oldest notices are given up and counted), the work of one page (then the
+// page is short and its cursor leads on).
+//
+// It may import call, and is the only package that knows bbolt. It is tested by
+// storage/storagetest (the suite for stores), by fault tests and by a test that
+// kills a writing process at random moments.
+package storage

@@ -1,0 +1,204 @@
+package storage
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"callbox/call"
+
+	"go.etcd.io/bbolt"
+)
+
+// callOp puts one call record. It is made where the write is accepted, so that
+// a record that cannot be stored fails there and not in everybody's batch.
+type callOp struct {
+	rec   call.Record
+	value []byte
+}
+
+func newCallOp(rec call.Record) (callOp, error) {
+	for _, err := range []error{
+		checkKeyPart("call's id", rec.ID, maxID, false),
+		checkKeyPart("call's account", rec.Account, maxID, true),
+		checkKeyPart("call's parent", rec.Parent, maxID, true),
+		checkKeyPart("idempotency value", rec.Idempotency, maxIdempotency, true),
+	} {
+		if err != nil {
+			return callOp{}, fmt.Errorf("storing call %q: %w", rec.ID, err)
+		}
+	}
+	v, err := json.Marshal(rec)
+	if err != nil {
+		return callOp{}, fmt.Errorf("storing call %q: %w", rec.ID, err)
+	}
+	return callOp{rec, v}, nil
+}
+
+// apply puts the record. A call's place never changes: its key is made when it
+// is first seen. keep is how long an idempotency value belongs to its call.
+func (o callOp) apply(tx *bbolt.Tx, keep time.Duration) error {
+	id := []byte(o.rec.ID)
+	ids := tx.Bucket(bucketCallIDs)
+	key := ids.Get(id)
+	if key == nil {
+		key = timedKey(o.rec.Account, o.rec.Created, o.rec.ID)
+		if err := ids.Put(id, key); err != nil {
+			return err
+		}
+		if o.rec.Parent != "" {
+			if err := tx.Bucket(bucketCallParents).Put(timedKey(o.rec.Parent, o.rec.Created, o.rec.ID), key); err != nil {
+				return err
+			}
+		}
+		if o.rec.Idempotency != "" {
+			if err := o.claim(tx, key, keep); err != nil {
+				return err
+			}
+		}
+	}
+	open := tx.Bucket(bucketCallOpen)
+	switch isOpen := open.Get(id) != nil; {
+	case !isOpen && !o.rec.State.Final():
+		if err := open.Put(id, []byte{1}); err != nil {
+			return err
+		}
+	case isOpen && o.rec.State.Final():
+		if err := open.Delete(id); err != nil {
+			return err
+		}
+	}
+	b := tx.Bucket(bucketCalls)
+	b.FillPercent = 0.9 // keys of an account mostly rise
+	return b.Put(key, o.value)
+}
+
+// claim gives the idempotency value to this call, unless an earlier call of the
+// last keep has it.
+func (o callOp) claim(tx *bbolt.Tx, key []byte, keep time.Duration) error {
+	keys := tx.Bucket(bucketCallKeys)
+	k := idempotencyKey(o.rec.Account, o.rec.Idempotency)
+	if v := keys.Get(k); len(v) > 8 {
+		first := time.Unix(0, int64(binary.BigEndian.Uint64(v)))
+		if age := o.rec.Created.Sub(first); age >= 0 && age < keep {
+			return nil
+		}
+	}
+	return keys.Put(k, append(stamp(o.rec.Created), key...))
+}
+
+func idempotencyKey(account, value string) []byte {
+	return append(append([]byte(account), 0), value...)
+}
+
+// deleteCall removes a call and its index entries; an unknown one is no error.
+func deleteCall(tx *bbolt.Tx, id string) error {
+	ids := tx.Bucket(bucketCallIDs)
+	key := ids.Get([]byte(id))
+	if key == nil {
+		return nil
+	}
+	key = append([]byte(nil), key...) // bbolt's memory moves when it deletes
+	calls := tx.Bucket(bucketCalls)
+	var rec call.Record
+	if err := json.Unmarshal(calls.Get(key), &rec); err == nil {
+		if rec.Parent != "" {
+			if err := tx.Bucket(bucketCallParents).Delete(timedKey(rec.Parent, rec.Created, rec.ID)); err != nil {
+				return err
+			}
+		}
+		if rec.Idempotency != "" {
+			keys := tx.Bucket(bucketCallKeys)
+			k := idempotencyKey(rec.Account, rec.Idempotency)
+			if v := keys.Get(k); len(v) > 8 && string(v[8:]) == string(key) {
+				if err := keys.Delete(k); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := tx.Bucket(bucketCallOpen).Delete([]byte(id)); err != nil {
+		return err
+	}
+	if err := ids.Delete([]byte(id)); err != nil {
+		return err
+	}
+	return calls.Delete(key)
+}
+
+// recordingOp puts one recording's record.
+type recordingOp struct {
+	rec   call.Recording
+	value []byte
+}
+
+func newRecordingOp(rec call.Recording) (recordingOp, error) {
+	for _, err := range []error{
+		checkKeyPart("recording's id", rec.ID, maxID, false),
+		checkKeyPart("recording's account", rec.Account, maxID, true),
+		checkKeyPart("recording's call", rec.Call, maxID, true),
+	} {
+		if err != nil {
+			return recordingOp{}, fmt.Errorf("storing recording %q: %w", rec.ID, err)
+		}
+	}
+	v, err := json.Marshal(rec)
+	if err != nil {
+		return recordingOp{}, fmt.Errorf("storing recording %q: %w", rec.ID, err)
+	}
+	return recordingOp{rec, v}, nil
+}
+
+func (o recordingOp) apply(tx *bbolt.Tx) error {
+	ids := tx.Bucket(bucketRecIDs)
+	key := ids.Get([]byte(o.rec.ID))
+	if key == nil {
+		key = timedKey(o.rec.Account, o.rec.Created, o.rec.ID)
+		if err := ids.Put([]byte(o.rec.ID), key); err != nil {
+			return err
+		}
+		if o.rec.Call != "" {
+			if err := tx.Bucket(bucketRecCalls).Put(timedKey(o.rec.Call, o.rec.Created, o.rec.ID), key); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Bucket(bucketRecordings).Put(key, o.value)
+}
+
+func deleteRecording(tx *bbolt.Tx, id string) error {
+	ids := tx.Bucket(bucketRecIDs)
+	key := ids.Get([]byte(id))
+	if key == nil {
+		return nil
+	}
+	key = append([]byte(nil), key...)
+	recs := tx.Bucket(bucketRecordings)
+	var rec call.Recording
+	if err := json.Unmarshal(recs.Get(key), &rec); err == nil && rec.Call != "" {
+		if err := tx.Bucket(bucketRecCalls).Delete(timedKey(rec.Call, rec.Created, rec.ID)); err != nil {
+			return err
+		}
+	}
+	if err := ids.Delete([]byte(id)); err != nil {
+		return err
+	}
+	return recs.Delete(key)
+}
+
+// noticeOp puts one message into the outbox.
+type noticeOp struct {
+	notice call.Notice
+	value  []byte
+}
+
+// putOp puts a value, or deletes the key when the value is nil.
+type putOp struct{ bucket, key, value []byte }
+
+func (o putOp) apply(tx *bbolt.Tx) error {
+	if o.value == nil {
+		return tx.Bucket(o.bucket).Delete(o.key)
+	}
+	return tx.Bucket(o.bucket).Put(o.key, o.value)
+}

@@ -1,0 +1,145 @@
+package storage
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"callbox/call"
+
+	"go.etcd.io/bbolt"
+)
+
+// chunk is how many records one retention transaction removes, so that calls
+// that write meanwhile wait only briefly.
+const chunk = 200
+
+// DeleteOlder removes the records of calls that were created before the given
+// time and are final, and forgets idempotency values that are out of date. It
+// reports how many calls went. It works in small transactions; when ctx ends it
+// stops between two of them.
+func (s *Store) DeleteOlder(ctx context.Context, before time.Time) (int, error) {
+	total := 0
+	if err := s.expireKeys(ctx); err != nil {
+		return 0, err
+	}
+	// Open calls are left where they are, so each round starts behind the last one.
+	after := map[string][]byte{}
+	for {
+		var ids []string
+		err := s.view(func(tx *bbolt.Tx) error {
+			var err error
+			ids, err = oldCalls(tx, stamp(before), after)
+			return err
+		})
+		if err != nil {
+			return total, fmt.Errorf("looking for old calls: %w", err)
+		}
+		if len(ids) == 0 {
+			return total, nil
+		}
+		if err := s.Commit(ctx, Write{DeleteCalls: ids}); err != nil {
+			return total, fmt.Errorf("deleting old calls: %w", err)
+		}
+		total += len(ids)
+	}
+}
+
+// oldCalls gives up to chunk ids of final calls older than limit, and notes in
+// after how far each account was looked at.
+func oldCalls(tx *bbolt.Tx, limit []byte, after map[string][]byte) ([]string, error) {
+	var ids []string
+	calls, open := tx.Bucket(bucketCalls), tx.Bucket(bucketCallOpen)
+	for _, owner := range owners(calls) {
+		s := newStream(calls, owner)
+		s.seekNewer(after[string(owner)], false)
+		for s.pos != nil && string(s.pos[:min(8, len(s.pos))]) < string(limit) {
+			if len(ids) == chunk {
+				return ids, nil
+			}
+			if id := s.pos[8:]; open.Get(id) == nil {
+				ids = append(ids, string(id))
+			}
+			after[string(owner)] = append([]byte(nil), s.pos...)
+			s.set(s.c.Next())
+		}
+	}
+	return ids, nil
+}
+
+// expireKeys forgets the idempotency values that are out of date.
+func (s *Store) expireKeys(ctx context.Context) error {
+	limit := s.cfg.Now().Add(-s.cfg.IdempotencyFor)
+	var puts []putOp
+	err := s.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketCallKeys).Cursor()
+		for k, v := c.First(); k != nil && len(puts) < maxScan; k, v = c.Next() {
+			if len(v) < 8 || time.Unix(0, int64(binary.BigEndian.Uint64(v))).Before(limit) {
+				puts = append(puts, putOp{bucketCallKeys, append([]byte(nil), k...), nil})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("looking for old requests: %w", err)
+	}
+	for len(puts) > 0 {
+		n := min(chunk, len(puts))
+		if err := s.commit(ctx, &accepted{puts: puts[:n]}); err != nil {
+			return fmt.Errorf("forgetting old requests: %w", err)
+		}
+		puts = puts[n:]
+	}
+	return nil
+}
+
+// DeleteRecordingsOlder removes the recordings that were created before the
+// given time, in all accounts, oldest first. remove is called first for each,
+// to delete its file; when it fails the record stays and the walk ends with its
+// error. It reports how many went.
+func (s *Store) DeleteRecordingsOlder(ctx context.Context, before time.Time, remove func(call.Recording) error) (int, error) {
+	total := 0
+	limit := stamp(before)
+	for {
+		var old []call.Recording
+		err := s.view(func(tx *bbolt.Tx) error {
+			recs := tx.Bucket(bucketRecordings)
+			for _, owner := range owners(recs) {
+				st := newStream(recs, owner)
+				for st.seekNewer(nil, true); st.pos != nil && string(st.pos[:min(8, len(st.pos))]) < string(limit) && len(old) < chunk; st.set(st.c.Next()) {
+					var rec call.Recording
+					if err := decode(st.v, &rec); err != nil {
+						return err
+					}
+					old = append(old, rec)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return total, fmt.Errorf("looking for old recordings: %w", err)
+		}
+		if len(old) == 0 {
+			return total, nil
+		}
+		w := Write{}
+		var failed error
+		for _, rec := range old {
+			if failed = remove(rec); failed != nil {
+				failed = fmt.Errorf("removing recording %q: %w", rec.ID, failed)
+				break
+			}
+			w.DeleteRecordings = append(w.DeleteRecordings, rec.ID)
+		}
+		if len(w.DeleteRecordings) > 0 {
+			if err := s.Commit(ctx, w); err != nil {
+				return total, fmt.Errorf("deleting old recordings: %w", err)
+			}
+		}
+		total += len(w.DeleteRecordings)
+		if failed != nil {
+			return total, failed
+		}
+	}
+}

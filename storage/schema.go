@@ -1,0 +1,89 @@
+package storage
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// The buckets. Every bucket holds one type:
+//
+//	meta         schema → version (8 bytes), clean → 1 after a clean stop, else 0
+//	calls        account 0 created(8) id → JSON call.Record
+//	call-ids     id → key in calls
+//	call-parents parent 0 created(8) id → key in calls, for child calls
+//	call-keys    account 0 idempotency value → created(8) key in calls
+//	call-open    id → 1, for calls that are not final
+//	recordings   account 0 created(8) id → JSON call.Recording
+//	rec-ids      id → key in recordings
+//	rec-calls    call 0 created(8) id → key in recordings
+//	notices      id(8) → JSON call.Notice; the bucket's sequence is the last id
+//	config       "current" → JSON Snapshot
+//	blobs        name → bytes
+//
+// Times are Unix nanoseconds, big endian, so that keys sort by time. Small
+// buckets cost nothing: bbolt keeps them inside the root page, which every
+// transaction writes anyway.
+var (
+	bucketMeta        = []byte("meta")
+	bucketCalls       = []byte("calls")
+	bucketCallIDs     = []byte("call-ids")
+	bucketCallParents = []byte("call-parents")
+	bucketCallKeys    = []byte("call-keys")
+	bucketCallOpen    = []byte("call-open")
+	bucketRecordings  = []byte("recordings")
+	bucketRecIDs      = []byte("rec-ids")
+	bucketRecCalls    = []byte("rec-calls")
+	bucketNotices     = []byte("notices")
+	bucketConfig      = []byte("config")
+	bucketBlobs       = []byte("blobs")
+
+	keySchema  = []byte("schema")
+	keyClean   = []byte("clean")
+	keyCurrent = []byte("current")
+)
+
+// migrations bring a database from version i to i+1, in order, in one
+// transaction with everything else that Open does. An entry never changes once
+// it was released.
+var migrations = []func(tx *bbolt.Tx) error{
+	createBuckets, // 0 → 1: a new database
+}
+
+func createBuckets(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{
+		bucketCalls, bucketCallIDs, bucketCallParents, bucketCallKeys, bucketCallOpen,
+		bucketRecordings, bucketRecIDs, bucketRecCalls, bucketNotices, bucketConfig, bucketBlobs,
+	} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return fmt.Errorf("making bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// migrate runs the steps that the database lacks.
+func migrate(tx *bbolt.Tx, steps []func(*bbolt.Tx) error) error {
+	meta, err := tx.CreateBucketIfNotExists(bucketMeta)
+	if err != nil {
+		return fmt.Errorf("making bucket meta: %w", err)
+	}
+	have := uint64(0)
+	if v := meta.Get(keySchema); len(v) == 8 {
+		have = binary.BigEndian.Uint64(v)
+	}
+	want := uint64(len(steps))
+	if have > want {
+		return fmt.Errorf("%w: its schema is %d and this program knows %d; install the newer program again", ErrNewer, have, want)
+	}
+	if have == want {
+		return nil
+	}
+	for i := have; i < want; i++ {
+		if err := steps[i](tx); err != nil {
+			return fmt.Errorf("bringing the database from version %d to %d: %w", i, i+1, err)
+		}
+	}
+	return meta.Put(keySchema, binary.BigEndian.AppendUint64(nil, want))
+}

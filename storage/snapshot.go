@@ -1,0 +1,208 @@
+package storage
+
+import (
+	"time"
+
+	"callbox/call"
+)
+
+// Snapshot is the configuration of the box: everything that is set up, at one
+// moment. It is a value that nobody changes after it was loaded or saved; a
+// change is a new snapshot. Names of lines (trunks, users, phones) share one
+// name space, because calls are placed on lines by name.
+type Snapshot struct {
+	// Version counts the saves; 0 is a box that was never set up.
+	Version uint64    `json:"version"`
+	Changed time.Time `json:"changed"`
+
+	// Country is the ISO 3166-1 alpha-2 code by which local numbers and tones are
+	// understood; empty: US.
+	Country string `json:"country"`
+	// Domains are host names and addresses, besides the box's own, that mean the
+	// box in a SIP URI.
+	Domains []string `json:"domains,omitempty"`
+
+	Accounts     []Account     `json:"accounts,omitempty"`
+	Applications []Application `json:"applications,omitempty"`
+	Trunks       []Trunk       `json:"trunks,omitempty"`
+	Users        []User        `json:"users,omitempty"`
+	Phones       []Phone       `json:"phones,omitempty"`
+	Routes       []Route       `json:"routes,omitempty"`
+	Numbers      []Number      `json:"numbers,omitempty"`
+	Media        Media         `json:"media"`
+	Limits       Limits        `json:"limits"`
+	Retention    Retention     `json:"retention"`
+}
+
+// Account is one customer of the box.
+type Account struct {
+	ID    string `json:"id"`
+	Name  string `json:"name,omitempty"`
+	Token Secret `json:"token"` // HTTP password and signing key
+	Keys  []Key  `json:"keys,omitempty"`
+}
+
+// Key is an API key of an account.
+type Key struct {
+	ID     string `json:"id"`
+	Name   string `json:"name,omitempty"`
+	Secret Secret `json:"secret"`
+}
+
+// Application is a named set of hooks.
+type Application struct {
+	ID      string            `json:"id"`
+	Account string            `json:"account"` // Account.ID
+	Name    string            `json:"name"`
+	Script  call.ScriptSource `json:"script"`
+	Status  call.StatusHook   `json:"status"`
+}
+
+// Trunk is a SIP provider or telephone system.
+type Trunk struct {
+	Name      string `json:"name"` // the line's id
+	Host      string `json:"host"` // name or address
+	Port      int    `json:"port"` // 0: 5060, or 5061 with tls
+	Transport string `json:"transport"`
+	Username  string `json:"username,omitempty"`
+	Password  Secret `json:"password,omitempty"`
+	// Register keeps a registration of Username at Host, renewed before Expires.
+	Register bool          `json:"register,omitempty"`
+	Expires  time.Duration `json:"expires"` // 0: 1 h
+	Proxy    string        `json:"proxy,omitempty"`
+	// FromUser and FromDomain stand in From instead of the caller's number and the box.
+	FromUser   string `json:"from_user,omitempty"`
+	FromDomain string `json:"from_domain,omitempty"`
+	// Inbound are addresses and prefixes (192.0.2.0/24) from which calls of this
+	// trunk arrive, besides Host.
+	Inbound     []string `json:"inbound,omitempty"`
+	Codecs      []string `json:"codecs"`       // best first; empty: PCMU, PCMA
+	MaxChannels int      `json:"max_channels"` // 0: no limit of its own
+	// Strip characters come off the front of a dialled number, then Add goes before it.
+	Strip int    `json:"strip,omitempty"`
+	Add   string `json:"add,omitempty"`
+	// SIPURIs lets calls to SIP addresses of other hosts go out by this trunk.
+	SIPURIs bool `json:"sip_uris,omitempty"`
+}
+
+// User is a SIP phone or program that registers with the box.
+type User struct {
+	Name        string   `json:"name"` // the line's id and the user part of its address
+	Password    Secret   `json:"password"`
+	DisplayName string   `json:"display_name,omitempty"`
+	Number      string   `json:"number,omitempty"` // its own number: caller id, and it is called by it
+	Codecs      []string `json:"codecs"`
+	MaxContacts int      `json:"max_contacts"` // registrations at the same time; 0: 5
+	Application string   `json:"application,omitempty"`
+}
+
+// Phone is an analogue phone on a port of the box.
+type Phone struct {
+	Port        string `json:"port"`             // the line's id: the port's name on the board ("fxs1")
+	Name        string `json:"name,omitempty"`   // what it is called by besides Port
+	Number      string `json:"number,omitempty"` // as User.Number
+	CallerName  string `json:"caller_name,omitempty"`
+	Application string `json:"application,omitempty"` // run when its handset is lifted and a number dialled
+}
+
+// Route is one rule of the ordered list that sends numbers to lines.
+type Route struct {
+	Name      string   `json:"name"`
+	Prefix    string   `json:"prefix,omitempty"`
+	Pattern   string   `json:"pattern,omitempty"` // RE2, must match the whole number
+	Lines     []string `json:"lines"`             // tried in this order
+	Form      string   `json:"form,omitempty"`    // "", e164, plain, national, dialled
+	Strip     int      `json:"strip,omitempty"`
+	Add       string   `json:"add,omitempty"`
+	Emergency bool     `json:"emergency,omitempty"`
+	Failover  []string `json:"failover,omitempty"` // default, any, none, busy, no-answer, sip:503, sip:5xx, q850:34
+}
+
+// Number says what happens with calls that arrive for a number or on a line.
+// The first entry that fits counts.
+type Number struct {
+	// Number is the called number ("+14155550100"), a prefix with a star at its
+	// end ("+1415555*"), or "*" for all.
+	Number string `json:"number"`
+	Line   string `json:"line,omitempty"` // only calls that arrive on this line
+	// Exactly one of the two is set.
+	Application string `json:"application,omitempty"` // Application.ID
+	Target      string `json:"target,omitempty"`      // a user, phone or number to connect to
+}
+
+// Media says where sound is sent and received.
+type Media struct {
+	PortMin int `json:"port_min"` // UDP ports of RTP and RTCP, both inclusive; 0: 16384
+	PortMax int `json:"port_max"` // 0: 17383
+	// External is the address that peers outside the network see the box under;
+	// empty: the address of the interface that a peer is reached by.
+	External string `json:"external,omitempty"`
+}
+
+// Limits keep the box from being overloaded or abused.
+type Limits struct {
+	Calls        int           `json:"calls"`         // at the same time, both legs of a bridge count; 0: 64
+	CallsPerSec  int           `json:"calls_per_sec"` // new calls; 0: 20
+	RingTimeout  time.Duration `json:"ring_timeout"`  // longest that may be asked for; 0: 10 min
+	TimeLimit    time.Duration `json:"time_limit"`    // longest answered call; 0: 4 h
+	RecordingMax time.Duration `json:"recording_max"` // longest recording; 0: 4 h
+}
+
+// Retention says how long things are kept.
+type Retention struct {
+	Calls          time.Duration `json:"calls"`           // 0: 400 days
+	Recordings     time.Duration `json:"recordings"`      // 0: 90 days
+	RecordingBytes int64         `json:"recording_bytes"` // oldest go above this; 0: 1 GiB
+}
+
+// Transports of a trunk.
+const (
+	UDP = "udp"
+	TCP = "tcp"
+	TLS = "tls"
+)
+
+// WithDefaults fills what was left empty. The receiver is not changed.
+func (s Snapshot) WithDefaults() Snapshot {
+	def(&s.Country, "US")
+	def(&s.Media.PortMin, 16384)
+	def(&s.Media.PortMax, max(s.Media.PortMin+999, 17383))
+	def(&s.Limits.Calls, 64)
+	def(&s.Limits.CallsPerSec, 20)
+	def(&s.Limits.RingTimeout, 10*time.Minute)
+	def(&s.Limits.TimeLimit, 4*time.Hour)
+	def(&s.Limits.RecordingMax, 4*time.Hour)
+	def(&s.Retention.Calls, 400*24*time.Hour)
+	def(&s.Retention.Recordings, 90*24*time.Hour)
+	def(&s.Retention.RecordingBytes, 1<<30)
+	s.Trunks = append([]Trunk(nil), s.Trunks...)
+	for i := range s.Trunks {
+		t := &s.Trunks[i]
+		def(&t.Transport, UDP)
+		port := 5060
+		if t.Transport == TLS {
+			port = 5061
+		}
+		def(&t.Port, port)
+		def(&t.Expires, time.Hour)
+		if len(t.Codecs) == 0 {
+			t.Codecs = []string{"PCMU", "PCMA"}
+		}
+	}
+	s.Users = append([]User(nil), s.Users...)
+	for i := range s.Users {
+		u := &s.Users[i]
+		def(&u.MaxContacts, 5)
+		if len(u.Codecs) == 0 {
+			u.Codecs = []string{"PCMU", "PCMA"}
+		}
+	}
+	return s
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
