@@ -62,6 +62,8 @@ var (
 	ErrLimit      = errors.New("too many calls at once")
 	ErrStopping   = errors.New("the gateway is shutting down")
 	ErrNotEnded   = errors.New("call has not ended")
+	// ErrCursor says that a Filter's cursor is not one of an earlier Page.
+	ErrCursor = errors.New("not a page cursor")
 )
 
 // Error is the cause's sentence, with its numbers when it has no sentence.

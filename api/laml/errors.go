@@ -105,6 +105,7 @@ var sentinels = []struct {
 	{api.ErrOverload, CodeUnavailable, 0},
 	{api.ErrInternal, CodeInternal, 0},
 	{api.ErrNotRecorded, CodeNotFound, 0},
+	{call.ErrCursor, CodeInvalid, 0},
 	{call.ErrEnded, CodeState, 0},
 	{call.ErrWrongState, CodeState, 0},
 	{call.ErrNotEnded, CodeNotEnded, 0},

@@ -1,0 +1,319 @@
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"callbox/api"
+	"callbox/call"
+)
+
+// Box is a box without lines: calls stay queued until a test moves them. All
+// methods may be called concurrently.
+type Box struct {
+	mu         sync.Mutex
+	now        time.Time        // mu
+	records    []call.Record    // mu; newest first
+	recordings []call.Recording // mu; newest first
+	sounds     map[string][]byte
+	requests   []call.Request // mu; those of Create, oldest first
+	changes    []call.Change  // mu; those of Modify, oldest first
+	fail       error          // mu; what the next act answers
+
+	accounts     map[string]api.Account
+	applications map[string]api.Application // by account + "/" + id
+	lines        map[string]string
+}
+
+var (
+	_ api.Calls      = (*Box)(nil)
+	_ api.Recordings = (*Box)(nil)
+	_ api.Accounts   = (*Box)(nil)
+	_ api.Lines      = (*Box)(nil)
+)
+
+// New makes a box whose clock stands at now and moves by a second with every
+// created call.
+func New(now time.Time, accounts ...api.Account) *Box {
+	b := &Box{
+		now: now, sounds: map[string][]byte{}, accounts: map[string]api.Account{},
+		applications: map[string]api.Application{}, lines: map[string]string{},
+	}
+	for _, a := range accounts {
+		b.accounts[a.ID] = a
+	}
+	return b
+}
+
+// AddApplication stores an application; call it before the box is used.
+func (b *Box) AddApplication(account string, a api.Application) {
+	b.applications[account+"/"+a.ID] = a
+}
+
+// AddLine names a line; call it before the box is used.
+func (b *Box) AddLine(sid, line string) { b.lines[sid] = line }
+
+// AddRecording stores a recording and its sound.
+func (b *Box) AddRecording(r call.Recording, sound []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recordings = slices.Insert(b.recordings, 0, r)
+	b.sounds[r.ID] = sound
+}
+
+// FailNext makes the next act of a call answer err.
+func (b *Box) FailNext(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = err
+}
+
+// takeFail gives the error of FailNext, once. The caller holds mu.
+func (b *Box) takeFail() error {
+	err := b.fail
+	b.fail = nil
+	return err
+}
+
+// Requests are the requests that were created, oldest first.
+func (b *Box) Requests() []call.Request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.requests)
+}
+
+// Changes are the changes that were accepted, oldest first.
+func (b *Box) Changes() []call.Change {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.changes)
+}
+
+// Edit changes the record of a call; it does nothing when there is none.
+func (b *Box) Edit(id string, f func(*call.Record)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.records {
+		if b.records[i].ID == id {
+			f(&b.records[i])
+		}
+	}
+}
+
+// Create stores a queued call.
+func (b *Box) Create(_ context.Context, r call.Request) (call.Record, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.takeFail(); err != nil {
+		return call.Record{}, false, err
+	}
+	for _, rec := range b.records {
+		if r.Idempotency != "" && rec.Idempotency == r.Idempotency && rec.Account == r.Account {
+			return rec, true, nil
+		}
+	}
+	b.now = b.now.Add(time.Second)
+	rec := call.Record{
+		ID: r.ID, API: r.API, Account: r.Account, Direction: call.OutboundAPI, From: r.From, To: r.To,
+		Application: r.Application, Line: r.Line, State: call.Queued, Created: b.now, Updated: b.now,
+		Status: r.Status, Reason: r.Reason, AMD: r.AMD, Idempotency: r.Idempotency,
+	}
+	b.requests = append(b.requests, r)
+	b.records = slices.Insert(b.records, 0, rec)
+	return rec, false, nil
+}
+
+// find gives the place of a call. The caller holds mu.
+func (b *Box) find(account, id string) (int, error) {
+	for i, rec := range b.records {
+		if rec.ID == id && rec.Account == account {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("call %s: %w", id, call.ErrNotFound)
+}
+
+// Call gives one call.
+func (b *Box) Call(_ context.Context, account, id string) (call.Record, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, err := b.find(account, id)
+	if err != nil {
+		return call.Record{}, err
+	}
+	return b.records[i], nil
+}
+
+// Calls gives a page; a cursor is the number of calls before the page.
+func (b *Box) Calls(_ context.Context, f call.Filter) (call.Page, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []call.Record
+	for _, rec := range b.records {
+		if selects(f, rec) {
+			list = append(list, rec)
+		}
+	}
+	items, next, previous, err := page(list, f.Cursor, f.Limit)
+	return call.Page{Records: items, Next: next, Previous: previous}, err
+}
+
+// selects reports whether f selects rec.
+func selects(f call.Filter, rec call.Record) bool {
+	return rec.Account == f.Account &&
+		(f.From == "" || rec.From == f.From) && (f.To == "" || rec.To == f.To) &&
+		(f.Parent == "" || rec.Parent == f.Parent) && (f.State == nil || rec.State == *f.State) &&
+		within(rec.Started, f.StartedAfter, f.StartedUntil) && within(rec.Ended, f.EndedAfter, f.EndedUntil)
+}
+
+func within(t *time.Time, after, until time.Time) bool {
+	if after.IsZero() && until.IsZero() {
+		return true
+	}
+	return t != nil && !t.Before(after) && (until.IsZero() || !t.After(until))
+}
+
+// page cuts a page out of list.
+func page[T any](list []T, cursor string, limit int) (items []T, next, previous string, err error) {
+	start := 0
+	if cursor != "" {
+		if start, err = strconv.Atoi(cursor); err != nil || start < 0 {
+			return nil, "", "", call.ErrCursor
+		}
+	}
+	if limit == 0 {
+		limit = 50
+	}
+	start = min(start, len(list))
+	end := min(start+limit, len(list))
+	if end < len(list) {
+		next = strconv.Itoa(end)
+	}
+	if start > 0 {
+		previous = strconv.Itoa(max(start-limit, 0))
+	}
+	return list[start:end], next, previous, nil
+}
+
+// Modify moves a call through the state table.
+func (b *Box) Modify(_ context.Context, account, id string, c call.Change) (call.Record, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.takeFail(); err != nil {
+		return call.Record{}, err
+	}
+	i, err := b.find(account, id)
+	if err != nil {
+		return call.Record{}, err
+	}
+	rec := &b.records[i]
+	switch {
+	case rec.State.Final():
+		return call.Record{}, call.ErrEnded
+	case c.Cancel && rec.State == call.InProgress:
+		return call.Record{}, call.ErrWrongState
+	}
+	b.changes = append(b.changes, c)
+	if c.Status != nil {
+		rec.Status = *c.Status
+	}
+	if c.Cancel || c.Complete {
+		rec.State, _ = call.Next(rec.State, call.InComplete)
+		ended := b.now
+		rec.Ended = &ended
+	}
+	return *rec, nil
+}
+
+// Delete deletes the record of a call that has ended.
+func (b *Box) Delete(_ context.Context, account, id string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, err := b.find(account, id)
+	if err != nil {
+		return err
+	}
+	if !b.records[i].State.Final() {
+		return call.ErrNotEnded
+	}
+	b.records = slices.Delete(b.records, i, i+1)
+	return nil
+}
+
+// Recording gives one recording.
+func (b *Box) Recording(_ context.Context, account, id string) (call.Recording, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.recordings {
+		if r.ID == id && r.Account == account {
+			return r, nil
+		}
+	}
+	return call.Recording{}, call.ErrNotFound
+}
+
+// Recordings gives a page of recordings.
+func (b *Box) Recordings(_ context.Context, f call.RecordingFilter) (call.RecordingPage, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []call.Recording
+	for _, r := range b.recordings {
+		if r.Account == f.Account && (f.Call == "" || r.Call == f.Call) && within(&r.Created, f.CreatedAfter, f.CreatedBefore) {
+			list = append(list, r)
+		}
+	}
+	items, next, previous, err := page(list, f.Cursor, f.Limit)
+	return call.RecordingPage{Recordings: items, Next: next, Previous: previous}, err
+}
+
+// OpenRecording opens a recording's sound.
+func (b *Box) OpenRecording(ctx context.Context, account, id string) (io.ReadSeekCloser, call.Recording, error) {
+	r, err := b.Recording(ctx, account, id)
+	if err != nil {
+		return nil, r, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return sound{bytes.NewReader(b.sounds[id])}, r, nil
+}
+
+type sound struct{ *bytes.Reader }
+
+func (sound) Close() error { return nil }
+
+// DeleteRecording deletes a recording.
+func (b *Box) DeleteRecording(_ context.Context, account, id string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, r := range b.recordings {
+		if r.ID == id && r.Account == account {
+			b.recordings = slices.Delete(b.recordings, i, i+1)
+			return nil
+		}
+	}
+	return call.ErrNotFound
+}
+
+// Account gives an account.
+func (b *Box) Account(id string) (api.Account, bool) {
+	a, ok := b.accounts[id]
+	return a, ok
+}
+
+// Application gives an application.
+func (b *Box) Application(account, id string) (api.Application, bool) {
+	a, ok := b.applications[account+"/"+id]
+	return a, ok
+}
+
+// Line gives the line that sid stands for.
+func (b *Box) Line(_, sid string) (string, bool) {
+	l, ok := b.lines[sid]
+	return l, ok
+}
