@@ -1,0 +1,187 @@
+package session
+
+import (
+	"errors"
+	"sync"
+
+	"callbox/media"
+)
+
+// Errors of [Bridge].
+var (
+	// ErrClosed means that one of the sessions is closed.
+	ErrClosed = errors.New("session is closed")
+	// ErrSelf means that a session was to be bridged with itself.
+	ErrSelf = errors.New("a session cannot be bridged with itself")
+	// ErrClocks means that the sessions are on different clocks.
+	ErrClocks = errors.New("sessions are on different clocks")
+	// ErrBridged means that another goroutine bridged one of them meanwhile.
+	ErrBridged = errors.New("session was bridged by someone else")
+)
+
+// bridge connects two sessions. Its lock is taken before those of the sessions,
+// and theirs never together.
+type bridge struct {
+	a, b *Session
+
+	mu       sync.Mutex // guards what follows and the choice of path
+	dead     bool
+	relaying bool
+}
+
+// Bridge connects a and b: each hears what the other's far end says. Existing
+// bridges of either are ended first. The path, relayed or decoded, is chosen
+// and changed by itself, see the package comment.
+func Bridge(a, b *Session) error {
+	switch {
+	case a == b:
+		return ErrSelf
+	case a.sched != b.sched:
+		return ErrClocks
+	}
+	a.Unbridge()
+	b.Unbridge()
+	br := &bridge{a: a, b: b}
+	if err := a.join(br, b); err != nil {
+		return err
+	}
+	if err := b.join(br, a); err != nil {
+		a.leave(br)
+		return err
+	}
+	br.mu.Lock()
+	dead := br.dead // ended before b had joined
+	br.mu.Unlock()
+	if dead {
+		a.leave(br)
+		b.leave(br)
+		return ErrBridged
+	}
+	br.update()
+	return nil
+}
+
+// join enters a bridge.
+func (s *Session) join(br *bridge, peer *Session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.bridge != nil:
+		return ErrBridged
+	}
+	s.bridge, s.peer, s.recheck = br, peer, recheckTicks
+	return nil
+}
+
+// leave ends s's part in a bridge.
+func (s *Session) leave(br *bridge) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bridge == br {
+		s.bridge, s.peer, s.relaying = nil, nil, false
+	}
+}
+
+// Unbridge ends the session's bridge, for both sides. Without one it does
+// nothing.
+func (s *Session) Unbridge() {
+	s.mu.Lock()
+	br := s.bridge
+	s.mu.Unlock()
+	if br == nil {
+		return
+	}
+	br.mu.Lock()
+	defer br.mu.Unlock()
+	if br.dead {
+		return
+	}
+	br.dead = true
+	br.stopRelay()
+	br.a.leave(br)
+	br.b.leave(br)
+}
+
+// Relaying reports whether the session's bridge is on the relay path now.
+func (s *Session) Relaying() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.relaying
+}
+
+// Bridged reports whether the session has a bridge.
+func (s *Session) Bridged() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bridge != nil
+}
+
+// update chooses the path. It is called when a clip or tap appears and every
+// 100 ms, and may be called on the clock's goroutine; no session lock may be
+// held. A nil bridge is none.
+func (br *bridge) update() {
+	if br == nil {
+		return
+	}
+	br.mu.Lock()
+	defer br.mu.Unlock()
+	if br.dead {
+		return
+	}
+	if br.a.busy() || br.b.busy() || !br.startRelay() {
+		br.stopRelay()
+	}
+}
+
+// startRelay starts the relay both ways, or neither, and reports which. If it
+// runs, it only checks whether the two still agree. The caller holds br.mu.
+func (br *bridge) startRelay() bool {
+	ra, okA := br.a.port.(media.Relayer)
+	rb, okB := br.b.port.(media.Relayer)
+	if !okA || !okB {
+		return false
+	}
+	if !ra.RelayTo(br.b.port) {
+		return false
+	}
+	if !rb.RelayTo(br.a.port) {
+		ra.StopRelay()
+		return false
+	}
+	br.path(true)
+	return true
+}
+
+// stopRelay returns to the decoded path. The caller holds br.mu.
+func (br *bridge) stopRelay() {
+	if !br.relaying {
+		return
+	}
+	for _, s := range []*Session{br.a, br.b} {
+		if r, ok := s.port.(media.Relayer); ok {
+			r.StopRelay()
+		}
+	}
+	br.path(false)
+}
+
+// path tells both sessions which path is taken. The caller holds br.mu.
+func (br *bridge) path(relay bool) {
+	if br.relaying == relay {
+		return
+	}
+	br.relaying = relay
+	br.a.setRelaying(relay)
+	br.b.setRelaying(relay)
+}
+
+func (s *Session) setRelaying(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.relaying != on {
+		s.relaying = on
+		s.stats.Switches++
+	}
+}

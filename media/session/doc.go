@@ -1,0 +1,25 @@
+// Package session runs the sound of one leg on the media clock: what it hears,
+// what it is told, who it is connected to, and who listens.
+//
+// Concepts, in order: a [Session] ties a media.Port to a media.Scheduler; in
+// the first phase of each tick it reads the port, in the second it writes. What
+// it writes is the clip being played ([Session.Play]) mixed with what the other
+// side of a [Bridge] heard in the same tick, or silence. A tap ([Session.Tap])
+// sees every frame that comes in or goes out; a [Recorder] is a tap that hands
+// the frames to its own goroutine, so that the disk is never waited for on the
+// tick.
+//
+//	        Collect                 Deliver
+//	port -> in -> taps(In)   clip + other's in -> taps(Out) -> port
+//
+// A bridge relays when it can: if both ports are media.Relayers that agree, and
+// neither session has a clip or a tap, payloads go from socket to socket and the
+// sessions do nothing. The moment a clip or tap appears the bridge returns to
+// the decoded path, and within 100 ms of its end to the relay.
+//
+// A playing clip and a recorder have one goroutine each, ended and waited for
+// by Session.Close and Recorder.Stop. It may import media and media/codec. It
+// is tested in testing/synctest bubbles with a clock of the test's own, with
+// the sound checked by content, and by testing.AllocsPerRun, which must be 0
+// per tick.
+package session
