@@ -30,7 +30,8 @@ var rules = []rule{
 	{"hal/**", []string{"hal"}},
 	{"board", []string{"hal", "hal/**"}},
 	{"sip/sdp", []string{"media/codec"}},
-	{"sip", []string{"sip/sdp"}},
+	{"sip/wire", nil},
+	{"sip", []string{"sip/sdp", "sip/wire"}},
 	{"call", []string{"media"}},
 	{"call/number", nil},
 	{"call/event", []string{"call", "call/number", "media"}},
@@ -57,7 +58,7 @@ var rules = []rule{
 
 // doors are the packages through which a third-party module may come in.
 var doors = map[string][]string{
-	"github.com/emiago/sipgo":           {"sip", "call/line/sipleg", "call/line/trunk", "call/line/user"},
+	"github.com/emiago/sipgo":           {"sip", "sip/wire", "call/line/sipleg", "call/line/trunk", "call/line/user"},
 	"github.com/pion/rtp":               {"media/rtp"},
 	"github.com/pion/rtcp":              {"media/rtp"},
 	"github.com/pion/srtp":              {"media/srtp"},

@@ -9,4 +9,65 @@
 // tested in e2e.
 package main
 
-func main() {}
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when the binary is built (Makefile).
+var version = "unknown"
+
+// commands is the command line.
+type commands struct {
+	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
+	Demo    demoCmd    `cmd:"" help:"Watch two calls on simulated phones, in one process, in under 30 s."`
+	Call    callCmd    `cmd:"" help:"Place a call on the running gateway."`
+	Calls   callsCmd   `cmd:"" help:"List the newest calls."`
+	Lines   linesCmd   `cmd:"" help:"List the lines and how they are."`
+	Route   routeCmd   `cmd:"" help:"Explain how a number would be routed, without calling."`
+	Config  configCmd  `cmd:"" help:"Show or change the configuration."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process around it: it gives the exit code.
+func run(ctx context.Context, args []string) int {
+	var c commands
+	p, err := kong.New(&c, kong.Name("callbox"), kong.UsageOnError(),
+		kong.Description("A branch-office telephone gateway with a call API: local phones, trunks and lines, addressed as a cloud provider would be."),
+		kong.Vars{"data": defaultData()},
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	k, err := p.Parse(args)
+	if err != nil {
+		p.FatalIfErrorf(err)
+	}
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "callbox:", err)
+		return 1
+	}
+	return 0
+}
+
+// versionCmd prints the version.
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run() error {
+	fmt.Println("callbox", version)
+	return nil
+}

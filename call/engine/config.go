@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"callbox/call"
+	"callbox/call/script"
+	"callbox/media"
+)
+
+// Config is what an Engine is made of. All fields without a stated default are
+// required.
+type Config struct {
+	Lines     Lines
+	Router    Router
+	Inbound   Inbound
+	Scheduler media.Scheduler
+	Journal   Journal
+	Publisher Publisher
+	Fetcher   script.Fetcher
+	Prompts   script.Prompts
+	Files     Files
+	// NewID makes a fresh id in the form of a dialect; what is "call" or "recording".
+	NewID func(api, what string) string
+	// Ringback gives an endless ringback tone of a country ("" is the box's own).
+	Ringback func(country string) media.Clip
+	// Tones gives the tones of a digit string, for legs that cannot send digits
+	// outside the sound; w and W are pauses of 0.5 s and 1 s.
+	Tones func(digits string) (media.Clip, error)
+	// MaxCalls bounds the live legs; 0 is 200.
+	MaxCalls int
+	// MaxBacklog bounds the records that wait for the disk before new calls are
+	// refused; 0 is 2,000.
+	MaxBacklog int
+	Logger     *slog.Logger // nil: discard
+	Now        func() time.Time
+}
+
+// Lines finds lines by id.
+type Lines interface {
+	Line(id string) (call.Line, bool)
+}
+
+// Attempt is one try to reach a party.
+type Attempt struct {
+	Line string // call.Line id
+	To   string // what to dial there
+}
+
+// Route is where a call goes: at least one attempt, tried in order.
+type Route struct {
+	Attempts []Attempt
+	Why      string // one sentence for the record
+	// Next reports whether, after attempt i (from 0) ended unanswered with c, the
+	// following one is to be made, and says why in one sentence.
+	Next func(i int, c call.Cause) (bool, string)
+}
+
+// Router finds the route to a party.
+type Router interface {
+	// Route gives a route or an error that is or wraps a call.Cause.
+	Route(t script.Target, from string) (Route, error)
+}
+
+// Inbound decides what happens to a leg that arrives.
+type Inbound interface {
+	Plan(info call.LegInfo) Plan
+}
+
+// Plan is what to do with an arriving leg: run the script or the document, or
+// refuse it with the cause.
+type Plan struct {
+	Account, API, Application string
+	Script                    call.ScriptSource
+	Document                  *script.Document // built-in document, used when Script is empty
+	Status                    call.StatusHook
+	Refuse                    *call.Cause
+	Why                       string // one sentence for the record
+}
+
+// Journal remembers calls. Append and AppendRecording never block; what they
+// were given is written in order, events' messages together with the record.
+type Journal interface {
+	// Create writes a new record and returns when it is on disk.
+	Create(ctx context.Context, rec call.Record) error
+	// Append hands over an event; keep tells whether the record must be written
+	// too (create, answer, end) or only the event's messages.
+	Append(ev call.Event, keep bool)
+	AppendRecording(r call.Recording)
+	// Backlog is the number of records that wait for the disk.
+	Backlog() int
+	Call(ctx context.Context, account, id string) (call.Record, error)
+	Calls(ctx context.Context, f call.Filter) (call.Page, error)
+	Delete(ctx context.Context, account, id string) error
+	// ByIdempotency gives the call that this account made with this value.
+	ByIdempotency(ctx context.Context, account, value string) (call.Record, bool)
+}
+
+// Publisher takes events for whoever listens now (call/event). It never blocks.
+type Publisher interface {
+	Publish(ev call.Event)
+}
+
+// Files makes the files of recordings.
+type Files interface {
+	// Create makes a WAV file of 16-bit samples at 8 kHz and returns its name
+	// below the recordings folder.
+	Create(id string, channels int) (w RecordingFile, name string, err error)
+}
+
+// RecordingFile is a recording on its way to the disk.
+type RecordingFile interface {
+	// WriteSamples adds samples, interleaved when there are two channels.
+	WriteSamples(s []int16) error
+	io.Closer
+	// Finish, after Close, cuts silence at both ends when trim is set, and gives
+	// the file's length, size in bytes and SHA-256 in hex. No samples: length 0.
+	Finish(trim bool) (length time.Duration, size int64, sha256 string, err error)
+	// Discard, after Close, removes the file.
+	Discard() error
+}
+
+func (c *Config) setDefaults() error {
+	missing := c.Lines == nil || c.Router == nil || c.Inbound == nil || c.Scheduler == nil ||
+		c.Journal == nil || c.Publisher == nil || c.Fetcher == nil || c.Prompts == nil ||
+		c.Files == nil || c.NewID == nil || c.Ringback == nil || c.Tones == nil
+	if missing {
+		return errors.New("engine: a required part of the configuration is missing")
+	}
+	if c.MaxCalls == 0 {
+		c.MaxCalls = 200
+	}
+	if c.MaxBacklog == 0 {
+		c.MaxBacklog = 2000
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}

@@ -1,0 +1,18 @@
+// Package engine owns the live calls.
+//
+// Each call is a value owned by one goroutine (live.go): it applies the state
+// table of package call, tells the world what happened, and is the only one to
+// touch its leg. Whoever else wants something of a call sends it a function and
+// waits. The script of a call runs on a goroutine of its own (control.go is
+// what it may do); a Dial verb makes child calls, which are calls like any
+// other, and bridges the sound of two of them (dial.go). Recordings are made by
+// media/session and end as files with a record (recording.go).
+//
+// The engine decides no policy and knows no technology, no dialect and no
+// database: lines, routes, the journal, documents and prompts come in through
+// the small interfaces of config.go.
+//
+// It may import call, call/{event,number,route,script} and media/*. It is
+// tested with lines of call/engine/enginetest inside testing/synctest bubbles,
+// races included.
+package engine

@@ -1,0 +1,484 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"callbox/call"
+	"callbox/call/script"
+	"callbox/media"
+)
+
+// The fakes stand in for what the engine gets from outside. Lines and legs are
+// played by the test: it sees what was dialled and says what the far end does.
+
+// farLeg is a leg whose far end is the test.
+type farLeg struct {
+	info   call.LegInfo
+	events chan call.LegEvent
+	port   port
+	sent   chan byte // digits through SendDigit
+
+	mu       sync.Mutex
+	answered bool
+	ended    bool
+	hungUp   *call.Cause // what Hangup was called with
+	progress []call.Progress
+	silent   bool // the far end does not react to Hangup until the test says so
+}
+
+type port struct {
+	in, out atomic.Int64 // level that is heard; last level that was written
+	frames  atomic.Int64
+}
+
+func (p *port) ReadFrame(f *media.Frame) bool {
+	for i := range f {
+		f[i] = int16(p.in.Load())
+	}
+	return true
+}
+
+func (p *port) WriteFrame(f *media.Frame) {
+	p.out.Store(int64(f[80]))
+	p.frames.Add(1)
+}
+
+func newFarLeg(info call.LegInfo) *farLeg {
+	return &farLeg{info: info, events: make(chan call.LegEvent, 64), sent: make(chan byte, 64)}
+}
+
+func (l *farLeg) Info() call.LegInfo           { return l.info }
+func (l *farLeg) Events() <-chan call.LegEvent { return l.events }
+func (l *farLeg) Audio() media.Port            { return &l.port }
+func (l *farLeg) SendDigit(_ context.Context, d byte, _ time.Duration) error {
+	l.sent <- d
+	return nil
+}
+
+func (l *farLeg) Progress(_ context.Context, p call.Progress) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.progress = append(l.progress, p)
+	return nil
+}
+
+func (l *farLeg) Answer(context.Context) error {
+	if !l.emit(call.LegEvent{Type: call.LegAnswered}) {
+		return call.ErrLegEnded
+	}
+	return nil
+}
+
+func (l *farLeg) Hangup(c call.Cause) {
+	l.mu.Lock()
+	first := l.hungUp == nil
+	if first {
+		l.hungUp = &c
+	}
+	silent := l.silent
+	l.mu.Unlock()
+	if first && !silent {
+		l.end(c)
+	}
+}
+
+// emit sends an event unless the leg has ended.
+func (l *farLeg) emit(ev call.LegEvent) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	if ev.Type == call.LegAnswered {
+		if l.answered {
+			return true
+		}
+		l.answered = true
+	}
+	ev.At = time.Now()
+	l.events <- ev
+	return true
+}
+
+// end ends the leg.
+func (l *farLeg) end(c call.Cause) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
+	l.ended = true
+	l.events <- call.LegEvent{Type: call.LegEnded, At: time.Now(), Cause: c}
+	close(l.events)
+}
+
+func (l *farLeg) cause() *call.Cause {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hungUp
+}
+
+func (l *farLeg) ring()   { l.emit(call.LegEvent{Type: call.LegRinging}) }
+func (l *farLeg) early()  { l.emit(call.LegEvent{Type: call.LegEarly}) }
+func (l *farLeg) answer() { l.emit(call.LegEvent{Type: call.LegAnswered}) }
+func (l *farLeg) press(keys string) {
+	for _, d := range []byte(keys) {
+		l.emit(call.LegEvent{Type: call.LegDigit, Digit: d})
+	}
+}
+
+// farLine hands the legs it dials to the test.
+type farLine struct {
+	id     string
+	dialed chan *farLeg
+	dials  chan call.Dial
+	refuse error         // what Dial says
+	slow   chan struct{} // when set, Dial waits for it or its context
+}
+
+func newFarLine(id string) *farLine {
+	return &farLine{id: id, dialed: make(chan *farLeg, 16), dials: make(chan call.Dial, 16)}
+}
+
+func (l *farLine) ID() string      { return l.id }
+func (l *farLine) Kind() call.Kind { return call.User }
+func (l *farLine) Serve(ctx context.Context, _ call.Receiver) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (l *farLine) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
+	l.dials <- d
+	if l.slow != nil {
+		select {
+		case <-l.slow:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if l.refuse != nil {
+		return nil, l.refuse
+	}
+	leg := newFarLeg(call.LegInfo{Line: l.id, Kind: call.User, From: d.From, To: d.To, Remote: "192.0.2.1:5060"})
+	l.dialed <- leg
+	return leg, nil
+}
+
+// world is an engine with everything around it.
+type world struct {
+	t       *testing.T
+	e       *Engine
+	lines   map[string]*farLine
+	routes  map[string][]Attempt
+	plan    Plan
+	docs    map[string]func(*script.Result) (script.Document, error)
+	fetched chan string
+
+	mu      sync.Mutex
+	records map[string]call.Record
+	events  []call.Event
+	recs    map[string]call.Recording
+	files   map[string]*memFile
+	backlog int
+	create  error
+	next    int
+	ticks   *ticks
+}
+
+// newWorld makes an engine with the lines 201, 202, 203, each reached by its name.
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, lines: map[string]*farLine{}, routes: map[string][]Attempt{},
+		docs: map[string]func(*script.Result) (script.Document, error){}, fetched: make(chan string, 64),
+		records: map[string]call.Record{}, recs: map[string]call.Recording{}, files: map[string]*memFile{}, ticks: newTicks()}
+	for _, id := range []string{"201", "202", "203"} {
+		w.lines[id] = newFarLine(id)
+		w.routes[id] = []Attempt{{Line: id, To: id}}
+	}
+	e, err := New(Config{Lines: w, Router: w, Inbound: w, Scheduler: w.ticks, Journal: w, Publisher: w,
+		Fetcher: w, Prompts: w, Files: files{w}, NewID: w.newID, MaxCalls: 8,
+		Ringback: func(string) media.Clip { return level(500, 1<<30) },
+		Tones:    func(d string) (media.Clip, error) { return level(700, 10*len(d)), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.e = e
+	return w
+}
+
+// close ends every call and the clock; in a bubble everything must be over then.
+func (w *world) close() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w.e.Shutdown(ctx)
+	w.ticks.stop()
+}
+
+func (w *world) newID(_, what string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.next++
+	return fmt.Sprintf("%s%d", what, w.next)
+}
+
+func (w *world) Line(id string) (call.Line, bool) {
+	l, ok := w.lines[id]
+	return l, ok
+}
+
+func (w *world) Route(t script.Target, _ string) (Route, error) {
+	if a := w.routes[t.To]; a != nil {
+		return Route{Attempts: a, Why: "a route of the test", Next: func(_ int, c call.Cause) (bool, string) {
+			return c.Outcome() == call.Failed, "the next one may do better"
+		}}, nil
+	}
+	return Route{}, call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box, Text: "no route to " + t.To}
+}
+
+func (w *world) Plan(call.LegInfo) Plan { return w.plan }
+
+func (w *world) Create(_ context.Context, rec call.Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.create != nil {
+		return w.create
+	}
+	w.records[rec.ID] = rec
+	return nil
+}
+
+func (w *world) Append(ev call.Event, keep bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if keep {
+		w.records[ev.Record.ID] = ev.Record
+	}
+}
+
+func (w *world) AppendRecording(r call.Recording) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.recs[r.ID] = r
+}
+
+func (w *world) Backlog() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.backlog
+}
+
+func (w *world) Call(_ context.Context, account, id string) (call.Record, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r, ok := w.records[id]; ok && r.Account == account {
+		return r, nil
+	}
+	return call.Record{}, call.ErrNotFound
+}
+
+func (w *world) Calls(_ context.Context, f call.Filter) (call.Page, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var p call.Page
+	for _, r := range w.records {
+		if matches(r, f) {
+			p.Records = append(p.Records, r)
+		}
+	}
+	return p, nil
+}
+
+func (w *world) Delete(_ context.Context, _, id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.records, id)
+	return nil
+}
+
+func (w *world) ByIdempotency(_ context.Context, account, value string) (call.Record, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.records {
+		if r.Account == account && r.Idempotency == value {
+			return r, true
+		}
+	}
+	return call.Record{}, false
+}
+
+func (w *world) Publish(ev call.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, ev)
+}
+
+func (w *world) Fetch(ctx context.Context, h call.Hook, _ call.Record, res *script.Result) (script.Document, error) {
+	w.fetched <- h.URL
+	w.mu.Lock()
+	f := w.docs[h.URL]
+	w.mu.Unlock()
+	if f == nil {
+		return script.Document{}, &script.FetchError{Code: 11200, URL: h.URL, Err: errors.New("no such document")}
+	}
+	doc, err := f(res)
+	if ctx.Err() != nil {
+		return script.Document{}, ctx.Err()
+	}
+	return doc, err
+}
+
+func (w *world) Decode(context.Context, call.Record, string) (script.Document, error) {
+	return script.Document{}, errors.New("no inline documents here")
+}
+
+func (w *world) Open(_ context.Context, url string) (media.Clip, error) {
+	n := 50
+	fmt.Sscanf(url, "clip:%d", &n)
+	return level(300, n), nil
+}
+
+func (w *world) Speak(context.Context, script.Speech) (media.Clip, error) { return level(400, 50), nil }
+
+// doc installs a document that always has the same verbs.
+func (w *world) doc(url string, verbs ...script.Verb) call.ScriptSource {
+	w.install(url, func(*script.Result) (script.Document, error) {
+		return script.Document{Verbs: verbs, URL: url}, nil
+	})
+	return call.ScriptSource{Main: call.Hook{URL: url}}
+}
+
+func (w *world) install(url string, f func(*script.Result) (script.Document, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.docs[url] = f
+}
+
+// told lists the status events of a call as "type/seq".
+func (w *world) told(id string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []string
+	for _, ev := range w.events {
+		switch ev.Type {
+		case call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded:
+			if ev.Record.ID == id {
+				out = append(out, fmt.Sprintf("%s/%d", ev.Type, ev.Seq))
+			}
+		}
+	}
+	return out
+}
+
+// clipOf is n frames of a constant level.
+func level(v int16, n int) media.Clip { return &levelClip{v: v, left: n} }
+
+type levelClip struct {
+	v    int16
+	left int
+}
+
+func (c *levelClip) ReadFrame(f *media.Frame) bool {
+	if c.left == 0 {
+		return false
+	}
+	c.left--
+	for i := range f {
+		f[i] = c.v
+	}
+	return true
+}
+
+func (c *levelClip) Close() error { return nil }
+
+// ticks is a media clock for bubbles: it ticks while something is on it.
+type ticks struct {
+	mu   sync.Mutex
+	list []media.Ticker
+	quit chan struct{}
+	done chan struct{}
+}
+
+func newTicks() *ticks {
+	k := &ticks{quit: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(k.done)
+		t := time.NewTicker(media.FrameDuration)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				k.tick()
+			case <-k.quit:
+				return
+			}
+		}
+	}()
+	return k
+}
+
+func (k *ticks) stop() { close(k.quit); <-k.done }
+
+func (k *ticks) tick() {
+	k.mu.Lock()
+	list := slices.Clone(k.list)
+	k.mu.Unlock()
+	for _, t := range list {
+		t.Collect()
+	}
+	for _, t := range list {
+		t.Deliver()
+	}
+}
+
+func (k *ticks) Add(t media.Ticker) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.list = append(k.list, t)
+}
+
+func (k *ticks) Remove(t media.Ticker) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.list = slices.DeleteFunc(k.list, func(o media.Ticker) bool { return o == t })
+}
+
+// memFile is a recording in memory.
+type memFile struct {
+	mu      sync.Mutex
+	samples []int16
+}
+
+func (w *world) CreateFile(id string) *memFile {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := &memFile{}
+	w.files[id] = f
+	return f
+}
+
+type files struct{ w *world }
+
+func (f files) Create(id string, _ int) (RecordingFile, string, error) {
+	return f.w.CreateFile(id), id + ".wav", nil
+}
+
+func (f *memFile) WriteSamples(s []int16) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.samples = append(f.samples, s...)
+	return nil
+}
+
+func (f *memFile) Close() error   { return nil }
+func (f *memFile) Discard() error { return nil }
+func (f *memFile) Finish(bool) (time.Duration, int64, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Duration(len(f.samples)) * time.Second / media.SampleRate, int64(2 * len(f.samples)), "sum", nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"callbox/call"
+	"callbox/call/engine"
+	"callbox/call/number"
+	"callbox/call/script"
+	"callbox/storage"
+)
+
+// inbound decides what happens to arriving calls by the present configuration.
+//
+// The order: an entry of Numbers that fits the called number and the line; the
+// application of the phone or user that calls; a direct connection by the
+// routes, for phones and users of the box only. A trunk reaches nothing that
+// Numbers does not name, so that nobody outside can call out through the box.
+type inbound struct {
+	snap atomic.Pointer[storage.Snapshot]
+	api  string // dialect of built-in and configured calls
+}
+
+// Plan implements engine.Inbound.
+func (p *inbound) Plan(info call.LegInfo) engine.Plan {
+	snap := p.snap.Load()
+	plan := engine.Plan{API: p.api}
+	if len(snap.Accounts) > 0 {
+		plan.Account = snap.Accounts[0].ID
+	}
+	for _, n := range snap.Numbers {
+		if n.Line != "" && n.Line != info.Line || !fits(n.Number, info.To, snap.Country) {
+			continue
+		}
+		if n.Application != "" {
+			return run(plan, snap, n.Application, "number "+n.Number)
+		}
+		plan.Why = fmt.Sprintf("number %s goes to %s", n.Number, n.Target)
+		plan.Document = connect(n.Target)
+		return plan
+	}
+	if app := ownApplication(snap, info); app != "" {
+		return run(plan, snap, app, "the application of "+info.Line)
+	}
+	if info.Kind == call.FXS || info.Kind == call.User {
+		plan.Why = info.Line + " dialled it"
+		plan.Document = connect(info.To)
+		return plan
+	}
+	plan.Refuse = &call.Cause{Q850: call.Q850Unallocated, SIP: 404, Who: call.Box,
+		Text: fmt.Sprintf("no number is configured for calls to %s from line %s; add it to numbers", info.To, info.Line)}
+	return plan
+}
+
+// run completes the plan with an application.
+func run(plan engine.Plan, snap *storage.Snapshot, id, why string) engine.Plan {
+	for _, a := range snap.Applications {
+		if a.ID == id {
+			plan.Account, plan.Application = a.Account, a.ID
+			plan.Script, plan.Status = a.Script, a.Status
+			plan.Why = fmt.Sprintf("%s runs application %s", why, a.Name)
+			return plan
+		}
+	}
+	plan.Refuse = &call.Cause{Q850: call.Q850OutOfOrder, SIP: 500, Who: call.Box,
+		Text: fmt.Sprintf("%s names the application %s, which does not exist", why, id)}
+	return plan
+}
+
+// ownApplication is what the calling phone or user runs, empty when nothing.
+func ownApplication(snap *storage.Snapshot, info call.LegInfo) string {
+	switch info.Kind {
+	case call.User:
+		for _, u := range snap.Users {
+			if u.Name == info.Line {
+				return u.Application
+			}
+		}
+	case call.FXS:
+		for _, f := range snap.Phones {
+			if f.Port == info.Line {
+				return f.Application
+			}
+		}
+	}
+	return ""
+}
+
+// connect is the document that puts a call straight through.
+func connect(to string) *script.Document {
+	t := script.Target{Kind: script.ToNumber, To: to}
+	if strings.HasPrefix(to, "sip:") || strings.HasPrefix(to, "sips:") {
+		t.Kind = script.ToSIP
+	}
+	return &script.Document{Verbs: []script.Verb{script.DialVerb{Dial: script.Dial{
+		Targets: []script.Target{t}, AnswerOnBridge: true,
+	}}}}
+}
+
+// fits reports whether a called number is meant by an entry: equal, the same
+// number written otherwise, or behind the prefix before a star.
+func fits(entry, called, country string) bool {
+	if entry == "*" || entry == called {
+		return true
+	}
+	e164 := called
+	if n, err := number.Parse(called, country); err == nil && n.E164 != "" {
+		e164 = n.E164
+	}
+	if prefix, ok := strings.CutSuffix(entry, "*"); ok {
+		return strings.HasPrefix(called, prefix) || strings.HasPrefix(e164, prefix)
+	}
+	if n, err := number.Parse(entry, country); err == nil && n.E164 != "" {
+		return n.E164 == e164
+	}
+	return false
+}
+
+var _ engine.Inbound = (*inbound)(nil)

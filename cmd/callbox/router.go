@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"callbox/api/admin"
+	"callbox/call"
+	"callbox/call/engine"
+	"callbox/call/route"
+	"callbox/call/script"
+	"callbox/storage"
+)
+
+// router turns destinations into routes by the present configuration.
+type router struct{ table atomic.Pointer[route.Table] }
+
+// set compiles the routes of a configuration and uses them from now on.
+// external is every name and address that means the box itself.
+func (r *router) set(snap storage.Snapshot, lines []string, domains []string) error {
+	t, err := compileRoutes(snap, lines, domains)
+	if err != nil {
+		return err
+	}
+	r.table.Store(t)
+	return nil
+}
+
+// compileRoutes makes the route table of a configuration. lines are the ids of
+// all lines that exist on this board.
+func compileRoutes(snap storage.Snapshot, lines []string, domains []string) (*route.Table, error) {
+	cfg := route.Config{Country: snap.Country, Names: map[string]string{}, Known: lines,
+		Domains: append(append([]string(nil), snap.Domains...), domains...)}
+	have := map[string]bool{}
+	for _, l := range lines {
+		have[l] = true
+	}
+	name := func(n, line string) {
+		if n != "" && have[line] {
+			cfg.Names[strings.ToLower(n)] = line
+		}
+	}
+	for _, u := range snap.Users {
+		name(u.Name, u.Name)
+		name(u.Number, u.Name)
+	}
+	for _, l := range lines {
+		if strings.HasPrefix(l, "fxs") {
+			name(l, l)
+		}
+	}
+	for _, p := range snap.Phones {
+		name(p.Name, p.Port)
+		name(p.Number, p.Port)
+	}
+	for _, t := range snap.Trunks {
+		if t.SIPURIs {
+			cfg.URILines = append(cfg.URILines, t.Name)
+		}
+	}
+	if have[sipLine] {
+		cfg.URILines = append(cfg.URILines, sipLine)
+	}
+	for _, x := range snap.Routes {
+		rule := route.Rule{Name: x.Name, Prefix: x.Prefix, Pattern: x.Pattern, Lines: x.Lines,
+			Form: route.Form(x.Form), Strip: x.Strip, Add: x.Add, Emergency: x.Emergency}
+		for _, f := range x.Failover {
+			rule.Failover = append(rule.Failover, route.Condition(f))
+		}
+		cfg.Rules = append(cfg.Rules, rule)
+	}
+	t, err := route.Compile(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("routes: %w", err)
+	}
+	return t, nil
+}
+
+// Route finds the way to a party (engine.Router).
+func (r *router) Route(t script.Target, _ string) (engine.Route, error) {
+	to := t.To
+	if t.Kind == script.ToUser && !strings.HasPrefix(to, "client:") {
+		to = "client:" + to
+	}
+	d := route.Decide(r.table.Load(), route.Request{To: to, Line: t.Line})
+	if d.Cause != nil {
+		return engine.Route{}, *d.Cause
+	}
+	out := engine.Route{Why: d.Summary(), Next: d.Next}
+	for _, a := range d.Attempts {
+		out.Attempts = append(out.Attempts, engine.Attempt{Line: a.Line, To: a.To})
+	}
+	return out, nil
+}
+
+// explain tells the decision in sentences.
+func (r *router) explain(to string) []string {
+	d := route.Decide(r.table.Load(), route.Request{To: to})
+	return strings.Split(strings.TrimSpace(d.Explain()), "\n")
+}
+
+// sipLine is the id of the line that dials any SIP URI.
+const sipLine = "sip"
+
+var _ engine.Router = (*router)(nil)
+
+// statusOf asks a line how it is.
+func statusOf(l call.Line) admin.Line {
+	out := admin.Line{ID: l.ID(), Kind: l.Kind()}
+	if r, ok := l.(call.Reporter); ok {
+		out.Status = r.Status()
+	}
+	return out
+}
