@@ -1,0 +1,20 @@
+// Package sipleg is what the SIP lines have in common: a call.Leg over a SIP
+// dialog and an RTP stream.
+//
+// Concepts, in order: a [Group] is the legs of one line, with its channel
+// limit; its [Config] says what they share. [Group.Dial] makes an outgoing
+// [Leg], which may ring several phones at once (branches, one dialog each) and
+// keeps the first that answers; [Group.Incoming] makes one of an arriving
+// dialog. The leg's one goroutine owns its state: it turns dialog events and
+// digits into call.LegEvents and causes into SIP statuses and Reason headers,
+// and answers re-INVITEs.
+//
+// Digits travel as telephone events (RFC 4733) when both sides have them, else
+// as tones; arriving SIP INFO is understood too. LegEnded follows a Hangup at
+// once; the dialog's own end, which the far end may delay, goes on behind it
+// and is waited for by [Group.Close].
+//
+// It may import call, media/*, sip and sip/sdp. It is tested over loopback
+// sockets against far ends on the same stacks (siptest), by the suite in
+// linetest through the trunk and user lines, and by tables of causes.
+package sipleg

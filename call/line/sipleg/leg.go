@@ -1,0 +1,245 @@
+package sipleg
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"callbox/call"
+	"callbox/media"
+	"callbox/media/codec"
+	"callbox/media/rtp"
+	"callbox/sip"
+	"callbox/sip/sdp"
+)
+
+var (
+	_ call.Leg           = (*Leg)(nil)
+	_ call.DigitSender   = (*Leg)(nil)
+	_ call.CodecTeller   = (*Leg)(nil)
+	_ call.MediaReporter = (*Leg)(nil)
+)
+
+// Config is what all legs of one line share.
+type Config struct {
+	Line string    // Line.ID
+	Kind call.Kind // Line.Kind
+	// Channels bounds the calls at one time; 0: no limit.
+	Channels int
+	// Title names the line in sentences: "trunk provider", "user 201".
+	Title string
+	// Ports gives the RTP ports.
+	Ports *rtp.PortPool
+	// Advertise is shown in session descriptions instead of the local address, for
+	// a box behind a NAT with a fixed public address.
+	Advertise netip.Addr
+	// Codecs is the line's order of preference, best first; empty: the box's own.
+	Codecs []string
+	// InbandDigits neither offers nor accepts telephone events: digits are sent
+	// and detected as tones in the sound, for far ends that promise events and
+	// do not send them.
+	InbandDigits bool
+	// Silence ends an answered leg that received no RTP for so long while its far
+	// end should send; 0: never. Phones that suppress silence send nothing for
+	// long, so it is off unless asked for.
+	Silence time.Duration
+	// Logger takes one line per state change; nil discards.
+	Logger *slog.Logger
+}
+
+func (c Config) logger() *slog.Logger {
+	if c.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.Logger
+}
+
+// local is what our side would like, with the codecs in prefer first.
+func (c Config) local(addr netip.AddrPort, prefer []string) sdp.Local {
+	if c.Advertise.IsValid() {
+		addr = netip.AddrPortFrom(c.Advertise, addr.Port())
+	}
+	order := make([]string, 0, len(prefer)+len(c.Codecs))
+	order = append(append(order, prefer...), c.Codecs...)
+	return sdp.Local{Addr: addr, Codecs: sdp.Prefer(order), NoEvents: c.InbandDigits}
+}
+
+// Leg is one party over SIP and RTP. An outgoing leg may ring several phones at
+// once, one dialog (branch) each; the first answer makes the leg and ends the
+// other branches.
+type Leg struct {
+	group  *Group
+	cfg    Config
+	info   call.LegInfo
+	log    *slog.Logger
+	audio  *audio
+	events *outbox
+
+	hang chan call.Cause  // Hangup's first cause; holds 1
+	asks chan ask         // Progress and Answer
+	sigs chan branchEvent // from the branches' goroutines
+	keys chan byte        // digits heard; holds digitRoom
+	over chan struct{}    // closed when LegEnded was told
+	code atomic.Pointer[codec.Codec]
+	lost atomic.Uint64 // digits dropped because keys was full
+
+	talk talk // the leg's goroutine's own
+}
+
+// talk is the state of a leg that only its goroutine touches.
+type talk struct {
+	branches []*branch
+	live     int // branches whose events have not ended
+	chosen   *branch
+	answered bool
+	ended    bool
+	media    sdp.Media // as agreed last; no codec: nothing yet
+	offer    *sdp.Description
+	answer   []byte // our answer to an arriving INVITE, made once
+	worst    call.Cause
+	packets  uint64    // received when last looked
+	heard    time.Time // when packets last rose
+}
+
+// branch is one dialog of the leg.
+type branch struct {
+	d       *sip.Dialog
+	session *sdp.Session
+	local   sdp.Local
+	ended   bool
+	early   []byte // the last session description before the answer
+}
+
+// branchEvent is an event of a branch; closed means that no more will come.
+type branchEvent struct {
+	b      *branch
+	e      sip.DialogEvent
+	closed bool
+}
+
+// ask is a request to the leg's goroutine.
+type ask struct {
+	answer   bool // else progress
+	progress call.Progress
+	reply    chan error // holds 1
+}
+
+// newLeg makes a leg of g and opens its RTP port.
+func newLeg(g *Group, info call.LegInfo) (*Leg, error) {
+	l := &Leg{
+		group: g, cfg: g.cfg, info: info, events: newOutbox(), log: g.cfg.logger(),
+		hang: make(chan call.Cause, 1), asks: make(chan ask), sigs: make(chan branchEvent),
+		keys: make(chan byte, digitRoom), over: make(chan struct{}),
+	}
+	var err error
+	if l.audio, err = openAudio(g.cfg, l.key); err != nil {
+		return nil, call.Cause{
+			Q850: call.Q850NotAvailable, SIP: 503, Who: call.Box,
+			Text: fmt.Sprintf("no sound port for a call on %s: %v", g.cfg.Title, err),
+		}
+	}
+	return l, nil
+}
+
+// newBranch makes a branch whose session descriptions show local's address.
+func (l *Leg) newBranch(local netip.Addr, prefer []string) *branch {
+	return &branch{session: sdp.NewSession(), local: l.cfg.local(netip.AddrPortFrom(local, l.audio.port()), prefer)}
+}
+
+// Info implements call.Leg.
+func (l *Leg) Info() call.LegInfo { return l.info }
+
+// Events implements call.Leg.
+func (l *Leg) Events() <-chan call.LegEvent { return l.events.ch }
+
+// Audio implements call.Leg. The port is a media.Relayer.
+func (l *Leg) Audio() media.Port { return l.audio }
+
+// Codec is the name of the codec in use, empty before media was agreed.
+func (l *Leg) Codec() string {
+	if c := l.code.Load(); c != nil {
+		return c.Name
+	}
+	return ""
+}
+
+// MediaStats implements call.MediaReporter; it may be asked after the end.
+func (l *Leg) MediaStats() call.MediaStats { return call.MediaStats(l.audio.stream.Stats()) }
+
+// DroppedDigits counts the digits that nobody took in time.
+func (l *Leg) DroppedDigits() uint64 { return l.lost.Load() + l.events.dropped.Load() }
+
+// Progress implements call.Leg.
+func (l *Leg) Progress(ctx context.Context, p call.Progress) error {
+	if !l.info.Inbound {
+		return nil
+	}
+	return l.ask(ctx, ask{progress: p})
+}
+
+// Answer implements call.Leg. An outgoing leg is answered by its far end:
+// before that, the error wraps call.ErrWrongState.
+func (l *Leg) Answer(ctx context.Context) error { return l.ask(ctx, ask{answer: true}) }
+
+func (l *Leg) ask(ctx context.Context, a ask) error {
+	a.reply = make(chan error, 1)
+	select {
+	case <-l.over:
+		return call.ErrLegEnded
+	default:
+	}
+	select {
+	case l.asks <- a:
+	case <-l.over:
+		return call.ErrLegEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// The goroutine replies at once: nothing that it does blocks.
+	return <-a.reply
+}
+
+// Hangup implements call.Leg. LegEnded follows at once with c itself; what the
+// far end still has to say about it no longer matters.
+func (l *Leg) Hangup(c call.Cause) {
+	select {
+	case l.hang <- c:
+	default: // told already
+	}
+}
+
+// SendDigit implements call.DigitSender: as a telephone event (RFC 4733) where
+// the far end takes them, else as tones in the sound, in place of what is
+// written to Audio meanwhile.
+func (l *Leg) SendDigit(ctx context.Context, digit byte, d time.Duration) error {
+	if !validDigit(digit) {
+		return fmt.Errorf("send digit: %q is not a key", digit)
+	}
+	if d < 40*time.Millisecond || d > 8*time.Second {
+		return fmt.Errorf("send digit: %v is not from 40 ms to 8 s", d)
+	}
+	select {
+	case <-l.over:
+		return call.ErrLegEnded
+	default:
+	}
+	if l.code.Load() == nil {
+		return fmt.Errorf("send digit before there is sound: %w", call.ErrWrongState)
+	}
+	if err := l.audio.sendDigit(ctx, digit, d, l.over); err != nil {
+		return fmt.Errorf("send digit: %w", err)
+	}
+	return nil
+}
+
+// key takes a digit heard on a media goroutine; it never blocks.
+func (l *Leg) key(d byte) {
+	select {
+	case l.keys <- d:
+	default:
+		l.lost.Add(1)
+	}
+}

@@ -1,0 +1,236 @@
+package sipleg
+
+import (
+	"fmt"
+	"time"
+
+	"callbox/call"
+	"callbox/sip"
+	"callbox/sip/sdp"
+)
+
+// start begins the leg's life with its branches.
+func (l *Leg) start(branches ...*branch) {
+	l.talk.branches, l.talk.live = branches, len(branches)
+	for _, b := range branches {
+		go l.follow(b)
+	}
+	go l.run()
+}
+
+// follow hands a branch's events to the leg's goroutine, which takes them until
+// every branch is closed: a dialog ends within seconds of its Hangup.
+func (l *Leg) follow(b *branch) {
+	for e := range b.d.Events() {
+		l.sigs <- branchEvent{b: b, e: e}
+	}
+	l.sigs <- branchEvent{b: b, closed: true}
+}
+
+// run is the leg's goroutine.
+func (l *Leg) run() {
+	defer l.group.left(l)
+	watch, stop := l.watch()
+	defer stop()
+	for l.talk.live > 0 || !l.talk.ended {
+		select {
+		case s := <-l.sigs:
+			l.signal(s)
+		case c := <-l.hang:
+			l.hangup(c)
+		case a := <-l.asks:
+			a.reply <- l.do(a)
+		case d := <-l.keys:
+			l.events.digit(d)
+		case <-watch:
+			l.supervise()
+		}
+		l.events.hold(l.talk.answered && l.talk.media.Held())
+	}
+}
+
+// watch ticks for the supervision, when there is one.
+func (l *Leg) watch() (<-chan time.Time, func()) {
+	if l.cfg.Silence <= 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(max(min(l.cfg.Silence/4, time.Second), 10*time.Millisecond))
+	return t.C, t.Stop
+}
+
+// supervise ends an answered leg whose far end should send and does not.
+func (l *Leg) supervise() {
+	t := &l.talk
+	now := time.Now()
+	in := l.audio.stream.Stats().PacketsIn
+	if !t.answered || t.ended || in != t.packets || !t.media.Direction.Sends() {
+		t.packets, t.heard = in, now
+		return
+	}
+	if now.Sub(t.heard) < l.cfg.Silence {
+		return
+	}
+	l.hangup(call.Cause{
+		Q850: call.Q850NetworkOutOfOrder, SIP: 408, Who: call.Network,
+		Text: fmt.Sprintf("%s sent no sound for %v", l.cfg.Title, l.cfg.Silence),
+	})
+}
+
+// do answers an ask.
+func (l *Leg) do(a ask) error {
+	t := &l.talk
+	switch {
+	case t.ended:
+		return call.ErrLegEnded
+	case t.answered:
+		return nil
+	case !l.info.Inbound:
+		return fmt.Errorf("answer an outgoing leg: %w", call.ErrWrongState)
+	case a.answer:
+		return l.pickUp()
+	}
+	return l.progress(a.progress)
+}
+
+// hangup ends the leg from our side.
+func (l *Leg) hangup(c call.Cause) {
+	t := &l.talk
+	if t.ended {
+		return
+	}
+	r := reason(c)
+	for _, b := range t.branches {
+		switch {
+		case b.ended:
+		case l.info.Inbound && !t.answered:
+			b.d.Reject(c.SIPStatus(), r)
+		default:
+			b.d.Hangup(r)
+		}
+	}
+	l.end(c)
+}
+
+// end closes the sound and tells the end.
+func (l *Leg) end(c call.Cause) {
+	t := &l.talk
+	if t.ended {
+		return
+	}
+	t.ended = true
+	l.audio.close()
+	l.events.end(c)
+	l.log.Info("leg ended", "cause", c.Q850, "sip", c.SIP, "who", string(c.Who), "text", c.Text)
+	close(l.over)
+	// What retransmissions need is the dialog's; the leg keeps nothing of it.
+	t.offer, t.answer = nil, nil
+	for _, b := range t.branches {
+		b.session, b.early = nil, nil
+	}
+	l.group.released()
+}
+
+// signal handles a branch's event.
+func (l *Leg) signal(s branchEvent) {
+	t := &l.talk
+	if s.closed {
+		t.live--
+		if !s.b.ended { // the stack was closed under us
+			s.b.ended = true
+			l.branchEnded(s.b, sip.DialogEvent{Type: sip.Ended, Status: 503, By: sip.ByNetwork, Text: "the SIP stack has stopped"})
+		}
+		return
+	}
+	if s.e.Type == sip.Ended {
+		s.b.ended = true
+		l.branchEnded(s.b, s.e)
+		return
+	}
+	if t.ended || t.chosen != nil && t.chosen != s.b {
+		return // told to end already
+	}
+	switch s.e.Type {
+	case sip.Ringing:
+		l.events.once(call.LegRinging)
+	case sip.Progress:
+		l.early(s.b, s.e.SDP)
+	case sip.Answered:
+		l.farAnswered(s.b, s.e.SDP)
+	case sip.Offer:
+		l.reoffered(s.b, s.e.SDP)
+	case sip.Confirmed:
+		l.confirmed(s.b, s.e.SDP)
+	case sip.Info:
+		l.inform(s.e)
+	}
+}
+
+// branchEnded ends the leg when its last or its chosen branch has ended.
+func (l *Leg) branchEnded(b *branch, e sip.DialogEvent) {
+	t := &l.talk
+	if t.ended || t.chosen != nil && t.chosen != b {
+		return
+	}
+	n := ending{line: l.cfg.Title, party: l.party(), kind: l.cfg.Kind, inbound: l.info.Inbound, answered: t.answered}
+	c := n.cause(e)
+	if t.worst.Q850 == 0 || rank(c) > rank(t.worst) {
+		t.worst = c
+	}
+	for _, other := range t.branches {
+		if !t.answered && !other.ended {
+			return // it may still be answered
+		}
+	}
+	l.end(t.worst)
+}
+
+// party is whom sentences are about.
+func (l *Leg) party() string {
+	switch {
+	case l.cfg.Kind == call.User:
+		return l.cfg.Title
+	case l.info.Inbound:
+		return l.info.From + " on " + l.cfg.Title
+	}
+	return l.info.To + " on " + l.cfg.Title
+}
+
+// inform takes a SIP INFO: some phones send their keys in it.
+func (l *Leg) inform(e sip.DialogEvent) {
+	if d, ok := dtmfRelay(e.ContentType, e.Body); ok && l.talk.answered && !l.audio.sawEvents() {
+		l.events.digit(d)
+	}
+}
+
+// agree takes a newly agreed stream into use.
+func (l *Leg) agree(m sdp.Media) error {
+	if err := l.audio.start(m); err != nil {
+		return err
+	}
+	l.talk.media = m
+	if l.talk.answered {
+		l.audio.answered(m)
+	}
+	if old := l.code.Load(); old == nil || *old != m.Codec {
+		c := m.Codec
+		l.code.Store(&c)
+	}
+	return nil
+}
+
+// connect makes the leg answered.
+func (l *Leg) connect() {
+	t := &l.talk
+	t.answered, t.heard = true, time.Now()
+	l.audio.answered(t.media)
+	l.events.once(call.LegAnswered)
+	l.log.Info("leg answered", "codec", l.Codec(), "remote", l.info.Remote)
+}
+
+// fail ends an answered or answering leg whose session cannot be had.
+func (l *Leg) fail(what string, err error) {
+	l.hangup(call.Cause{
+		Q850: call.Q850Incompatible, SIP: 488, Who: call.Box,
+		Text: fmt.Sprintf("%s: %v", what, err),
+	})
+}

@@ -1,0 +1,114 @@
+package trunk
+
+import (
+	"context"
+	"fmt"
+
+	"callbox/call"
+	"callbox/call/line/sipleg"
+	"callbox/sip"
+)
+
+// Dial implements call.Line: digits are dialled at the trunk's host, a whole
+// "sip:" URI through its proxy or directly.
+func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
+	headers, err := sipleg.Headers(d)
+	if err != nil {
+		return nil, err
+	}
+	if d.To == "" {
+		return nil, noNumber(l.cfg.ID)
+	}
+	auth := l.cfg.credentials()
+	if d.Auth != nil {
+		auth = d.Auth
+	}
+	inv := sip.Invite{
+		Target: l.cfg.target(d.To), Route: l.cfg.Proxy, From: sipleg.Caller(d.From), FromName: d.FromName,
+		FromHost: l.cfg.FromHost, Auth: sipleg.Credentials(auth), Headers: headers, Transport: l.cfg.Transport,
+	}
+	if d.Proxy != "" {
+		inv.Route = d.Proxy
+	}
+	if inv.FromHost == "" && l.cfg.Register {
+		inv.FromHost = l.cfg.Host
+	}
+	if l.cfg.Username != "" {
+		inv.ContactUser = sipleg.EscapeUser(l.cfg.Username)
+	}
+	l.identify(&inv, d)
+	return dial(ctx, l.stack, l.legs, inv, d)
+}
+
+// identify shows the caller in the way that the provider wants it.
+func (l *Line) identify(inv *sip.Invite, d call.Dial) {
+	caller := inv.From
+	if l.cfg.FromUser != "" {
+		inv.From = sipleg.EscapeUser(l.cfg.FromUser)
+	}
+	if d.From == "" || l.cfg.FromUser == "" && !l.cfg.AssertIdentity {
+		return
+	}
+	host := l.cfg.FromHost
+	if host == "" {
+		host = l.cfg.Host
+	}
+	inv.Headers = append(inv.Headers, sip.Header{Name: "P-Asserted-Identity", Value: "<sip:" + caller + "@" + host + ">"})
+}
+
+// dial places one INVITE.
+func dial(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sip.Invite, d call.Dial) (call.Leg, error) {
+	hop := inv.Target
+	if inv.Route != "" {
+		hop = inv.Route
+	}
+	host := sipleg.HostOf(hop)
+	if host == "" {
+		host = hop
+	}
+	local := stack.LocalFor(host)
+	if !local.IsValid() {
+		return nil, call.Cause{
+			Q850: call.Q850NoRoute, SIP: 503, Who: call.Box,
+			Text: fmt.Sprintf("there is no way to %s: the name is unknown or the network is down", host),
+		}
+	}
+	leg, err := legs.Dial(ctx, stack, sipleg.Outgoing{
+		Invites: []sipleg.Invite{{Invite: inv, Local: local}},
+		Codecs:  d.Codecs, To: d.To, From: d.From, FromName: d.FromName,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return leg, nil
+}
+
+func noNumber(line string) call.Cause {
+	return call.Cause{Q850: call.Q850InvalidNumber, SIP: 484, Who: call.Box, Text: "no number was given to dial on " + line}
+}
+
+// arrived is an INVITE from the trunk.
+func (l *Line) arrived(d *sip.Dialog, in call.Receiver) {
+	di := d.Info()
+	info := call.LegInfo{
+		From: di.From, FromName: di.FromName, To: sipleg.UserOf(di.RequestURI),
+		Forwarded: sipleg.UserOf(sipleg.Header(di.Headers, "Diversion")), Headers: sipleg.Extensions(di.Headers),
+	}
+	// A provider that we registered with calls our contact; the number that was
+	// dialled is then in To.
+	if info.To == "" || info.To == l.cfg.Username {
+		if u := sipleg.UserOf(di.ToURI); u != "" {
+			info.To = u
+		}
+	}
+	// The trunk is a trusted peer: what it asserts is better than what the caller
+	// wrote into From (RFC 3325 §9.1).
+	if id := sipleg.UserOf(sipleg.Header(di.Headers, "P-Asserted-Identity")); id != "" {
+		info.From = id
+	}
+	leg, err := l.legs.Incoming(d, info)
+	if err != nil {
+		return // it was refused and logged
+	}
+	in.Incoming(leg)
+}

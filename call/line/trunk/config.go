@@ -1,0 +1,104 @@
+package trunk
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"callbox/call"
+	"callbox/call/line/sipleg"
+)
+
+// Config describes a trunk.
+type Config struct {
+	// ID is the line's name.
+	ID string
+	// Host is where numbers are dialled: "biloxi.example", "192.0.2.7:5062".
+	Host string
+	// Proxy is the next hop when it is not Host: "sip:proxy.biloxi.example:5060;transport=tcp".
+	Proxy string
+	// Transport is "udp", "tcp" or "tls"; empty: as Proxy says, else UDP.
+	Transport string
+	// Username and Password answer challenges, for calls and registration.
+	Username, Password string
+	// Register keeps a registration of Username at Host alive; Expires is the
+	// wished time, 0: 5 min.
+	Register bool
+	Expires  time.Duration
+	// FromUser replaces the caller's number in From, for providers that want the
+	// account there; the number then goes into P-Asserted-Identity. FromHost is
+	// the host part of From; empty: Host when registering, else the local address.
+	FromUser, FromHost string
+	// AssertIdentity adds P-Asserted-Identity (RFC 3325) also without FromUser.
+	AssertIdentity bool
+	// Allow are the addresses that calls may come from; empty: those of Host and
+	// Proxy, looked up again every few minutes.
+	Allow []netip.Prefix
+	// AllowPort narrows that to one source port, to tell two trunks on one address
+	// apart; 0: any.
+	AllowPort uint16
+	// Channels bounds the calls at one time; 0: no limit.
+	Channels int
+	// Codecs is the order of preference, best first; empty: the box's own.
+	Codecs []string
+	// InbandDigits uses tones instead of telephone events.
+	InbandDigits bool
+	// Silence ends a call whose far end sent no RTP for so long; 0: never.
+	Silence time.Duration
+	// Advertise is shown as the address for sound instead of the local one; the
+	// zero Addr: the local one.
+	Advertise netip.Addr
+}
+
+// Validate reports the first thing wrong with the configuration.
+func (c Config) Validate() error {
+	var problem error
+	switch {
+	case c.ID == "":
+		return errors.New("trunk: no name")
+	case c.Host == "" || strings.ContainsAny(c.Host, " @;<>/?\"\r\n"):
+		problem = fmt.Errorf("host %q is not a host or host:port", c.Host)
+	case c.Proxy != "" && sipleg.HostOf(c.Proxy) == "":
+		problem = fmt.Errorf("proxy %q is not a sip: URI", c.Proxy)
+	case c.Register && c.Username == "":
+		problem = errors.New("it registers without a user name")
+	case c.Transport != "" && c.Transport != "udp" && c.Transport != "tcp" && c.Transport != "tls":
+		problem = fmt.Errorf("transport %q is not udp, tcp or tls", c.Transport)
+	case c.Channels < 0 || c.Silence < 0 || c.Expires < 0:
+		problem = errors.New("a limit is negative")
+	}
+	if problem != nil {
+		return fmt.Errorf("trunk %s: %w", c.ID, problem)
+	}
+	return nil
+}
+
+func (c Config) credentials() *call.Credentials {
+	if c.Username == "" {
+		return nil
+	}
+	return &call.Credentials{Username: c.Username, Password: c.Password}
+}
+
+// target is the request URI for a number, or for a whole URI that a route
+// gives this trunk.
+func (c Config) target(to string) string {
+	if isURI(to) {
+		return to
+	}
+	return "sip:" + sipleg.EscapeUser(to) + "@" + c.Host + c.transportParam()
+}
+
+func (c Config) transportParam() string {
+	if c.Transport == "" || c.Transport == "udp" {
+		return ""
+	}
+	return ";transport=" + c.Transport
+}
+
+func isURI(s string) bool {
+	scheme, _, ok := strings.Cut(s, ":")
+	return ok && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips"))
+}
