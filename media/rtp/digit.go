@@ -59,7 +59,7 @@ func (s *sender) startEvent(code byte, d time.Duration, now time.Time) (<-chan e
 	case !s.open:
 		return nil, ErrHeld
 	}
-	s.feed.valid = false // our own packets take the next sequence numbers
+	s.feed.valid = false                                        // our own packets take the next sequence numbers
 	if !s.started || s.feed.from != nil || s.ticks.Load() > 1 { // nothing was written of late
 		s.resync = true
 		s.pace(0, now)

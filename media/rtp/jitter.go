@@ -40,9 +40,10 @@ const (
 // Growing: when the line runs dry the loss is concealed and next stands still,
 // so that late sound is still heard and the delay grows by itself. If the hole
 // turns out to be a lost packet, next jumps over what was concealed for it.
-// Shrinking: the smallest headroom (level less a frame) of the last 1.5 to 3 s
-// is sound that nobody needed to wait for; pitch periods are taken out until a
-// margin is left. The sum is that the delay follows the measured jitter.
+// Shrinking: the headroom of a packet is how far ahead of next it arrives. The
+// smallest headroom of the last 1.5 to 3 s is sound that nobody needed to wait
+// for; pitch periods are taken out until a margin is left. The sum is that the
+// delay follows the measured jitter, and that loss does not count as jitter.
 //
 // It is guarded by its stream's lock; it does not allocate.
 type jitterBuffer struct {
@@ -67,8 +68,10 @@ type jitterBuffer struct {
 	plc     plc
 	scratch [shrinkScratch]int16
 
-	late, concealed, dropped uint64
-	maxLevel                 int64
+	late      uint64 // packets
+	concealed uint64 // samples
+	dropped   uint64 // frames
+	maxLevel  int64
 }
 
 func newJitterBuffer(law codec.Codec) *jitterBuffer {
@@ -107,6 +110,7 @@ func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int
 	if !j.started || (j.plc.silent() && j.level() <= 0) {
 		j.resume(at, arrival)
 	}
+	j.head[0] = int32(min(int64(j.head[0]), max(at-j.next, math.MinInt32)))
 	if at+n <= j.next {
 		j.late++
 		return
@@ -182,7 +186,7 @@ func (j *jitterBuffer) read(f *media.Frame) bool {
 		return false
 	}
 	level := j.level()
-	j.note(level - media.FrameSamples)
+	j.turn()
 	if level <= 0 {
 		j.held += media.FrameSamples
 		return j.conceal(f[:])
@@ -204,7 +208,6 @@ func (j *jitterBuffer) read(f *media.Frame) bool {
 // assemble fills f from what is there, piece by piece.
 func (j *jitterBuffer) assemble(f *media.Frame) bool {
 	audible := false
-	concealed := j.concealed
 	for pos := int64(0); pos < media.FrameSamples; {
 		left := media.FrameSamples - pos
 		level := j.level()
@@ -226,7 +229,6 @@ func (j *jitterBuffer) assemble(f *media.Frame) bool {
 		j.advance(n)
 		pos += n
 	}
-	j.concealed = min(j.concealed, concealed+1) // a frame counts once
 	return audible
 }
 
@@ -234,13 +236,12 @@ func (j *jitterBuffer) conceal(s []int16) bool {
 	if !j.plc.conceal(s) {
 		return false
 	}
-	j.concealed++
+	j.concealed += uint64(len(s))
 	return true
 }
 
-// note enters the headroom of a tick.
-func (j *jitterBuffer) note(headroom int64) {
-	j.head[0] = min(j.head[0], int32(headroom))
+// turn moves the window of the headroom on by one tick.
+func (j *jitterBuffer) turn() {
 	if j.tick++; j.tick >= shrinkWindow {
 		j.head[1], j.head[0], j.tick = j.head[0], math.MaxInt32, 0
 	}

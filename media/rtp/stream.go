@@ -336,7 +336,7 @@ func (s *Stream) Quality() Quality {
 // addTo adds the buffer's counters to st.
 func (j *jitterBuffer) addTo(st Stats) Stats {
 	st.Late += j.late
-	st.Concealed += j.concealed
+	st.Concealed += j.concealed / media.FrameSamples
 	st.Dropped += j.dropped
 	st.MaxBufferLength = max(st.MaxBufferLength, media.DurationOf(int(j.maxLevel)))
 	return st
