@@ -33,7 +33,7 @@ type bucket struct{ fullAt time.Time }
 func (f *failures) wait(src netip.Prefix, now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	left := f.sources[src].fullAt.Sub(now)
+	left := max(f.sources[src].fullAt.Sub(now), 0) // of an unknown source: a saturated negative
 	return max(left-(FailureBurst-1)*FailurePace, 0)
 }
 

@@ -94,6 +94,9 @@ func (d *Dialect) readRecordingFilter(form url.Values, warn func(string)) (call.
 		return call.RecordingFilter{}, err
 	}
 	f := call.RecordingFilter{Call: v.Text("CallSid"), Limit: p.size, Cursor: p.cursor}
+	if v.Has("ConferenceSid") {
+		f.Call = v.Text("ConferenceSid") // there are no conferences here, so nothing is found
+	}
 	f.CreatedAfter, f.CreatedBefore = readSpan(v, "DateCreated")
 	return f, nil
 }

@@ -144,6 +144,6 @@ var listRecordingParams = laml.WithPaging(
 	laml.Param{Name: "DateCreated", Kind: laml.Day},
 	laml.Param{Name: "DateCreated<", Kind: laml.Day},
 	laml.Param{Name: "DateCreated>", Kind: laml.Day},
-	laml.Param{Name: "ConferenceSid", Kind: laml.Ignored},
+	laml.Param{Name: "ConferenceSid", Kind: laml.Text, Max: 64},
 	laml.Param{Name: "IncludeSoftDeleted", Kind: laml.Ignored},
 )
