@@ -160,24 +160,29 @@ func runOlder[T any](q query, position []byte, take func(string, []byte) (T, boo
 	for _, s := range q.streams {
 		s.seekOlder(start)
 	}
-	var first, last []byte
+	var first, last, seen []byte
 	for n := 0; ; n++ {
 		s := pick(q.streams, true)
 		if s == nil || (q.oldest != nil && bytes.Compare(s.pos, q.oldest) < 0) {
 			break
 		}
-		if len(res.records) == q.limit || n == q.scan {
-			// At the scan's end the page is short, and goes on behind what was seen.
-			res.next = encodeCursor(older, last)
+		if n == q.scan {
+			// The page is short, and goes on behind what was seen.
+			res.next = encodeCursor(older, seen)
 			break
 		}
 		if rec, ok := take(string(s.pos[8:]), s.v); ok {
+			if len(res.records) == q.limit {
+				res.next = encodeCursor(older, last) // one more is there
+				break
+			}
 			if first == nil {
 				first = append([]byte(nil), s.pos...)
 			}
 			res.records = append(res.records, rec)
+			last = append(last[:0], s.pos...)
 		}
-		last = append(last[:0], s.pos...)
+		seen = append(seen[:0], s.pos...)
 		s.set(s.c.Prev())
 	}
 	switch {
@@ -194,24 +199,29 @@ func runNewer[T any](q query, position []byte, inclusive bool, take func(string,
 	for _, s := range q.streams {
 		s.seekNewer(position, inclusive)
 	}
-	var last []byte
+	var last, seen []byte
 	for n := 0; ; n++ {
 		s := pick(q.streams, false)
-		if s == nil || (q.latest != nil && bytes.Compare(s.pos[:min(8, len(s.pos))], q.latest) > 0) {
+		if s == nil || (q.latest != nil && bytes.Compare(s.pos[:8], q.latest) > 0) {
 			break
 		}
-		if len(res.records) == q.limit || n == q.scan {
-			res.previous = encodeCursor(newer, last)
+		if n == q.scan {
+			res.previous = encodeCursor(newer, seen)
 			break
 		}
 		if rec, ok := take(string(s.pos[8:]), s.v); ok {
+			if len(res.records) == q.limit {
+				res.previous = encodeCursor(newer, last) // one more is there
+				break
+			}
 			res.records = append(res.records, rec)
 			if len(res.records) == 1 {
 				// What is older than the oldest of this page follows it.
 				res.next = encodeCursor(older, s.pos)
 			}
+			last = append(last[:0], s.pos...)
 		}
-		last = append(last[:0], s.pos...)
+		seen = append(seen[:0], s.pos...)
 		s.set(s.c.Next())
 	}
 	if len(res.records) == 0 {

@@ -54,7 +54,7 @@ func oldCalls(tx *bbolt.Tx, limit []byte, after map[string][]byte) ([]string, er
 	for _, owner := range owners(calls) {
 		s := newStream(calls, owner)
 		s.seekNewer(after[string(owner)], false)
-		for s.pos != nil && string(s.pos[:min(8, len(s.pos))]) < string(limit) {
+		for s.pos != nil && string(s.pos[:8]) < string(limit) {
 			if len(ids) == chunk {
 				return ids, nil
 			}
@@ -107,7 +107,7 @@ func (s *Store) DeleteRecordingsOlder(ctx context.Context, before time.Time, rem
 			recs := tx.Bucket(bucketRecordings)
 			for _, owner := range owners(recs) {
 				st := newStream(recs, owner)
-				for st.seekNewer(nil, true); st.pos != nil && string(st.pos[:min(8, len(st.pos))]) < string(limit) && len(old) < chunk; st.set(st.c.Next()) {
+				for st.seekNewer(nil, true); st.pos != nil && string(st.pos[:8]) < string(limit) && len(old) < chunk; st.set(st.c.Next()) {
 					var rec call.Recording
 					if err := decode(st.v, &rec); err != nil {
 						return err
