@@ -10,7 +10,8 @@ import (
 )
 
 // attrs are the attributes of one element. A value that cannot be gets a
-// warning, and the default or the nearest limit is used, as in the cloud.
+// warning, and the default is used (for a number that is too large: the limit),
+// as in the cloud.
 type attrs struct {
 	d      *decoder
 	n      *node
@@ -57,10 +58,8 @@ func (a attrs) integer(name string, def, lo, hi int, c Code) int {
 	n, err := strconv.Atoi(s)
 	used := n
 	switch {
-	case err != nil:
+	case err != nil || n < lo:
 		used = def
-	case n < lo:
-		used = lo
 	case n > hi:
 		used = hi
 	default:

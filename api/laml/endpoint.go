@@ -63,7 +63,7 @@ func parsePlain(s string) endpoint {
 		return endpoint{kind: numberEndpoint, value: n}
 	}
 	user, host, at := strings.Cut(s, "@")
-	if validName(user) && (!at || validHost(host)) {
+	if !strings.HasPrefix(s, "+") && validName(user) && (!at || validHost(host)) {
 		return endpoint{kind: nameEndpoint, value: s}
 	}
 	return endpoint{}
@@ -177,7 +177,7 @@ func parseHeaders(query string, client bool) ([]call.Header, *Problem) {
 		return nil, nil
 	}
 	if len(query) > maxURIHeaders {
-		return nil, refuse(CodeHeadersLong, "the headers in To are longer than %d bytes", maxURIHeaders)
+		return nil, refuse(CodeHeadersLong, "the headers after the ? are longer than %d bytes", maxURIHeaders)
 	}
 	var list []call.Header
 	for pair := range strings.SplitSeq(query, "&") {
@@ -186,11 +186,11 @@ func parseHeaders(query string, client bool) ([]call.Header, *Problem) {
 			name = "X-" + name
 		}
 		if !validHeaderName(name) {
-			return nil, refuse(CodeHeaderName, "the header %q in To is neither an X- header nor User-to-User", name)
+			return nil, refuse(CodeHeaderName, "the header %q is neither an X- header nor User-to-User", name)
 		}
 		v, err := url.PathUnescape(value)
 		if err != nil || !cleanText(v) || strings.ContainsAny(v, "\r\n") {
-			return nil, refuse(CodeHeaderValue, "the value of the header %s in To is not text", name)
+			return nil, refuse(CodeHeaderValue, "the value of the header %s is not text", name)
 		}
 		list = append(list, call.Header{Name: name, Value: v})
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"mime"
 	"net/url"
 	"strings"
 
@@ -81,10 +80,8 @@ const (
 
 // documentKind says how to read a document.
 func documentKind(body []byte, contentType, docURL string) (documentType, Code, error) {
-	mt, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		mt = strings.ToLower(strings.TrimSpace(contentType))
-	}
+	mt, _, _ := strings.Cut(contentType, ";") // a charset other than UTF-8 shows in the bytes
+	mt = strings.ToLower(strings.TrimSpace(mt))
 	if docURL != "" && strings.HasPrefix(mt, "audio/") {
 		return kindSound, 0, nil
 	}

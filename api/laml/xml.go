@@ -70,12 +70,16 @@ func parseXML(body []byte) (*node, error) {
 	}
 	t := tree{}
 	for {
+		line, _ := dec.InputPos()
 		tok, err := dec.RawToken()
 		if errors.Is(err, io.EOF) {
 			return t.finish()
 		}
+		if text, ok := tok.(xml.CharData); ok { // say where its first word is
+			blank := len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
+			line += bytes.Count(text[:blank], []byte("\n"))
+		}
 		if err == nil {
-			line, _ := dec.InputPos()
 			err = t.add(tok, line)
 		}
 		if err != nil {

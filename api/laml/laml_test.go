@@ -1,0 +1,243 @@
+package laml_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"callbox/api/laml"
+	"callbox/api/twilio"
+	"callbox/call/script"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// dialect is the family's reference member, at a fixed address.
+func dialect() *laml.Dialect {
+	return twilio.New(laml.Config{BaseURL: func() string { return "http://box.lan:8080" }})
+}
+
+// golden compares got with a file of testdata.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs:\n%s\nwant:\n%s", path, got, want)
+	}
+}
+
+// model is a document, or its error, as JSON: the set fields of every verb.
+func model(t *testing.T, doc script.Document, err error) string {
+	t.Helper()
+	out := map[string]any{"verbs": verbList(doc.Verbs)}
+	if len(doc.Warnings) > 0 {
+		out["warnings"] = doc.Warnings
+	}
+	if err != nil {
+		var fe *script.FetchError
+		if !errors.As(err, &fe) {
+			t.Fatalf("%v is no *script.FetchError", err)
+		}
+		out = map[string]any{"code": fe.Code, "url": fe.URL, "error": fe.Error()}
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(out); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func verbList(verbs []script.Verb) []any {
+	list := []any{}
+	for _, v := range verbs {
+		list = append(list, setFields(reflect.ValueOf(v), map[string]any{"verb": v.Name()}))
+	}
+	return list
+}
+
+// setFields puts the fields of the struct v that are set into m.
+func setFields(v reflect.Value, m map[string]any) map[string]any {
+	for i := range v.NumField() {
+		f, name := v.Field(i), v.Type().Field(i).Name
+		if f.IsZero() {
+			continue
+		}
+		switch x := f.Interface().(type) {
+		case []script.Verb:
+			m[name] = verbList(x)
+		case []script.Target:
+			var list []any
+			for _, target := range x {
+				list = append(list, setFields(reflect.ValueOf(target), map[string]any{}))
+			}
+			m[name] = list
+		case script.Dial:
+			m[name] = setFields(f, map[string]any{})
+		case interface{ String() string }:
+			m[name] = x.String()
+		default:
+			m[name] = x
+		}
+	}
+	return m
+}
+
+const docURL = "http://user:pw@app.lan:8000/voice/start?tenant=7"
+
+func TestDocuments(t *testing.T) {
+	files, err := filepath.Glob("testdata/twiml/*.xml")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d documents, %v", len(files), err)
+	}
+	for _, path := range files {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := dialect().Decode(body, "text/xml; charset=utf-8", docURL)
+		if strings.Contains(path, "error-") != (err != nil) {
+			t.Errorf("%s: error is %v", path, err)
+		}
+		golden(t, strings.TrimSuffix(path, ".xml")+".json", model(t, doc, err))
+	}
+}
+
+func TestInlineDocuments(t *testing.T) {
+	for _, tc := range []struct {
+		body    string
+		code    int
+		warning string
+	}{
+		{`<Response><Gather numDigits="1"><Say>x</Say></Gather></Response>`, 0, "no action"},
+		{`<Response><Record/></Response>`, 0, "no action"},
+		{`<Response><Gather action="http://app.lan/x"/></Response>`, 0, ""},
+		{`<Response><Dial>201</Dial></Response>`, 0, ""},
+		{`<Response><Dial action="">201</Dial></Response>`, 0, ""},
+		{`<Response><Gather action="x"/></Response>`, 11100, ""},
+		{`<Response><Play>x.wav</Play></Response>`, 11100, ""},
+		{`<Response><Redirect/></Response>`, 11100, ""},
+		{`plain words`, 12100, ""},
+	} {
+		doc, err := dialect().Decode([]byte(tc.body), "", "")
+		var fe *script.FetchError
+		if errors.As(err, &fe) != (tc.code != 0) || tc.code != 0 && fe.Code != tc.code {
+			t.Errorf("%s: %v, want code %d", tc.body, err, tc.code)
+		}
+		if got := strings.Join(doc.Warnings, "\n"); (got == "") != (tc.warning == "") || !strings.Contains(got, tc.warning) {
+			t.Errorf("%s: warnings %q, want %q", tc.body, got, tc.warning)
+		}
+	}
+}
+
+func TestContentTypes(t *testing.T) {
+	const xml = "<Response><Hangup/></Response>"
+	for _, tc := range []struct {
+		kind, body string
+		code       int
+		want       script.Verb
+	}{
+		{"text/xml", xml, 0, script.Hangup{}},
+		{"application/xml; charset=utf-8", xml, 0, script.Hangup{}},
+		{"TEXT/HTML", xml, 0, script.Hangup{}},
+		{"text/xml; charset=", xml, 0, script.Hangup{}},
+		{"", xml, 0, script.Hangup{}},
+		{"", "hello", 12300, nil},
+		{"application/json", "{}", 12300, nil},
+		{"text/plain; charset=utf-8", " Hello there\n", 0, script.Say{Speech: script.Speech{Text: "Hello there"}, Loop: 1}},
+		{"text/plain", "\xff", 12300, nil},
+		{"text/plain", " ", 11770, nil},
+		{"audio/x-wav", "RIFF", 0, script.Play{URL: docURL, Loop: 1}},
+		{"audio/mpeg", strings.Repeat("x", laml.MaxDocument+1), 0, script.Play{URL: docURL, Loop: 1}},
+		{"text/xml", "<Response>" + strings.Repeat(" ", laml.MaxDocument) + "</Response>", 11750, nil},
+		{"text/xml", "", 11770, nil},
+	} {
+		doc, err := dialect().Decode([]byte(tc.body), tc.kind, docURL)
+		var fe *script.FetchError
+		switch {
+		case errors.As(err, &fe):
+			if fe.Code != tc.code || strings.Contains(fe.URL, "pw") {
+				t.Errorf("%s: %d %s, want %d", tc.kind, fe.Code, fe.URL, tc.code)
+			}
+		case err != nil || tc.code != 0 || len(doc.Verbs) != 1 || !reflect.DeepEqual(doc.Verbs[0], tc.want):
+			t.Errorf("%s: %+v, %v", tc.kind, doc, err)
+		}
+	}
+}
+
+func TestDocumentBounds(t *testing.T) {
+	for name, body := range map[string]string{
+		"depth":      strings.Repeat("<Response>", 40) + strings.Repeat("</Response>", 40),
+		"elements":   "<Response>" + strings.Repeat("<Pause/>", 2000) + "</Response>",
+		"attributes": "<Response><Say " + strings.Repeat(`a="" `, 100) + "/></Response>",
+	} {
+		_, err := dialect().Decode([]byte(body), "text/xml", docURL)
+		var fe *script.FetchError
+		if !errors.As(err, &fe) || fe.Code != 12100 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	doc, err := dialect().Decode([]byte("<Response>"+strings.Repeat("<X/>", 900)+"</Response>"), "text/xml", docURL)
+	if err != nil || len(doc.Warnings) > 50 {
+		t.Errorf("%d warnings, %v", len(doc.Warnings), err)
+	}
+	doc, err = dialect().Decode([]byte("<Response><Say>"+strings.Repeat("é", 4097)+"</Say></Response>"), "text/xml", docURL)
+	if err != nil || len(doc.Verbs) != 0 || !strings.Contains(doc.Warnings[0], "13521") {
+		t.Errorf("a long Say: %+v, %v", doc, err)
+	}
+}
+
+func FuzzDocument(f *testing.F) {
+	files, err := filepath.Glob("testdata/twiml/*.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range files {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body, "text/xml", docURL)
+	}
+	f.Add([]byte("hello"), "text/plain", docURL)
+	f.Add([]byte("<Response/>"), "", "")
+	d := dialect()
+	f.Fuzz(func(t *testing.T, body []byte, kind, url string) {
+		doc, err := d.Decode(body, kind, url)
+		var fe *script.FetchError
+		if err != nil && (!errors.As(err, &fe) || fe.Code == 0 || fe.Error() == "") {
+			t.Fatalf("error without a code or sentence: %v", err)
+		}
+		for _, v := range doc.Verbs {
+			switch v := v.(type) {
+			case script.Play:
+				if v.URL == "" && v.Digits == "" {
+					t.Fatal("a Play of nothing")
+				}
+			case script.Redirect:
+				if v.Hook.IsZero() {
+					t.Fatal("a Redirect to nowhere")
+				}
+			case script.DialVerb:
+				if len(v.Dial.Targets) > 10 {
+					t.Fatal("too many targets")
+				}
+			}
+		}
+	})
+}
