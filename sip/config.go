@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"callbox/sip/wire"
 )
 
 // Config is what a [Stack] needs to know when it starts. The zero value opens
@@ -117,4 +119,6 @@ type Binding struct {
 	Transport string         // "udp", "tcp" or "tls"
 	Expires   time.Time
 	UserAgent string
+
+	flow wire.Flow // the path itself
 }

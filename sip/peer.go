@@ -1,22 +1,39 @@
 package sip
 
-import "net/netip"
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	gosip "github.com/emiago/sipgo/sip"
+	"github.com/icholy/digest"
+
+	"callbox/sip/wire"
+)
 
 // Peer is somebody the stack answers: a trunk, known by its addresses, or a
 // user, known by name and password. A request that matches no peer gets no
 // answer on UDP and a closed connection on TCP and TLS.
+//
+// A request belongs to the user it has credentials of; else to the user named
+// in From if it comes from where that user is registered; else to the first
+// trunk with its source address; else to the user named in From (To for
+// REGISTER). Users are always challenged, trunks never.
 type Peer struct {
 	// Name identifies the peer in logs and DialogInfo.Peer; unique in the stack.
 	Name string
-	// Addrs are the addresses a trunk sends from. Requests from there belong to
-	// this peer without a challenge, unless Username names another peer.
+	// Addrs are the addresses a trunk sends from.
 	Addrs []netip.Prefix
-	// Port narrows Addrs to one source port; 0: any. Two trunks on one host are
-	// told apart by it. Connections over TCP and TLS come from any port.
+	// Port narrows Addrs to one source port of UDP; 0: any. Two trunks on one host
+	// are told apart by it.
 	Port uint16
-	// Username and Password are the digest credentials of a peer that is not
-	// known by address. Requests with this user in From (or To, for REGISTER)
-	// are challenged.
+	// RequestUsers tells trunks with the same addresses apart, as two accounts at
+	// one provider: the one that lists the user part of the request URI gets the
+	// request, else the first without a list.
+	RequestUsers []string
+	// Username and Password are the digest credentials of a peer that is not known
+	// by address.
 	Username, Password string
 	// Register accepts REGISTER from Username: the peer is a user with phones.
 	Register bool
@@ -24,6 +41,121 @@ type Peer struct {
 	// owns the dialog from then on. nil refuses calls with 403.
 	Invite func(*Dialog)
 	// Bindings is told the user's registrations whenever they changed, in order,
-	// one call at a time.
+	// one call at a time, on its own goroutine.
 	Bindings func([]Binding)
+}
+
+// peer is a Peer in the stack.
+type peer struct {
+	Peer
+	reg *bindings
+}
+
+// AddPeer makes a peer known. remove forgets it, with its bindings; its dialogs
+// go on. The error says which name or user is taken already.
+func (s *Stack) AddPeer(p Peer) (remove func(), err error) {
+	switch {
+	case p.Name == "":
+		return nil, errors.New("sip: a peer needs a name")
+	case len(p.Addrs) == 0 && p.Username == "":
+		return nil, fmt.Errorf("sip: peer %s has neither an address nor a user name", p.Name)
+	case p.Username != "" && p.Password == "":
+		return nil, fmt.Errorf("sip: user %s has no password", p.Username)
+	case p.Register && p.Username == "":
+		return nil, fmt.Errorf("sip: peer %s registers but has no user name", p.Name)
+	}
+	np := &peer{Peer: p}
+	np.reg = newBindings(s, np)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	for _, o := range s.peers {
+		if o.Name == p.Name {
+			return nil, fmt.Errorf("sip: there is a peer named %s already", p.Name)
+		}
+	}
+	if p.Username != "" {
+		if o := s.users[p.Username]; o != nil {
+			return nil, fmt.Errorf("sip: user %s belongs to peer %s already", p.Username, o.Name)
+		}
+		s.users[p.Username] = np
+	}
+	s.peers = append(slices.Clone(s.peers), np)
+	return func() { s.removePeer(np) }, nil
+}
+
+func (s *Stack) removePeer(p *peer) {
+	s.mu.Lock()
+	s.peers = slices.DeleteFunc(slices.Clone(s.peers), func(o *peer) bool { return o == p })
+	if s.users[p.Username] == p {
+		delete(s.users, p.Username)
+	}
+	s.mu.Unlock()
+	p.reg.close()
+}
+
+func (s *Stack) closePeers() {
+	for _, p := range s.peersNow() {
+		p.reg.close()
+	}
+}
+
+// at reports whether flow comes from the peer's addresses.
+func (p *peer) at(flow wire.Flow) bool {
+	if p.Port != 0 && flow.Transport == wire.UDP && flow.Remote.Port() != p.Port {
+		return false
+	}
+	return slices.ContainsFunc(p.Addrs, func(a netip.Prefix) bool { return a.Contains(flow.Remote.Addr().WithZone("")) })
+}
+
+// identify finds the peer of a request and whether it has to prove itself.
+func (s *Stack) identify(req *gosip.Request, flow wire.Flow) (p *peer, challenge bool) {
+	user := userOf(req.From().Address)
+	if req.Method == gosip.REGISTER {
+		user = userOf(req.To().Address)
+	}
+	var claimed string
+	if h := req.GetHeader("Authorization"); h != nil {
+		if c, err := digest.ParseCredentials(h.Value()); err == nil {
+			claimed = c.Username
+		}
+	}
+	s.mu.Lock()
+	byClaim, byName := s.users[claimed], s.users[user]
+	s.mu.Unlock()
+	if byClaim != nil {
+		return byClaim, true
+	}
+	if byName != nil && (req.Method == gosip.REGISTER || byName.reg.has(flow)) {
+		return byName, true
+	}
+	if p := s.trunk(req, flow); p != nil {
+		return p, false
+	}
+	return byName, true
+}
+
+// trunk is the trunk that a request from flow belongs to.
+func (s *Stack) trunk(req *gosip.Request, flow wire.Flow) *peer {
+	var open, first *peer
+	for _, p := range s.peersNow() {
+		if !p.at(flow) {
+			continue
+		}
+		if slices.Contains(p.RequestUsers, userOf(req.Recipient)) {
+			return p
+		}
+		if open == nil && len(p.RequestUsers) == 0 {
+			open = p
+		}
+		if first == nil {
+			first = p
+		}
+	}
+	if open != nil {
+		return open
+	}
+	return first
 }

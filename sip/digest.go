@@ -1,0 +1,256 @@
+package sip
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+	"github.com/icholy/digest"
+
+	"callbox/sip/wire"
+)
+
+// Limits of the authenticator's tables.
+const (
+	maxNonces   = 4096 // nonces in use
+	maxFailures = 1024 // sources that gave wrong credentials
+	failLimit   = 10   // wrong answers of one source for one user, then silence for failTime
+	failTime    = time.Minute
+)
+
+// verdict is what became of a request's credentials.
+type verdict int
+
+const (
+	authGood    verdict = iota
+	authMissing         // none, or none for our realm: challenge
+	authStale           // right, but the nonce is old or used up: challenge with stale=true
+	authBad             // wrong: challenge, and count it
+)
+
+// authenticator checks digest credentials (RFC 3261 §22, RFC 8760). Nonces hold
+// their own time and a MAC, so that a challenge costs no memory; only nonces
+// that were used are remembered, with their highest count.
+type authenticator struct {
+	realm string
+	life  time.Duration
+	key   [32]byte
+
+	mu     sync.Mutex // guards the rest
+	used   map[string]nonceUse
+	floor  time.Time // nonces made before and not in used count as used up
+	failed map[failure]*strikes
+}
+
+type nonceUse struct {
+	made  time.Time
+	count int // highest nc seen
+}
+
+type failure struct {
+	addr netip.Addr
+	user string
+}
+
+type strikes struct {
+	n     int
+	until time.Time
+}
+
+func newAuthenticator(realm string, life time.Duration) *authenticator {
+	a := &authenticator{realm: realm, life: life, used: map[string]nonceUse{}, failed: map[failure]*strikes{}}
+	_, _ = rand.Read(a.key[:]) // never fails (crypto/rand)
+	return a
+}
+
+// nonce is time, 8 random bytes and a MAC over both, in base64url.
+//
+//	0        8        16               32
+//	| ns time | random |  HMAC-SHA-256  |
+func (a *authenticator) nonce(now time.Time) string {
+	var b [32]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixNano()))
+	_, _ = rand.Read(b[8:16])
+	copy(b[16:], a.mac(b[:16]))
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func (a *authenticator) mac(b []byte) []byte {
+	m := hmac.New(sha256.New, a.key[:])
+	m.Write(b)
+	return m.Sum(nil)[:16]
+}
+
+// made gives the time of a nonce of ours; ok is false for any other string.
+func (a *authenticator) made(nonce string) (t time.Time, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(nonce)
+	if err != nil || len(b) != 32 || !hmac.Equal(a.mac(b[:16]), b[16:]) {
+		return time.Time{}, false
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(b[:8]))), true
+}
+
+// challenges are the WWW-Authenticate headers, the strongest first (RFC 8760 §2.4).
+func (a *authenticator) challenges(now time.Time, stale bool) []gosip.Header {
+	nonce := a.nonce(now)
+	var hs []gosip.Header
+	for _, alg := range []string{"SHA-256", "MD5"} {
+		c := digest.Challenge{Realm: a.realm, Nonce: nonce, Algorithm: alg, QOP: []string{"auth"}, Stale: stale}
+		hs = append(hs, gosip.NewHeader("WWW-Authenticate", c.String()))
+	}
+	return hs
+}
+
+// check judges the credentials of req for a user.
+func (a *authenticator) check(req *gosip.Request, user, password string, now time.Time) verdict {
+	for _, h := range req.GetHeaders("Authorization") {
+		c, err := digest.ParseCredentials(h.Value())
+		if err != nil || c.Realm != a.realm {
+			continue
+		}
+		if v := a.checkOne(c, req, user, password, now); v != authMissing {
+			return v
+		}
+	}
+	return authMissing
+}
+
+func (a *authenticator) checkOne(c *digest.Credentials, req *gosip.Request, user, password string, now time.Time) verdict {
+	made, ours := a.made(c.Nonce)
+	if !ours {
+		return authStale // of an earlier run of the box: the client asks again without bothering anybody
+	}
+	chal := &digest.Challenge{Realm: a.realm, Nonce: c.Nonce, Algorithm: c.Algorithm}
+	switch {
+	case c.QOP == "auth" && c.Nc > 0 && c.Cnonce != "":
+		chal.QOP = []string{"auth"}
+	case c.QOP == "": // RFC 2069: allowed by RFC 3261 §22.4, good for one request only
+		c.Nc = 1
+	default:
+		return authBad
+	}
+	if alg := strings.ToUpper(c.Algorithm); alg != "" && alg != "MD5" && alg != "SHA-256" {
+		return authMissing
+	}
+	want, err := digest.Digest(chal, digest.Options{
+		Method: string(req.Method), URI: c.URI, Username: user, Password: password, Cnonce: c.Cnonce, Count: c.Nc,
+	})
+	if err != nil {
+		return authBad
+	}
+	sameUser := subtle.ConstantTimeCompare([]byte(user), []byte(c.Username))
+	sameHash := subtle.ConstantTimeCompare([]byte(want.Response), []byte(strings.ToLower(c.Response)))
+	if sameUser&sameHash != 1 || !sameResource(c.URI, req.Recipient) {
+		return authBad
+	}
+	if now.Sub(made) > a.life || made.After(now.Add(time.Minute)) || !a.use(c.Nonce, c.Nc, made, now) {
+		return authStale
+	}
+	return authGood
+}
+
+// sameResource compares the digest-uri with the request URI by user and host;
+// phones differ in port and parameters (RFC 3261 §22.4 item 5).
+func sameResource(uri string, want gosip.Uri) bool {
+	var u gosip.Uri
+	if gosip.ParseUri(uri, &u) != nil {
+		return false
+	}
+	return userOf(u) == userOf(want) && strings.EqualFold(u.Host, want.Host)
+}
+
+// use notes a nonce count and reports whether it is higher than all before: a
+// request that is sent again by somebody who overheard it is refused.
+func (a *authenticator) use(nonce string, count int, made, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u, ok := a.used[nonce]
+	if ok && count <= u.count {
+		return false
+	}
+	if !ok {
+		if !made.After(a.floor) {
+			return false
+		}
+		if len(a.used) >= maxNonces {
+			a.evict(now)
+		}
+	}
+	a.used[nonce] = nonceUse{made: made, count: count}
+	return true
+}
+
+// evict makes room: expired nonces first, otherwise the oldest quarter of time.
+func (a *authenticator) evict(now time.Time) {
+	for limit := a.life; len(a.used) >= maxNonces; limit /= 2 {
+		for n, u := range a.used {
+			if age := now.Sub(u.made); age > limit || limit == 0 {
+				delete(a.used, n)
+				if u.made.After(a.floor) {
+					a.floor = u.made // never good again, as if remembered
+				}
+			}
+		}
+	}
+}
+
+// fail counts a wrong answer; blocked says that the source gets silence now.
+func (a *authenticator) fail(f failure, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.failed[f]
+	if s == nil || now.After(s.until) {
+		if len(a.failed) >= maxFailures {
+			clear(a.failed)
+		}
+		s = &strikes{}
+		a.failed[f] = s
+	}
+	s.n++
+	s.until = now.Add(failTime)
+}
+
+func (a *authenticator) blocked(f failure, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.failed[f]
+	return s != nil && s.n >= failLimit && now.Before(s.until)
+}
+
+func (a *authenticator) forgive(f failure) {
+	a.mu.Lock()
+	delete(a.failed, f)
+	a.mu.Unlock()
+}
+
+// authorize lets a request of a user pass or answers it. Guessing passwords
+// earns silence.
+func (s *Stack) authorize(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) bool {
+	now := time.Now()
+	who := failure{flow.Remote.Addr(), p.Username}
+	if s.auth.blocked(who, now) {
+		s.stranger(req, flow, tx)
+		return false
+	}
+	v := s.auth.check(req, p.Username, p.Password, now)
+	switch v {
+	case authGood:
+		s.auth.forgive(who)
+		return true
+	case authBad:
+		s.count.authFailures.Add(1)
+		s.auth.fail(who, now)
+		s.log.Warn("wrong SIP credentials", "user", p.Username, "remote", flow.Remote, "method", string(req.Method))
+	}
+	s.count.challenges.Add(1)
+	s.respond(tx, req, 401, "", s.auth.challenges(now, v == authStale)...)
+	return false
+}

@@ -1,0 +1,333 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"callbox/sip/wire"
+)
+
+// keepAlive is how often a UDP registration is pinged, so that NATs keep the
+// way back open (RFC 5626 §4.4 asks for 25–30 s).
+const keepAlive = 25 * time.Second
+
+// RegState is how an outgoing registration stands.
+type RegState struct {
+	Registered bool
+	Since      time.Time // when Registered last changed
+	Expires    time.Time // end of the granted time, when Registered
+	Retry      time.Time // next attempt, when not Registered
+	Status     int       // last final response, 0 when none came
+	Text       string    // one sentence: "registered at 192.0.2.1:5060 for 300 s", "refused with 403 Forbidden"
+	Remote     netip.AddrPort
+}
+
+// RegistrationConfig describes an outgoing registration (RFC 3261 §10.2).
+type RegistrationConfig struct {
+	AOR       string // "sip:alice@atlanta.example"
+	Registrar string // request URI; empty: "sip:" and the host of AOR
+	Proxy     string // next hop as in Invite.Route; empty: Registrar
+	Auth      Credentials
+	Expires   time.Duration // wish; 0: 5 min
+	// ContactUser is the user part of the contact; empty: that of AOR.
+	ContactUser string
+	Transport   string // as in Invite
+	// OnState is told every change, in order, on the goroutine of Register.
+	OnState func(RegState)
+}
+
+// registration is one run of Register.
+type registration struct {
+	s         *Stack
+	cfg       RegistrationConfig
+	aor, uri  gosip.Uri
+	hop       gosip.Uri
+	transport string
+	callID    string
+	tag       string
+	seq       atomic.Uint32
+	expires   time.Duration // what we ask for; a 423 raises it
+	state     RegState
+	flow      wire.Flow // of the last success
+	open      bool      // the registrar may have a binding of ours
+}
+
+// Register keeps a registration alive until ctx ends, then removes it (for at
+// most 4 T1) and returns nil. It refreshes at 80 % of the granted time and after
+// a failure tries again with a pause that doubles from 4 T1 to 600 T1 (2 s to
+// 5 min), with jitter. Only a wrong configuration returns an error.
+func (s *Stack) Register(ctx context.Context, cfg RegistrationConfig) error {
+	r, err := s.newRegistration(cfg)
+	if err != nil {
+		return err
+	}
+	pause := 4 * s.cfg.T1
+	for {
+		granted, err := r.once(ctx, r.expires)
+		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+			break
+		}
+		wait := granted * 4 / 5
+		if err != nil {
+			wait = time.Duration(float64(pause) * (0.75 + rand.Float64()/2))
+			pause = min(2*pause, 600*s.cfg.T1)
+			r.failed(err, wait)
+		} else {
+			pause = 4 * s.cfg.T1
+			r.succeeded(granted)
+		}
+		if !r.sleep(ctx, wait) {
+			break
+		}
+	}
+	r.unregister()
+	return nil
+}
+
+func (s *Stack) newRegistration(cfg RegistrationConfig) (*registration, error) {
+	r := &registration{s: s, cfg: cfg, callID: wire.NewTag(), tag: wire.NewTag(), expires: cfg.Expires}
+	r.seq.Store(uint32(rand.IntN(1 << 16)))
+	var err error
+	if r.aor, err = parseURI(cfg.AOR); err != nil {
+		return nil, err
+	}
+	if r.aor.User == "" {
+		return nil, fmt.Errorf("sip: address of record %q has no user", cfg.AOR)
+	}
+	registrar := cfg.Registrar
+	if registrar == "" {
+		registrar = r.aor.Scheme + ":" + r.aor.Host
+		if r.aor.Port > 0 {
+			registrar += ":" + strconv.Itoa(r.aor.Port)
+		}
+	}
+	if r.uri, err = parseURI(registrar); err != nil {
+		return nil, err
+	}
+	r.hop = r.uri
+	if cfg.Proxy != "" {
+		if r.hop, err = parseURI(cfg.Proxy); err != nil {
+			return nil, err
+		}
+	}
+	r.transport = firstOf(cfg.Transport, transportOf(r.hop), transportOf(r.uri), wire.UDP)
+	if r.expires <= 0 {
+		r.expires = 5 * time.Minute
+	}
+	return r, nil
+}
+
+func firstOf(vs ...string) string {
+	for _, v := range vs {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// once registers for the given time and tells how long it was granted.
+func (r *registration) once(ctx context.Context, expires time.Duration) (time.Duration, error) {
+	for range 3 { // a 423 may raise the time
+		res, flow, err := r.send(ctx, expires)
+		if err != nil {
+			return 0, err
+		}
+		r.state.Status, r.state.Remote = res.StatusCode, flow.Remote
+		if res.StatusCode == 423 {
+			if secs := headerSeconds(res, "Min-Expires"); secs > expires && secs <= 24*time.Hour {
+				r.expires, expires = secs, secs
+				continue
+			}
+		}
+		if res.StatusCode >= 300 {
+			r.open = false
+			return 0, statusError(res)
+		}
+		r.flow = flow
+		return r.granted(res, expires), nil
+	}
+	return 0, &StatusError{Status: 423, Text: phrase(423)}
+}
+
+// granted reads the time that the registrar gave our contact.
+func (r *registration) granted(res *gosip.Response, asked time.Duration) time.Duration {
+	got := asked
+	if v := headerSeconds(res, "Expires"); v > 0 {
+		got = v
+	}
+	user := escapeUser(r.contactUser())
+	for _, c := range contactsOf(res) {
+		if c.Address.User != user {
+			continue
+		}
+		if v, ok := wire.Param(c.Params, "expires"); ok {
+			if n, err := strconv.ParseUint(v, 10, 31); err == nil && n > 0 {
+				got = time.Duration(n) * time.Second
+			}
+		}
+	}
+	return min(got, 24*time.Hour)
+}
+
+func headerSeconds(m *gosip.Response, name string) time.Duration {
+	h := m.GetHeader(name)
+	if h == nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(h.Value()), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
+func (r *registration) contactUser() string { return firstOf(r.cfg.ContactUser, userOf(r.aor)) }
+
+// send sends one REGISTER and waits for its final response.
+func (r *registration) send(ctx context.Context, expires time.Duration) (*gosip.Response, wire.Flow, error) {
+	addrs, err := r.s.resolve(ctx, r.hop, r.transport)
+	if err != nil {
+		return nil, wire.Flow{}, err
+	}
+	req := gosip.NewRequest(gosip.REGISTER, r.uri)
+	from := &gosip.FromHeader{Address: r.aor}
+	from.Params.Add("tag", r.tag)
+	callID := gosip.CallIDHeader(r.callID)
+	hops := gosip.MaxForwardsHeader(70)
+	for _, h := range []gosip.Header{
+		&hops, from, &gosip.ToHeader{Address: r.aor}, &callID, &gosip.CSeqHeader{SeqNo: r.seq.Add(1), MethodName: gosip.REGISTER},
+		r.s.contact(r.contactUser(), r.transport, addrs[0].Addr(), wire.Flow{}),
+		gosip.NewHeader("Expires", strconv.Itoa(int(expires/time.Second))),
+		gosip.NewHeader("User-Agent", r.s.cfg.UserAgent),
+	} {
+		req.AppendHeader(h)
+	}
+	if _, lr := wire.Param(r.hop.UriParams, "lr"); lr {
+		req.AppendHeader(&gosip.RouteHeader{Address: r.hop})
+	}
+	req.SetBody(nil)
+	type result struct {
+		res  *gosip.Response
+		flow wire.Flow
+		err  error
+	}
+	final := make(chan result, 1)
+	x := &exchange{s: r.s, req: req, creds: r.creds(), seq: func() uint32 { return r.seq.Add(1) },
+		dest: wire.Dest{Transport: r.transport, Addrs: addrs, Host: r.hop.Host},
+		on: func(res *gosip.Response, flow wire.Flow, err error) {
+			if err == nil && res.StatusCode < 200 {
+				return
+			}
+			select {
+			case final <- result{res, flow, err}:
+			default:
+			}
+		}}
+	if err := x.start(); err != nil {
+		return nil, wire.Flow{}, err
+	}
+	r.open = true
+	select {
+	case got := <-final:
+		return got.res, got.flow, got.err
+	case <-ctx.Done():
+		x.current().Detach()
+		return nil, wire.Flow{}, ctx.Err()
+	case <-r.s.base.Done():
+		return nil, wire.Flow{}, ErrClosed
+	}
+}
+
+func (r *registration) creds() *Credentials {
+	if r.cfg.Auth.Username == "" {
+		return nil
+	}
+	return &r.cfg.Auth
+}
+
+func (r *registration) succeeded(granted time.Duration) {
+	now := time.Now()
+	if !r.state.Registered {
+		r.state.Since = now
+	}
+	r.state.Registered, r.state.Expires, r.state.Retry = true, now.Add(granted), time.Time{}
+	r.state.Text = fmt.Sprintf("registered at %s for %d s", r.state.Remote, granted/time.Second)
+	r.tell()
+}
+
+func (r *registration) failed(err error, wait time.Duration) {
+	now := time.Now()
+	if r.state.Registered || r.state.Since.IsZero() {
+		r.state.Since = now
+	}
+	r.state.Registered, r.state.Expires, r.state.Retry = false, time.Time{}, now.Add(wait)
+	var se *StatusError
+	switch {
+	case errors.As(err, &se):
+		r.state.Text = fmt.Sprintf("refused with %d %s", se.Status, se.Text)
+	case errors.Is(err, ErrTimeout):
+		r.state.Status, r.state.Text = 0, "no answer from "+r.hop.Host
+	default:
+		r.state.Status, r.state.Text = 0, strings.TrimPrefix(err.Error(), "sip: ")
+	}
+	r.s.log.Warn("SIP registration failed", "aor", r.aor.Addr(), "status", r.state.Status, "err", r.state.Text)
+	r.tell()
+}
+
+func (r *registration) tell() {
+	if r.cfg.OnState != nil {
+		r.cfg.OnState(r.state)
+	}
+}
+
+// sleep waits for the next attempt and keeps the way back open; a lost
+// connection ends it early. False means that it is over.
+func (r *registration) sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	ping := time.NewTicker(keepAlive)
+	defer ping.Stop()
+	var lost <-chan struct{}
+	if r.state.Registered {
+		lost = r.flow.Done()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-r.s.base.Done():
+			return false
+		case <-t.C:
+			return true
+		case <-lost:
+			lost = nil
+			t.Reset(min(d, r.s.cfg.T1)) // not at once: the far end may be starting again
+		case <-ping.C:
+			if r.state.Registered && r.flow.Valid() && r.flow.Alive() {
+				r.flow.Ping()
+			}
+		}
+	}
+}
+
+// unregister removes our contact, as well as it goes in 4 T1.
+func (r *registration) unregister() {
+	if !r.open {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 4*r.s.cfg.T1)
+	defer cancel()
+	_, _, _ = r.send(ctx, 0) // the binding expires by itself when this is lost
+	r.state.Registered, r.state.Since, r.state.Expires, r.state.Text = false, time.Now(), time.Time{}, "unregistered"
+	r.tell()
+}

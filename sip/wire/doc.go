@@ -1,0 +1,23 @@
+// Package wire moves SIP messages: sockets, framing, the check that every
+// message passes before anybody sees it, and the transactions of RFC 3261 §17
+// (with RFC 6026). Package sip builds user agents on it.
+//
+// A [Layer] owns the sockets, connections, timers and transaction tables. A
+// [Flow] is the path a message came by and its answer goes back on; a [Dest] is
+// where a new request goes. A [ClientTx] reports responses to a function, a
+// [ServerTx] takes them. Messages of one socket or connection are handled one
+// after the other on its reader, so the order of the wire is the order of the
+// handler; nothing here blocks the reader.
+//
+// Messages, headers, URIs and their parser are sipgo's. Its transport and
+// transaction layers are not used, for reasons found by reading and running
+// v1.7.2: it starts a goroutine for each message, which reorders them (a 200
+// overtakes its 183, an INFO the one before); it keeps about 15 KiB for 32 s
+// for each finished transaction and an entry for each UDP source ever seen; a
+// repeated final response holds the transaction lock for 4 s; it answers
+// strangers; and closing it does not wait for its goroutines.
+//
+// It imports nothing of ours. It is tested over loopback with raw datagrams,
+// with the torture messages of RFC 4475, and by fuzzing the framing, the check
+// and everything up to the handler.
+package wire

@@ -1,0 +1,96 @@
+package wire
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// The transports, as they are named everywhere in the box.
+const (
+	UDP = "udp"
+	TCP = "tcp"
+	TLS = "tls"
+)
+
+// Flow is the path by which a message came: the socket or connection and both
+// addresses. Answers and later requests go back on it, which is the only way
+// through a NAT and the right source address on a multi-homed host.
+type Flow struct {
+	Transport string
+	Local     netip.AddrPort // the address may be invalid when the system did not say
+	Remote    netip.AddrPort
+
+	sock *udpSocket
+	conn *conn
+}
+
+// Valid reports whether f is a path at all.
+func (f Flow) Valid() bool { return f.sock != nil || f.conn != nil }
+
+// Alive reports whether a message can be sent on f: always for UDP, until the
+// connection is lost for TCP and TLS.
+func (f Flow) Alive() bool {
+	if f.conn == nil {
+		return f.sock != nil
+	}
+	select {
+	case <-f.conn.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Done is closed when the connection of f is lost; nil for UDP.
+func (f Flow) Done() <-chan struct{} {
+	if f.conn == nil {
+		return nil
+	}
+	return f.conn.done
+}
+
+// Ping sends the keep-alive of RFC 5626 §4.4.1, so that NATs and firewalls on
+// the way keep their state.
+func (f Flow) Ping() { _ = f.send([]byte("\r\n\r\n")) }
+
+// Close closes the connection of f; UDP has none.
+func (f Flow) Close() {
+	if f.conn != nil {
+		f.conn.close(errRefused)
+	}
+}
+
+// send writes one message, without blocking for longer than a datagram takes.
+func (f Flow) send(b []byte) error {
+	switch {
+	case f.conn != nil:
+		return f.conn.send(b)
+	case f.sock != nil:
+		return f.sock.write(b, f.Remote, f.Local.Addr())
+	}
+	return ErrTransport
+}
+
+// Reliable reports whether transport repeats lost messages by itself.
+func Reliable(transport string) bool { return transport != UDP }
+
+// Dest is where a request goes.
+type Dest struct {
+	// Flow is used while it is alive, and then nothing else is tried.
+	Flow Flow
+	// Transport and Addrs are tried in order as long as no message could be sent.
+	Transport string
+	Addrs     []netip.AddrPort
+	// Host is the name that a TLS certificate must show.
+	Host string
+}
+
+// key identifies a connection.
+func connKey(transport string, remote netip.AddrPort) string {
+	var b strings.Builder
+	b.Grow(52)
+	b.WriteString(transport)
+	b.WriteByte(' ')
+	b.WriteString(remote.String())
+	return b.String()
+}

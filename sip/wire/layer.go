@@ -1,0 +1,416 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Sentinels that callers branch on.
+var (
+	ErrClosed    = errors.New("wire: the layer is closed")
+	ErrTransport = errors.New("wire: transport failed")
+	ErrTimeout   = errors.New("wire: no response in time")
+	ErrState     = errors.New("wire: the transaction does not allow this any more")
+
+	errRefused  = errors.New("refused")
+	errOverflow = errors.New("too many messages are waiting to be written")
+)
+
+// Limits of the tables; beyond them a message or connection is dropped and counted.
+const (
+	maxServerTx   = 16384 // server transactions
+	maxConns      = 1024  // TCP and TLS connections
+	maxConnsPerIP = 64    // accepted ones from one address
+	maxOutQueue   = 256   // messages waiting on one connection
+)
+
+// Handler is the user of the layer. Its methods are called on the reader of the
+// socket or connection and must not block.
+type Handler interface {
+	// Request takes a checked request. tx is nil for an ACK that belongs to no
+	// transaction. Without a response or Drop, a transaction other than INVITE is
+	// forgotten after 64 T1.
+	Request(req *sip.Request, flow Flow, tx *ServerTx)
+	// Known reports whether the sender of a malformed request deserves a 400.
+	Known(flow Flow) bool
+}
+
+// Config is what a [Layer] needs.
+type Config struct {
+	UDP, TCP, TLS []string      // listen addresses
+	TLSConfig     *tls.Config   // certificate of listeners, RootCAs of outgoing connections
+	External      string        // host shown to peers with a public address; empty: our own
+	T1            time.Duration // RFC 3261 §17.1.1.1; 0: 500 ms
+	Logger        *slog.Logger  // nil discards
+}
+
+// Layer is the sockets and transactions of one SIP endpoint. All methods may be
+// called concurrently.
+type Layer struct {
+	cfg     Config
+	log     *slog.Logger
+	parser  *sip.Parser
+	handler Handler // set by Serve before any reader starts
+
+	udp    []*udpSocket
+	stream []*listener
+
+	timers *timers
+	done   chan struct{} // closed when Serve ends
+	count  counters
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex // guards the rest
+	server map[string]*ServerTx
+	client map[string]*ClientTx
+	conns  map[string]*conn
+	noTCP  map[netip.Addr]time.Time // hosts that refused TCP, until when
+	closed bool
+}
+
+type counters struct {
+	received, malformed, panics, dropped, readErrors, sendErrors, connections, connsRefused atomic.Uint64
+}
+
+// Counters tells what happened since the start.
+type Counters struct {
+	Received     uint64 // messages
+	Malformed    uint64 // messages that failed the check
+	Panics       uint64 // panics recovered while handling a message or timer
+	Dropped      uint64 // requests beyond the transaction limit
+	ReadErrors   uint64
+	SendErrors   uint64
+	Connections  uint64 // accepted and dialled
+	ConnsRefused uint64 // beyond the connection limits
+	ServerTx     int    // live now
+	ClientTx     int
+	Conns        int
+}
+
+// New opens the listeners. Serve starts them, or closes them at once when its
+// context has ended.
+func New(cfg Config) (*Layer, error) {
+	if cfg.T1 <= 0 {
+		cfg.T1 = 500 * time.Millisecond
+	}
+	l := &Layer{
+		cfg: cfg, log: cfg.Logger, parser: sip.NewParser(), timers: newTimers(), done: make(chan struct{}),
+		server: map[string]*ServerTx{}, client: map[string]*ClientTx{}, conns: map[string]*conn{}, noTCP: map[netip.Addr]time.Time{},
+	}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
+	}
+	if err := l.listen(); err != nil {
+		l.closeListeners()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Layer) listen() error {
+	for _, a := range l.cfg.UDP {
+		if err := l.listenUDP(a); err != nil {
+			return err
+		}
+	}
+	for _, a := range l.cfg.TCP {
+		if err := l.listenStream(TCP, a); err != nil {
+			return err
+		}
+	}
+	for _, a := range l.cfg.TLS {
+		if err := l.listenStream(TLS, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Layer) closeListeners() {
+	for _, s := range l.udp {
+		_ = s.pc.Close()
+	}
+	for _, s := range l.stream {
+		_ = s.ln.Close()
+	}
+}
+
+// Serve reads until ctx ends; then it closes every socket, fails what is left
+// of the client transactions with ErrClosed, and returns when all goroutines
+// have ended. It is called once.
+func (l *Layer) Serve(ctx context.Context, h Handler) {
+	l.handler = h
+	for _, s := range l.udp {
+		l.wg.Go(s.read)
+	}
+	for _, s := range l.stream {
+		l.wg.Go(s.accept)
+	}
+	l.wg.Go(func() { l.timers.run(l.done, l.guard) })
+	<-ctx.Done()
+	l.close()
+	l.wg.Wait()
+	l.timers.drop()
+}
+
+func (l *Layer) close() {
+	l.mu.Lock()
+	l.closed = true
+	conns, clients := l.conns, l.client
+	l.conns, l.client, l.server = map[string]*conn{}, map[string]*ClientTx{}, map[string]*ServerTx{}
+	l.mu.Unlock()
+	close(l.done)
+	l.closeListeners()
+	for _, c := range conns {
+		c.close(ErrClosed)
+	}
+	for _, tx := range clients {
+		l.guard(func() { tx.fail(ErrClosed) })
+	}
+}
+
+// After runs fn in d on the timer goroutine, unless stopped. fn must not block.
+func (l *Layer) After(d time.Duration, fn func()) *Timer { return l.timers.after(d, fn) }
+
+// T1 is the round-trip estimate that all timers follow.
+func (l *Layer) T1() time.Duration { return l.cfg.T1 }
+
+// Counters is a snapshot.
+func (l *Layer) Counters() Counters {
+	l.mu.Lock()
+	st, ct, cn := len(l.server), len(l.client), len(l.conns)
+	l.mu.Unlock()
+	c := &l.count
+	return Counters{
+		Received: c.received.Load(), Malformed: c.malformed.Load(), Panics: c.panics.Load(), Dropped: c.dropped.Load(),
+		ReadErrors: c.readErrors.Load(), SendErrors: c.sendErrors.Load(),
+		Connections: c.connections.Load(), ConnsRefused: c.connsRefused.Load(),
+		ServerTx: st, ClientTx: ct, Conns: cn,
+	}
+}
+
+// guard calls fn and survives its panic: no message may end the process.
+func (l *Layer) guard(fn func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.count.panics.Add(1)
+			l.log.Error("recovered while handling a SIP message or timer", "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	fn()
+}
+
+// receive handles one message of any kind. Nothing of raw is kept.
+func (l *Layer) receive(raw []byte, flow Flow) {
+	l.count.received.Add(1)
+	l.guard(func() {
+		msg, err := l.parser.ParseSIP(raw)
+		switch m := msg.(type) {
+		case *sip.Request:
+			if err == nil {
+				err = CheckRequest(m)
+			}
+			if err == nil {
+				l.request(m, flow)
+				return
+			}
+			l.malformed(m, flow, err)
+		case *sip.Response:
+			if err == nil {
+				err = CheckResponse(m)
+			}
+			if err == nil {
+				l.response(m, flow)
+				return
+			}
+			l.malformed(nil, flow, err)
+		default:
+			l.malformed(nil, flow, err)
+		}
+	})
+}
+
+// malformed answers 400 where that is possible and deserved (RFC 3261 §8.2),
+// and is silent otherwise: a scanner learns nothing from it.
+func (l *Layer) malformed(req *sip.Request, flow Flow, err error) {
+	l.count.malformed.Add(1)
+	l.log.Debug("malformed SIP message", "err", err, "remote", flow.Remote, "transport", flow.Transport)
+	if req != nil && req.Method != sip.ACK && answerable(req) && l.handler.Known(flow) {
+		markVia(req, flow)
+		res := NewResponse(req, sip.StatusBadRequest, "Bad Request", NewTag())
+		_ = responseFlow(req, flow).send(encode(res))
+		return
+	}
+	if !l.handler.Known(flow) {
+		flow.Close()
+	}
+}
+
+// request finds the transaction of a request or starts one.
+func (l *Layer) request(req *sip.Request, flow Flow) {
+	markVia(req, flow)
+	if flow.conn != nil {
+		flow.conn.admitted.Store(true) // a stranger's Drop closes it again
+	}
+	key := serverKey(req, req.Method)
+	if req.IsAck() {
+		if tx := l.serverTx(serverKey(req, sip.INVITE)); tx != nil && tx.acknowledge() {
+			return
+		}
+		l.handler.Request(req, flow, nil)
+		return
+	}
+	tx := newServerTx(l, key, req, flow)
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	if old := l.server[key]; old != nil {
+		l.mu.Unlock()
+		old.repeatLast()
+		return
+	}
+	if len(l.server) >= maxServerTx {
+		l.mu.Unlock()
+		l.count.dropped.Add(1)
+		return
+	}
+	l.server[key] = tx
+	l.mu.Unlock()
+	tx.start()
+
+	if req.IsCancel() {
+		inv := l.serverTx(serverKey(req, sip.INVITE))
+		// Only the sender of the INVITE may cancel it (RFC 3261 §26.2 has no other proof).
+		if inv != nil && inv.flow.Remote.Addr() == flow.Remote.Addr() {
+			_ = tx.Respond(NewResponse(req, sip.StatusOK, "OK", inv.toTag()))
+			inv.cancel(req)
+			return
+		}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			_ = tx.Respond(NewResponse(req, sip.StatusInternalServerError, "Server Internal Error", NewTag()))
+			panic(p) // counted and logged by guard
+		}
+	}()
+	l.handler.Request(req, flow, tx)
+}
+
+func (l *Layer) response(res *sip.Response, flow Flow) {
+	if flow.conn != nil {
+		flow.conn.admitted.Store(true)
+	}
+	l.mu.Lock()
+	tx := l.client[clientKey(branchOf(res.Via()), res.CSeq().MethodName)]
+	l.mu.Unlock()
+	if tx != nil {
+		tx.receive(res, flow)
+	}
+}
+
+func (l *Layer) serverTx(key string) *ServerTx {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.server[key]
+}
+
+func (l *Layer) forgetServer(tx *ServerTx) {
+	l.mu.Lock()
+	if l.server[tx.key] == tx {
+		delete(l.server, tx.key)
+	}
+	l.mu.Unlock()
+}
+
+func (l *Layer) forgetClient(tx *ClientTx) {
+	l.mu.Lock()
+	if l.client[tx.key] == tx {
+		delete(l.client, tx.key)
+	}
+	l.mu.Unlock()
+}
+
+// Addr is the address of the first listener of a transport.
+func (l *Layer) Addr(transport string) netip.AddrPort {
+	if transport == UDP {
+		if len(l.udp) > 0 {
+			return l.udp[0].bound
+		}
+		return netip.AddrPort{}
+	}
+	for _, s := range l.stream {
+		if s.transport == transport {
+			return s.bound
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// LocalFor is the address of this machine that the kernel uses towards remote;
+// invalid when there is no route.
+func (l *Layer) LocalFor(remote netip.Addr) netip.Addr {
+	if !remote.IsValid() {
+		return netip.Addr{}
+	}
+	// Connecting a UDP socket sends nothing; it only makes the kernel route.
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(remote, 9)))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+}
+
+// SentBy is the host and port at which remote reaches us on a transport: for
+// Via and Contact. flow, when it is one, tells our address for certain.
+func (l *Layer) SentBy(transport string, remote netip.Addr, flow Flow) (host string, port uint16) {
+	local := flow.Local.Addr()
+	if !local.IsValid() || local.IsUnspecified() {
+		local = l.LocalFor(remote)
+	}
+	port = l.portFor(transport, local)
+	if l.cfg.External != "" && !remote.IsPrivate() && !remote.IsLoopback() && !remote.IsLinkLocalUnicast() {
+		return l.cfg.External, port
+	}
+	if !local.IsValid() {
+		local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return local.WithZone("").String(), port
+}
+
+// portFor is the port of the listener for local, or of any of the transport.
+func (l *Layer) portFor(transport string, local netip.Addr) uint16 {
+	var port uint16
+	match := func(b netip.AddrPort) {
+		if port == 0 || b.Addr() == local || (b.Addr().IsUnspecified() && b.Addr().Is4() == local.Is4()) {
+			port = b.Port()
+		}
+	}
+	for _, s := range l.udp {
+		if transport == UDP {
+			match(s.bound)
+		}
+	}
+	for _, s := range l.stream {
+		if transport == s.transport {
+			match(s.bound)
+		}
+	}
+	if port == 0 && transport != UDP {
+		return l.portFor(UDP, local) // we dial this transport but do not listen on it
+	}
+	return port
+}
