@@ -1,0 +1,14 @@
+// Package bus moves levels and sound between the box and its chips on Linux: it
+// implements the bus interfaces of hal for the drivers.
+//
+//   - gpio.go: lines of the GPIO character device ([OpenInput], [OpenOutput],
+//     [OpenDrain]) through go-gpiocdev, which gives each edge the kernel's time.
+//   - card.go, channel.go: an ALSA sound card ([OpenCard]) through gen2brain/alsa,
+//     cut into one [hal.PCM] per channel, so that a stereo codec serves two
+//     phones. A card that stops working is opened again by itself.
+//   - trace.go: [Trace] writes down what passes over any of them.
+//
+// It may import hal. It is tested with fake lines and fake streams (xrun,
+// suspend, unplug, odd block sizes); the calls into the kernel themselves need
+// hardware, or the kernel's gpio-sim and snd-aloop modules.
+package bus
