@@ -120,6 +120,9 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// pageSize is the same on every board, so that a file can move between them.
+const pageSize = 4096
+
 // errDamaged is the kind of failure that repair is for.
 var errDamaged = errors.New("database is damaged")
 
@@ -127,10 +130,15 @@ var errDamaged = errors.New("database is damaged")
 // panics, or touches memory that is not there, on some damage; that becomes
 // errDamaged too.
 func openBolt(path string, readOnly bool) (db *bbolt.DB, err error) {
+	// bbolt would take an empty file for a new one.
+	if info, err := os.Stat(path); err == nil && info.Size() < 2*pageSize {
+		return nil, fmt.Errorf("%w: %s has only %d bytes", errDamaged, path, info.Size())
+	}
 	var file *os.File
 	opt := &bbolt.Options{
 		Timeout:      time.Second, // our own lock comes first; this is only for strangers
 		FreelistType: bbolt.FreelistMapType,
+		PageSize:     pageSize,
 		ReadOnly:     readOnly,
 		NoStatistics: true,
 		// Room to grow without a new memory map, which would wait for readers.

@@ -264,11 +264,8 @@ func (w *writer) write(batch []*accepted) (left, givenUp, size int, err error) {
 		return 0, 0, 0, fmt.Errorf("writing the database: %w", err)
 	}
 	st := used.Stats()
-	return left, givenUp, int(st.PageAlloc) + pageSize, nil
+	return left, givenUp, int(st.GetPageAlloc()) + pageSize, nil // and the meta page
 }
-
-// pageSize is the meta page that every transaction writes besides its own pages.
-const pageSize = 4096
 
 // newest maps the ids of calls to the place in the batch of their last version;
 // nil when a call is deleted in the batch.
