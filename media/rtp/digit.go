@@ -59,8 +59,8 @@ func (s *sender) startEvent(code byte, d time.Duration, now time.Time) (<-chan e
 	case !s.open:
 		return nil, ErrHeld
 	}
-	s.feed.valid = false                                        // our own packets take the next sequence numbers
-	if !s.started || s.feed.from != nil || s.ticks.Load() > 1 { // nothing was written of late
+	s.feed.valid = false                                                    // our own packets take the next sequence numbers
+	if !s.started || s.resync || s.feed.from != nil || s.ticks.Load() > 1 { // nothing was written of late
 		s.resync = true
 		s.pace(0, now)
 	}
@@ -90,6 +90,10 @@ func (s *sender) stepEvent(now time.Time) {
 	s.hdr.Timestamp = e.ts
 	s.emit(s.buf[:headerBytes+eventBytes], s.params.EventPT, first)
 	if e.ends == eventEnds {
+		// The next event must not have the same timestamp, also when no clock runs.
+		if over := e.ts + e.total; int32(over-s.nextTS) > 0 {
+			s.nextTS = over
+		}
 		s.marker = true
 		e.finish(nil)
 	}

@@ -1,0 +1,225 @@
+package rtp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+var loopback = netip.MustParseAddr("127.0.0.1")
+
+// eventually waits until ok, at most 10 s.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+func newPool(t testing.TB, cfg PoolConfig) *PortPool {
+	t.Helper()
+	p, err := NewPortPool(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// freeRange finds pairs of ports that are free now: n pairs from an even port on.
+func freeRange(t *testing.T, pairs int) (low, high uint16) {
+	t.Helper()
+	p := newPool(t, PoolConfig{Bind: loopback})
+	for range 100 {
+		pr, err := p.acquire()
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := pr.port
+		p.release(pr)
+		if int(port)+2*pairs > 65535 {
+			continue
+		}
+		ok := true
+		for i := 2; i < 2*pairs; i++ {
+			c, err := p.listen(port + uint16(i))
+			if err != nil {
+				ok = false
+				break
+			}
+			_ = c.Close()
+		}
+		if ok {
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return port, port + uint16(2*pairs) - 1
+		}
+	}
+	t.Fatal("no free ports")
+	return 0, 0
+}
+
+func TestPoolConfig(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		cfg PoolConfig
+		ok  bool
+	}{
+		{PoolConfig{}, true},
+		{PoolConfig{Min: 10000, Max: 10001}, true},
+		{PoolConfig{Min: 10001, Max: 10002}, false}, // no pair starts on an odd port
+		{PoolConfig{Min: 10001, Max: 10003}, true},
+		{PoolConfig{Min: 10000, Max: 10000}, false},
+		{PoolConfig{Min: 20000, Max: 10000}, false},
+		{PoolConfig{Min: 0, Max: 10}, false},
+		{PoolConfig{Min: 65535, Max: 65535}, false},
+		{PoolConfig{Min: 10000, Max: 10001, Quiet: -1}, false},
+	} {
+		p, err := NewPortPool(c.cfg)
+		if (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c.cfg, err)
+		}
+		if p != nil {
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestPoolEphemeral(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, PoolConfig{Bind: loopback})
+	for range 20 {
+		pr, err := p.acquire()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rtcpPort := pr.rtcp.LocalAddr().(*net.UDPAddr).Port
+		if pr.port%2 != 0 || rtcpPort != int(pr.port)+1 || pr.rtp.LocalAddr().(*net.UDPAddr).Port != int(pr.port) {
+			t.Errorf("ports %d and %d", pr.port, rtcpPort)
+		}
+		p.release(pr)
+	}
+}
+
+func TestPoolExhausted(t *testing.T) {
+	t.Parallel()
+	low, high := freeRange(t, 2)
+	p := newPool(t, PoolConfig{Bind: loopback, Min: low, Max: high, Quiet: 300 * time.Millisecond})
+	a, err := p.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.port != low || b.port != low+2 {
+		t.Errorf("ports %d, %d of %d to %d", a.port, b.port, low, high)
+	}
+	_, err = Listen(Config{Pool: p})
+	var ex *ExhaustedError
+	if !errors.As(err, &ex) || ex.Busy != 2 || ex.Min != low || ex.Error() == "" {
+		t.Fatalf("third pair: %v", err)
+	}
+	p.release(a)
+	if _, err := p.acquire(); !errors.As(err, &ex) || ex.Draining != 1 {
+		t.Fatalf("a port that drains was given out: %v", err)
+	}
+	if st := p.Stats(); st.Total != 2 || st.Busy != 1 || st.Draining != 1 {
+		t.Errorf("%+v", st)
+	}
+	// A far end that goes on sending keeps the port away.
+	c, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, a.port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for end := time.Now().Add(1200 * time.Millisecond); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
+		if _, err := c.Write([]byte("late")); err != nil {
+			t.Fatal(err)
+		}
+		if p.Stats().Draining != 1 {
+			t.Fatal("the port was freed while packets arrived")
+		}
+	}
+	eventually(t, "the port is free again", func() bool { return p.Stats().Draining == 0 })
+	again, err := p.acquire()
+	if err != nil || again.port != a.port {
+		t.Fatalf("port %d, %v", again.port, err)
+	}
+	p.release(again)
+	p.release(b)
+}
+
+func TestPoolForcedDrain(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, PoolConfig{Bind: loopback, Quiet: time.Hour, MaxDrain: 300 * time.Millisecond})
+	pr, err := p.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.release(pr)
+	eventually(t, "the drain is ended by its limit", func() bool { return p.Stats().Forced == 1 && p.Stats().Draining == 0 })
+}
+
+func TestPoolPortTaken(t *testing.T) {
+	t.Parallel()
+	low, high := freeRange(t, 2)
+	p := newPool(t, PoolConfig{Bind: loopback, Min: low, Max: high})
+	c, err := p.listen(low + 1) // another program sits on the first pair's RTCP port
+	if err != nil {
+		t.Fatal(err)
+	}
+	pr, err := p.acquire()
+	if err != nil || pr.port != low+2 {
+		t.Fatalf("port %d, %v", pr.port, err)
+	}
+	var ex *ExhaustedError
+	if _, err := p.acquire(); !errors.As(err, &ex) {
+		t.Fatalf("%v", err)
+	}
+	_ = c.Close()
+	second, err := p.acquire()
+	if err != nil || second.port != low {
+		t.Fatalf("port %d, %v", second.port, err)
+	}
+	p.release(pr)
+	p.release(second)
+}
+
+func TestPoolClosed(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, PoolConfig{Bind: loopback})
+	pr, err := p.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.release(pr) // late, but not leaked
+	if _, err := p.acquire(); !errors.Is(err, ErrClosed) {
+		t.Errorf("%v", err)
+	}
+	if _, err := Listen(Config{}); err == nil {
+		t.Error("listened without a pool")
+	}
+}
