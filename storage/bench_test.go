@@ -1,0 +1,105 @@
+package storage
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"callbox/call"
+
+	"go.etcd.io/bbolt"
+)
+
+type boltTx = bbolt.Tx
+
+func firstError(ch <-chan error) (first error) {
+	for err := range ch {
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func benchRecord(i int) call.Record {
+	now := time.Now()
+	return call.Record{
+		ID: fmt.Sprintf("CA%032x", i*2654435761), API: "twilio", Account: "AC0123456789abcdef0123456789abcdef", Direction: call.OutboundAPI,
+		From: "+14155550100", To: "+14155550101", Line: "provider", Route: "Rule all takes every number.",
+		Created: now, Updated: now, Started: &now, SIPCallID: "a84b4c76e66710@biloxi.example", Remote: "192.0.2.7:5060",
+		Status: call.StatusHook{Hook: call.Hook{URL: "http://192.0.2.9/status"}},
+	}
+}
+
+// BenchmarkCall writes calls as the box does (create, answer, end with two
+// messages) from the given number of calls at a time, and tells the bytes that
+// reach the disk for each.
+func BenchmarkCall(b *testing.B) {
+	for _, parallel := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("parallel=%d", parallel), func(b *testing.B) {
+			s, err := Open(Config{Dir: b.TempDir(), MaxDelay: 5 * time.Millisecond, MaxLinger: 5 * time.Millisecond})
+			if err != nil {
+				b.Fatal(err)
+			}
+			work := make(chan int)
+			var wg sync.WaitGroup
+			for range parallel {
+				wg.Go(func() {
+					for i := range work {
+						r := benchRecord(i)
+						notice := []call.Notice{{Key: r.ID, Payload: make([]byte, 600)}}
+						_ = s.Commit(ctx, Write{Calls: []call.Record{r}, Notices: notice})
+						r.State = call.InProgress
+						_ = s.Enqueue(Write{Calls: []call.Record{r}})
+						r.State = call.Completed
+						_ = s.Commit(ctx, Write{Calls: []call.Record{r}, Notices: notice})
+					}
+				})
+			}
+			for i := 0; b.Loop(); i++ {
+				work <- i
+			}
+			close(work)
+			wg.Wait()
+			st := s.Stats()
+			b.ReportMetric(float64(st.Bytes)/float64(b.N), "B-disk/call")
+			b.ReportMetric(float64(st.Transactions)/float64(b.N), "tx/call")
+			b.ReportMetric(float64(st.Writes)/b.Elapsed().Seconds(), "writes/s")
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
+// BenchmarkPage reads the first page, and searches all of 10,000 records for one.
+func BenchmarkPage(b *testing.B) {
+	s, err := Open(Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	var w Write
+	for i := range 10_000 {
+		w.Calls = append(w.Calls, benchRecord(i))
+	}
+	w.Calls[0].To = "client:bob"
+	if err := s.Commit(ctx, w); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			if p, err := s.Calls(call.Filter{Account: w.Calls[0].Account}); err != nil || len(p.Records) != 50 {
+				b.Fatal(len(p.Records), err)
+			}
+		}
+	})
+	b.Run("search", func(b *testing.B) {
+		for b.Loop() {
+			if p, err := s.Calls(call.Filter{Account: w.Calls[0].Account, To: "client:bob"}); err != nil || len(p.Records) != 1 {
+				b.Fatal(len(p.Records), err)
+			}
+		}
+	})
+}
