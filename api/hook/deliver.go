@@ -9,13 +9,13 @@ import (
 	"callbox/call"
 )
 
-// Outbox is the durable store of notices.
+// Outbox is the durable store of notices. storage.Store is one.
 type Outbox interface {
-	// Pending gives at most limit notices with ID > after, in order of ID. An
-	// empty answer means that there are no more.
-	Pending(after uint64, limit int) ([]call.Notice, error)
-	// Done forgets a notice, durably. A notice that is not there is no error.
-	Done(id uint64) error
+	// PendingNotices gives at most limit notices with ID > after that are not
+	// done, in order of ID. An empty answer means that there are no more.
+	PendingNotices(after uint64, limit int) ([]call.Notice, error)
+	// DoneNotice forgets notices. Unknown ids are no error.
+	DoneNotice(ids ...uint64) error
 }
 
 // Limits and schedule of the delivery.
@@ -84,12 +84,23 @@ func (d *Deliverer) Offer(ns []call.Notice) {
 // task is a notice on its way.
 type task struct {
 	id      uint64
-	key     string
+	call    string // Notice.Key
+	key     string // of its lane: call, or its own when it is dropped
 	origin  string // of the receiver
 	created time.Time
 	out     api.Outgoing
-	drop    bool // only to be taken out of the outbox
+	drop    reason // set: only to be taken out of the outbox
 }
+
+// reason is why a notice leaves the outbox without being sent.
+type reason int
+
+const (
+	keep       reason = iota // it is to be sent
+	sent                     // it was, but could not be forgotten then
+	old                      // given up
+	unreadable               // not a notice of this package
+)
 
 // result is what became of a task.
 type result struct {
@@ -120,7 +131,7 @@ func (d *Deliverer) Run(ctx context.Context) {
 // attempt sends t once and, if nothing more is to be done for it, forgets it.
 func (d *Deliverer) attempt(ctx context.Context, t *task) result {
 	var err error
-	if !t.drop {
+	if t.drop == keep {
 		err = d.post(ctx, t.out)
 	}
 	r := result{t: t, err: err}
@@ -130,9 +141,9 @@ func (d *Deliverer) attempt(ctx context.Context, t *task) result {
 		return r
 	}
 	if r.verdict == vDelivered || r.verdict == vRefused {
-		if derr := d.outbox.Done(t.id); derr != nil {
+		if derr := d.outbox.DoneNotice(t.id); derr != nil {
 			d.counters.outbox.Add(1)
-			d.client.log.Error("notice cannot be taken out of the outbox", "call", t.key, "err", derr)
+			d.client.log.Error("notice cannot be taken out of the outbox", "call", t.call, "err", derr)
 			r.verdict, r.err = vUndone, derr
 		}
 	}

@@ -3,7 +3,6 @@ package hook
 import (
 	"context"
 	"math"
-	"net/url"
 	"strconv"
 	"time"
 )
@@ -44,19 +43,6 @@ type dispatcher struct {
 type lane struct{ key, origin string }
 
 func (t *task) lane() lane { return lane{t.key, t.origin} }
-
-// wait is a back-off.
-type wait struct {
-	fails int
-	since time.Time // of the first failure
-	next  time.Time
-}
-
-// receiver is one scheme, host and port.
-type receiver struct {
-	loaded, flying int
-	wait           // fails is 0 while it answers
-}
 
 func newDispatcher(d *Deliverer, tasks chan<- *task, results <-chan result) *dispatcher {
 	return &dispatcher{
@@ -113,7 +99,7 @@ func (s *dispatcher) collect() {
 
 // read looks at the next page of the outbox.
 func (s *dispatcher) read(now time.Time) {
-	page, err := s.d.outbox.Pending(s.cursor, pageSize)
+	page, err := s.d.outbox.PendingNotices(s.cursor, pageSize)
 	if err != nil {
 		s.d.counters.outbox.Add(1)
 		s.d.client.log.Error("outbox cannot be read", "err", err)
@@ -133,12 +119,11 @@ func (s *dispatcher) read(now time.Time) {
 		if s.held[n.ID] {
 			continue
 		}
-		t := &task{id: n.ID, key: n.Key, created: n.Created}
+		t := &task{id: n.ID, call: n.Key, key: n.Key, created: n.Created}
 		var err error
 		if t.out, err = unpack(n.Payload); err != nil {
-			s.d.counters.unreadable.Add(1)
 			s.d.client.log.Error("notice dropped", "call", n.Key, "err", err)
-			t.discard()
+			t.discard(unreadable)
 		} else {
 			t.origin = originOf(t.out.URL)
 		}
@@ -151,11 +136,11 @@ func (s *dispatcher) read(now time.Time) {
 // admit loads t, or passes over it.
 func (s *dispatcher) admit(t *task, now time.Time) {
 	switch {
-	case t.drop:
+	case t.drop != keep:
 	case s.undone[t.id]:
-		t.discard()
+		t.discard(sent)
 	case s.waiting(t.origin).dead(now, t.created), s.waits[t.lane()].dead(now, t.created):
-		s.giveUp(t, nil)
+		t.discard(old)
 	}
 	l := t.lane()
 	r := s.receiver(t.origin)
@@ -248,21 +233,26 @@ func (s *dispatcher) count(r result) {
 	switch {
 	case r.verdict == vRepeat, r.verdict == vUnreachable:
 		c.repeated.Add(1)
-	case r.t.drop:
+	case r.t.drop != keep && r.verdict == vUndone, r.t.drop == sent:
+	case r.t.drop == old:
+		c.givenUp.Add(1)
+		s.d.client.log.Error("status callback given up", "call", r.t.call, "url", publicURL(r.t.out.URL), "age", time.Since(r.t.created))
+	case r.t.drop == unreadable:
+		c.unreadable.Add(1)
 	case r.verdict == vDelivered, r.verdict == vUndone:
 		c.delivered.Add(1)
 	case r.verdict == vRefused:
 		c.refused.Add(1)
-		s.d.client.log.Warn("status callback refused, not repeated", "call", r.t.key, "url", publicURL(r.t.out.URL), "err", r.err)
+		s.d.client.log.Warn("status callback refused, not repeated", "call", r.t.call, "url", publicURL(r.t.out.URL), "err", r.err)
 	}
 }
 
 // failed deals with a task that is to be repeated: it and what follows it in its
 // lane leave memory until w is over, or it is given up.
 func (s *dispatcher) failed(r result, l lane, rcv *receiver, w *wait, now time.Time) {
-	if !r.t.drop && w.dead(now, r.t.created) {
+	if r.t.drop == keep && w.dead(now, r.t.created) {
 		s.next(l, rcv)
-		s.giveUp(r.t, r.err)
+		r.t.discard(old)
 		s.admit(r.t, now)
 	}
 	s.unload(l, rcv)
@@ -380,118 +370,8 @@ func (s *dispatcher) patience(now time.Time) time.Duration {
 	return d
 }
 
-// giveUp counts a notice that is too old; err is its last failure.
-func (s *dispatcher) giveUp(t *task, err error) {
-	s.d.counters.givenUp.Add(1)
-	s.d.client.log.Error("status callback given up", "call", t.key, "url", publicURL(t.out.URL), "age", time.Since(t.created), "err", err)
-	t.discard()
-}
-
 // discard makes t one that is only taken out of the outbox: in a lane of its
 // own and with no receiver, since it needs neither order nor an answer.
-func (t *task) discard() {
-	t.drop, t.key, t.origin = true, "#"+strconv.FormatUint(t.id, 10), ""
-}
-
-// sweep forgets, when the outbox has been read to its end, the back-offs for
-// which no notice waits.
-func (s *dispatcher) sweep() {
-	for o, r := range s.receivers {
-		if r.loaded > 0 || r.flying > 0 || s.passedOrigin[o] {
-			continue
-		}
-		if r.fails > 0 {
-			s.d.counters.setUp(o)
-		}
-		delete(s.receivers, o)
-	}
-	for l := range s.waits {
-		if !s.passedOver[l] && !s.passedOrigin[l.origin] && len(s.lanes[l]) == 0 {
-			delete(s.waits, l)
-		}
-	}
-}
-
-// receiver gives the state of a receiver, in place of an idle one when there
-// are too many.
-func (s *dispatcher) receiver(origin string) *receiver {
-	r, ok := s.receivers[origin]
-	if ok {
-		return r
-	}
-	if len(s.receivers) >= maxWaits {
-		for o, idle := range s.receivers {
-			if idle.loaded == 0 && idle.flying == 0 {
-				delete(s.receivers, o)
-				s.d.counters.setUp(o)
-				break
-			}
-		}
-	}
-	r = &receiver{}
-	s.receivers[origin] = r
-	return r
-}
-
-// waiting gives the back-off of a receiver, nil when it is not known.
-func (s *dispatcher) waiting(origin string) *wait {
-	if r, ok := s.receivers[origin]; ok {
-		return &r.wait
-	}
-	return nil
-}
-
-// tidy forgets a receiver of which there is nothing to know.
-func (s *dispatcher) tidy(origin string, r *receiver) {
-	if r.loaded == 0 && r.flying == 0 && r.fails == 0 && s.receivers[origin] == r {
-		delete(s.receivers, origin)
-	}
-}
-
-// evict makes room for one more lane in back-off.
-func (s *dispatcher) evict() {
-	if len(s.waits) < maxWaits {
-		return
-	}
-	var first lane
-	var at time.Time
-	for l, w := range s.waits {
-		if at.IsZero() || w.next.Before(at) {
-			first, at = l, w.next
-		}
-	}
-	delete(s.waits, first)
-}
-
-// blocked reports whether the back-off is running; a nil one never is.
-func (w *wait) blocked(now time.Time) bool { return w != nil && w.fails > 0 && now.Before(w.next) }
-
-// dead reports whether a notice made at created is to be given up.
-func (w *wait) dead(now, created time.Time) bool {
-	return w != nil && w.fails >= GiveUpTries && now.Sub(created) >= GiveUpAge
-}
-
-// share is how many notices of the receiver are kept in memory, and width how
-// many may fly: one of each while it is not known to answer.
-func (r *receiver) share() int {
-	if r.fails > 0 {
-		return 1
-	}
-	return share
-}
-
-func (r *receiver) width() int {
-	if r.fails > 0 {
-		return 1
-	}
-	return PerReceiver
-}
-
-// originOf names the receiver of a URL.
-func originOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "(unreadable URL)"
-	}
-	return u.Scheme + "://" + u.Host
+func (t *task) discard(why reason) {
+	t.drop, t.key, t.origin = why, "#"+strconv.FormatUint(t.id, 10), ""
 }

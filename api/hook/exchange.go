@@ -3,7 +3,7 @@ package hook
 import (
 	"bytes"
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -201,7 +201,7 @@ func redirected(resp *http.Response, o api.Outgoing) (*api.Outgoing, error) {
 	}
 	to, err := from.Parse(where)
 	if err != nil {
-		return nil, errors.New("the redirect leads to an unreadable address")
+		return nil, fmt.Errorf("redirected: %w", errURL)
 	}
 	to.Fragment, to.RawFragment = "", ""
 	next := o
