@@ -440,7 +440,7 @@ func (d *Dialog) sendInfo(contentType string, body []byte) (<-chan error, error)
 	if d.told {
 		return nil, ErrEnded
 	}
-	if d.state != dsUp || strings.ContainsAny(contentType, "\r\n\x00") {
+	if (d.state != dsUp && d.state != dsAnswered) || strings.ContainsAny(contentType, "\r\n\x00") {
 		return nil, ErrState
 	}
 	req := d.request(gosip.INFO, 0)

@@ -359,9 +359,47 @@ func (l *Layer) Addr(transport string) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// LocalFor is the address of this machine that the kernel uses towards remote;
-// invalid when there is no route.
-func (l *Layer) LocalFor(remote netip.Addr) netip.Addr {
+// LocalFor is the address of ours that remote sees: of the listeners' own
+// addresses when they have some, otherwise the one the kernel uses towards
+// remote. It is invalid when there is no route.
+func (l *Layer) LocalFor(remote netip.Addr) netip.Addr { return l.localFor("", remote) }
+
+// localFor looks only at the listeners of one transport, or at all for "".
+func (l *Layer) localFor(transport string, remote netip.Addr) netip.Addr {
+	local := routed(remote)
+	var bound netip.Addr
+	for _, b := range l.boundTo(transport) {
+		switch {
+		case b.Addr().IsUnspecified() && (b.Addr().Is6() || remote.Is4()), b.Addr() == local:
+			return local
+		case !bound.IsValid() && b.Addr().Is4() == remote.Is4():
+			bound = b.Addr()
+		}
+	}
+	if bound.IsValid() {
+		return bound
+	}
+	return local
+}
+
+// boundTo lists the addresses of the listeners of a transport, of all for "".
+func (l *Layer) boundTo(transport string) []netip.AddrPort {
+	var bs []netip.AddrPort
+	for _, s := range l.udp {
+		if transport == UDP || transport == "" {
+			bs = append(bs, s.bound)
+		}
+	}
+	for _, s := range l.stream {
+		if transport == s.transport || transport == "" {
+			bs = append(bs, s.bound)
+		}
+	}
+	return bs
+}
+
+// routed is the address that the kernel uses towards remote.
+func routed(remote netip.Addr) netip.Addr {
 	if !remote.IsValid() {
 		return netip.Addr{}
 	}
@@ -379,7 +417,7 @@ func (l *Layer) LocalFor(remote netip.Addr) netip.Addr {
 func (l *Layer) SentBy(transport string, remote netip.Addr, flow Flow) (host string, port uint16) {
 	local := flow.Local.Addr()
 	if !local.IsValid() || local.IsUnspecified() {
-		local = l.LocalFor(remote)
+		local = l.localFor(transport, remote)
 	}
 	port = l.portFor(transport, local)
 	if l.cfg.External != "" && !remote.IsPrivate() && !remote.IsLoopback() && !remote.IsLinkLocalUnicast() {
@@ -394,19 +432,13 @@ func (l *Layer) SentBy(transport string, remote netip.Addr, flow Flow) (host str
 // portFor is the port of the listener for local, or of any of the transport.
 func (l *Layer) portFor(transport string, local netip.Addr) uint16 {
 	var port uint16
-	match := func(b netip.AddrPort) {
-		if port == 0 || b.Addr() == local || (b.Addr().IsUnspecified() && b.Addr().Is4() == local.Is4()) {
+	for _, b := range l.boundTo(transport) {
+		exact := b.Addr() == local || (b.Addr().IsUnspecified() && b.Addr().Is4() == local.Is4())
+		if port == 0 || exact {
 			port = b.Port()
 		}
-	}
-	for _, s := range l.udp {
-		if transport == UDP {
-			match(s.bound)
-		}
-	}
-	for _, s := range l.stream {
-		if transport == s.transport {
-			match(s.bound)
+		if exact {
+			break
 		}
 	}
 	if port == 0 && transport != UDP {

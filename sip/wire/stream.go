@@ -194,6 +194,10 @@ func (c *conn) dial(host string) {
 
 func (c *conn) dialContext(ctx context.Context, host string) (net.Conn, error) {
 	d := net.Dialer{KeepAliveConfig: keepAliveTCP}
+	// A listener with an address of its own is what the peer knows us by.
+	if local := c.l.localFor(c.transport, c.remote.Addr()); local.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+	}
 	nc, err := d.DialContext(ctx, "tcp", c.remote.String())
 	if err != nil || c.transport != TLS {
 		return nc, err
