@@ -1,0 +1,156 @@
+package board
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+
+	"callbox/hal"
+	"callbox/hal/sim"
+	"callbox/hal/slic"
+)
+
+// Config is what Open needs besides the name. The zero value is right for the
+// machine the program runs on.
+type Config struct {
+	// Root is the machine's file tree; nil is "/".
+	Root fs.FS
+	// SimPhones is the number of phones of the simulated board, 1…32; 0 is 4.
+	SimPhones int
+	Log       *slog.Logger // nil: none
+}
+
+// Board is an open board. Its fields do not change after Open.
+type Board struct {
+	Name     string // the profile's
+	Title    string // for people
+	Model    string // what the machine calls itself, may be empty
+	Ports    []Port // those that work, in the profile's order
+	Problems []Problem
+
+	cards []io.Closer
+}
+
+// Port is one phone port that works.
+type Port struct {
+	Name  string // "fxs1"
+	Phone hal.Phone
+	PCM   hal.PCM
+	// Sim is the phone on a simulated port, nil on a real one.
+	Sim *sim.Phone
+
+	closers []io.Closer // in the order of opening
+}
+
+// Found is what a driver found out about a port that does not work.
+type Found string
+
+const (
+	Skipped Found = "skipped" // the hardware is not there
+	Failed  Found = "failed"  // it is there and does not work
+)
+
+// Problem is a port that does not work.
+type Problem struct {
+	Port   string
+	Found  Found
+	Reason string // one sentence
+	Err    error
+}
+
+// Open opens a board by name; "auto" or empty detects it. Ports that do not work
+// become Problems; the error is only for a name or a profile that cannot be.
+func Open(name string, c Config) (*Board, error) {
+	if c.Root == nil {
+		c.Root = os.DirFS("/")
+	}
+	if c.SimPhones == 0 {
+		c.SimPhones = 4
+	}
+	if c.SimPhones < 1 || c.SimPhones > maxSims {
+		return nil, fmt.Errorf("%d simulated phones: want 1 to %d", c.SimPhones, maxSims)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	detected, model := Detect(c.Root)
+	if name == "" || name == "auto" {
+		name = detected
+	}
+	p, err := byName(name, c.SimPhones)
+	if err != nil {
+		return nil, err
+	}
+	return open(p, model, c, realHardware())
+}
+
+// open opens a profile on hw.
+func open(p Profile, model string, c Config, hw hardware) (*Board, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	b := &Board{Name: p.Name, Title: p.Title, Model: model}
+	o := &opener{config: c, hardware: hw, cards: map[string]cardResult{}, profile: p}
+	if p.OneSupply {
+		o.supply = &slic.Supply{}
+	}
+	for _, pp := range p.Ports {
+		port := Port{Name: pp.Name}
+		if err := drivers()[pp.Driver](o, pp, &port); err != nil {
+			err = errors.Join(err, port.close())
+			b.Problems = append(b.Problems, problem(pp.Name, err))
+			c.Log.Warn("phone port does not work", "port", pp.Name, "err", err)
+			continue
+		}
+		b.Ports = append(b.Ports, port)
+	}
+	for _, r := range o.cards {
+		if r.card != nil {
+			b.cards = append(b.cards, r.card)
+		}
+	}
+	return b, nil
+}
+
+func problem(port string, err error) Problem {
+	p := Problem{Port: port, Found: Failed, Err: err, Reason: fmt.Sprintf("port %s does not work: %v", port, err)}
+	if missing(err) {
+		p.Found = Skipped
+		p.Reason = fmt.Sprintf("port %s is not fitted: %v", port, err)
+	}
+	return p
+}
+
+// Port finds a port by name.
+func (b *Board) Port(name string) (Port, bool) {
+	i := slices.IndexFunc(b.Ports, func(p Port) bool { return p.Name == name })
+	if i < 0 {
+		return Port{}, false
+	}
+	return b.Ports[i], true
+}
+
+// Close closes the ports, each left safe and asleep, then the cards.
+func (b *Board) Close() error {
+	var errs []error
+	for _, p := range b.Ports {
+		errs = append(errs, p.close())
+	}
+	for _, c := range b.cards {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// close closes what the port's driver opened, last one first.
+func (p *Port) close() error {
+	var errs []error
+	for _, c := range slices.Backward(p.closers) {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}

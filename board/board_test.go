@@ -1,0 +1,344 @@
+package board
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"callbox/hal"
+	"callbox/hal/bus"
+	"callbox/hal/sim"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestProfilesAreValid(t *testing.T) {
+	for _, p := range append(Profiles(), simProfile(4), simProfile(maxSims)) {
+		if err := p.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPiPinPlan(t *testing.T) {
+	pi, err := byName("pi", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// On the Raspberry Pi GPIO 0…8 are pulled up at power-on, the others down: F/R
+	// must rest high, RM and PD low.
+	for _, p := range pi.Ports {
+		if p.Pins.FR.Offset > 8 || p.Pins.RM.Offset < 9 || p.Pins.PD.Offset < 9 {
+			t.Errorf("port %s does not rest at power-on: %+v", p.Name, p.Pins)
+		}
+		for _, pin := range []bus.PinRef{p.Pins.RM, p.Pins.FR, p.Pins.SHK, p.Pins.PD} {
+			// EEPROM, I2C, console, button of a codec HAT, I2S, LEDs, button.
+			if slices.Contains([]int{0, 1, 2, 3, 14, 15, 17, 18, 19, 20, 21, 23, 24, 27, 10, 11, 4}, pin.Offset) {
+				t.Errorf("port %s uses %v, which has another use", p.Name, pin)
+			}
+		}
+	}
+}
+
+func TestValidateRefuses(t *testing.T) {
+	pi := func(change func(*Profile)) Profile {
+		p := Profiles()[0]
+		change(&p)
+		return p
+	}
+	for name, p := range map[string]Profile{
+		"no name":        pi(func(p *Profile) { p.Name = "" }),
+		"no driver":      pi(func(p *Profile) { p.Ports[0].Driver = "x" }),
+		"no card":        pi(func(p *Profile) { p.Cards = nil }),
+		"no channel":     pi(func(p *Profile) { p.Ports[1].Channel = 2 }),
+		"same channel":   pi(func(p *Profile) { p.Ports[1].Channel = 0 }),
+		"same pin":       pi(func(p *Profile) { p.Ports[1].Pins.PD = p.Ports[0].Pins.RM }),
+		"same port":      pi(func(p *Profile) { p.Ports[1].Name = "fxs1" }),
+		"same card":      pi(func(p *Profile) { p.Cards = append(p.Cards, p.Cards[0]) }),
+		"card with none": pi(func(p *Profile) { p.Cards[0].IDs = nil }),
+	} {
+		if err := p.Validate(); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestDetect(t *testing.T) {
+	tests := []struct {
+		name        string
+		root        fstest.MapFS
+		want, model string
+	}{
+		{"Pi 4", fstest.MapFS{
+			"proc/device-tree/model":      {Data: []byte("Raspberry Pi 4 Model B Rev 1.4\x00")},
+			"proc/device-tree/compatible": {Data: []byte("raspberrypi,4-model-b\x00brcm,bcm2711\x00")},
+		}, "pi", "Raspberry Pi 4 Model B Rev 1.4"},
+		{"Zero 2 W by sysfs", fstest.MapFS{
+			"sys/firmware/devicetree/base/model":      {Data: []byte("Raspberry Pi Zero 2 W Rev 1.0\x00")},
+			"sys/firmware/devicetree/base/compatible": {Data: []byte("raspberrypi,model-zero-2-w\x00brcm,bcm2837\x00")},
+		}, "pi", "Raspberry Pi Zero 2 W Rev 1.0"},
+		{"another board", fstest.MapFS{
+			"proc/device-tree/model":      {Data: []byte("Some Other Board\x00")},
+			"proc/device-tree/compatible": {Data: []byte("other,board\x00not-raspberrypi,x\x00")},
+		}, Sim, "Some Other Board"},
+		{"a desktop", fstest.MapFS{}, Sim, ""},
+		{"an empty file", fstest.MapFS{"proc/device-tree/compatible": {}}, Sim, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			name, model := Detect(tt.root)
+			if name != tt.want || model != tt.model {
+				t.Errorf("Detect = %q, %q", name, model)
+			}
+		})
+	}
+}
+
+func TestOpenSim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, err := Open("auto", Config{Root: fstest.MapFS{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Name != Sim || len(b.Ports) != 4 || len(b.Problems) != 0 {
+			t.Fatalf("board %+v", b)
+		}
+		p, ok := b.Port("fxs3")
+		if !ok || p.Sim == nil || p.PCM == nil {
+			t.Fatalf("port %+v", p)
+		}
+		if _, ok := b.Port("fxs5"); ok {
+			t.Error("a fifth port")
+		}
+		<-time.After(time.Second)
+		if err := p.Phone.Ring(hal.Cadence{Steps: []time.Duration{time.Second, 4 * time.Second}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Sim.WaitRing(t.Context(), 2); err != nil {
+			t.Error(err)
+		}
+		p.Sim.OffHook()
+		if e := <-p.Phone.Events(); e.Type != hal.OffHook || !e.Answer {
+			t.Errorf("event %+v", e)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if v := p.Sim.Violations(); len(v) != 0 {
+			t.Error(v)
+		}
+		if safe, asleep := p.Sim.Rest(); !safe || !asleep {
+			t.Errorf("after Close: safe %v, asleep %v", safe, asleep)
+		}
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	if _, err := Open("toaster", Config{}); err == nil || !strings.Contains(err.Error(), "auto, pi, sim") {
+		t.Errorf("Open = %v, want the names", err)
+	}
+	for _, n := range []int{-1, maxSims + 1} {
+		if _, err := Open(Sim, Config{SimPhones: n}); err == nil {
+			t.Errorf("%d simulated phones", n)
+		}
+	}
+}
+
+// TestNoHardware opens the Pi's profile on the machine of the tests, whatever it
+// is: it must start, and say what it does not have.
+func TestNoHardware(t *testing.T) {
+	b, err := Open("pi", Config{Root: fstest.MapFS{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Ports)+len(b.Problems) != 2 {
+		t.Errorf("%d ports and %d problems, want 2 in all", len(b.Ports), len(b.Problems))
+	}
+	for _, p := range b.Problems {
+		if p.Reason == "" || p.Err == nil || !strings.Contains(p.Reason, p.Port) {
+			t.Errorf("problem %+v", p)
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// bench is a made-up machine: two line chips and a stereo card.
+type bench struct {
+	*testing.T
+	phones [2]*sim.Phone
+	pins   map[string]int // line name → phone
+	open   []string       // what is open
+	fail   map[string]error
+}
+
+// closer takes a name off the list of what is open.
+type closer struct {
+	b    *bench
+	name string
+}
+
+func (c closer) Close() error {
+	i := slices.Index(c.b.open, c.name)
+	if i < 0 {
+		c.b.Errorf("%s closed twice", c.name)
+		return nil
+	}
+	c.b.open = slices.Delete(c.b.open, i, i+1)
+	return nil
+}
+
+func (b *bench) take(name string) (closer, error) {
+	if err := b.fail[name]; err != nil {
+		return closer{}, err
+	}
+	b.open = append(b.open, name)
+	return closer{b, name}, nil
+}
+
+type (
+	benchInput struct {
+		hal.Input
+		closer
+	}
+	benchOutput struct {
+		hal.Output
+		closer
+	}
+	benchDrain struct {
+		hal.Drain
+		closer
+	}
+	benchCard struct {
+		closer
+		b *bench
+	}
+)
+
+func (c benchCard) PCM(n int) hal.PCM { return c.b.phones[n].PCM() }
+
+func newBench(t *testing.T) *bench {
+	b := &bench{T: t, pins: map[string]int{}, fail: map[string]error{}}
+	for i, p := range Profiles()[0].Ports {
+		b.phones[i] = sim.NewPhone(p.Name)
+		t.Cleanup(func() { _ = b.phones[i].Close() })
+		for _, r := range []bus.PinRef{p.Pins.RM, p.Pins.FR, p.Pins.SHK, p.Pins.PD} {
+			b.pins[r.Name] = i
+		}
+	}
+	return b
+}
+
+func (b *bench) hardware() hardware {
+	return hardware{
+		input: func(r bus.PinRef) (input, error) {
+			c, err := b.take(r.Name)
+			return benchInput{b.phones[b.pins[r.Name]].SHK(), c}, err
+		},
+		output: func(r bus.PinRef, l hal.Level) (output, error) {
+			c, err := b.take(r.Name)
+			far := b.phones[b.pins[r.Name]]
+			if r.Offset > 8 { // RM
+				if l != hal.Low {
+					b.Error("RM is opened high")
+				}
+				return benchOutput{far.RM(), c}, err
+			}
+			if l != hal.High {
+				b.Error("F/R is opened low")
+			}
+			return benchOutput{far.FR(), c}, err
+		},
+		drain: func(r bus.PinRef) (drain, error) {
+			c, err := b.take(r.Name)
+			return benchDrain{b.phones[b.pins[r.Name]].PD(), c}, err
+		},
+		card: func(bus.CardConfig) (card, error) {
+			c, err := b.take("card")
+			if err != nil {
+				return nil, err
+			}
+			return benchCard{c, b}, nil
+		},
+	}
+}
+
+func TestOpenPi(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newBench(t)
+		b, err := open(Profiles()[0], "Pi", testConfig(), m.hardware())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Ports) != 2 || len(b.Problems) != 0 || len(m.open) != 9 {
+			t.Fatalf("%d ports, problems %v, open %v", len(b.Ports), b.Problems, m.open)
+		}
+		<-time.After(time.Second)
+		for i, p := range b.Ports {
+			m.phones[i].OffHook()
+			if e := <-p.Phone.Events(); e.Type != hal.OffHook {
+				t.Errorf("port %s: %+v", p.Name, e)
+			}
+			if _, err := p.PCM.Read(make([]int16, 160)); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if len(m.open) != 0 {
+			t.Errorf("still open: %v", m.open)
+		}
+	})
+}
+
+func TestOneDeadChipDoesNotStopTheBox(t *testing.T) {
+	busy := errors.New("GPIO5 is used by another program")
+	tests := []struct {
+		name     string
+		fail     map[string]error
+		ports    int
+		problems []Found
+	}{
+		{"a pin in use", map[string]error{"GPIO5": busy}, 1, []Found{Failed}},
+		{"a pin missing", map[string]error{"GPIO26": bus.ErrNoPin}, 1, []Found{Skipped}},
+		{"hook line in use", map[string]error{"GPIO12": busy}, 1, []Found{Failed}},
+		{"no card", map[string]error{"card": bus.ErrNoCard}, 0, []Found{Skipped, Skipped}},
+		{"nothing", map[string]error{"GPIO16": bus.ErrNoPin, "GPIO25": bus.ErrNoPin}, 0, []Found{Skipped, Skipped}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newBench(t)
+				m.fail = tt.fail
+				b, err := open(Profiles()[0], "", testConfig(), m.hardware())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var found []Found
+				for _, p := range b.Problems {
+					found = append(found, p.Found)
+				}
+				if len(b.Ports) != tt.ports || !slices.Equal(found, tt.problems) {
+					t.Errorf("%d ports, problems %+v", len(b.Ports), b.Problems)
+				}
+				if err := b.Close(); err != nil {
+					t.Error(err)
+				}
+				if len(m.open) != 0 {
+					t.Errorf("still open: %v", m.open)
+				}
+			})
+		})
+	}
+}
+
+func testConfig() Config { return Config{Log: slog.New(slog.DiscardHandler)} }
