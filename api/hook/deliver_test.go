@@ -37,12 +37,12 @@ func equal(t *testing.T, got []string, want ...string) {
 func TestDeliverInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, &outbox{})
-		w.answer = func(context.Context, arrival) error { wait4(100 * time.Millisecond); return nil }
+		w.answer = func(context.Context, arrival) error { pass(100 * time.Millisecond); return nil }
 		defer w.run()()
 		for i := range 10 {
 			w.tell(fmt.Sprint("CA", i), hostA, count(5)...)
 		}
-		wait4(time.Minute)
+		pass(time.Minute)
 		for i := range 10 {
 			got := w.got(fmt.Sprint("CA", i))
 			for j, g := range got {
@@ -75,7 +75,7 @@ func TestRepeatHoldsUpOnlyItsCall(t *testing.T) {
 		defer w.run()()
 		w.tell("CA1", hostA, "x", "y")
 		w.tell("CA2", hostA, "x", "y")
-		wait4(time.Minute)
+		pass(time.Minute)
 		equal(t, w.got("CA1"), "0 x", "1 x", "3 x", "7 x", "7 y")
 		equal(t, w.got("CA2"), "0 x", "0 y")
 		tokens := map[string]bool{}
@@ -93,7 +93,7 @@ func TestDeadReceiverIsLeftAlone(t *testing.T) {
 		w := newWorld(t, &outbox{})
 		w.answer = func(ctx context.Context, a arrival) error {
 			if a.url == hostA && a.at < time.Hour {
-				wait4(5 * time.Second)
+				pass(5 * time.Second)
 				return errDown
 			}
 			return nil
@@ -103,7 +103,7 @@ func TestDeadReceiverIsLeftAlone(t *testing.T) {
 			w.tell(fmt.Sprint("A", i), hostA, count(3)...)
 			w.tell(fmt.Sprint("B", i), hostB, count(3)...)
 		}
-		wait4(time.Minute)
+		pass(time.Minute)
 		for i := range 200 {
 			if got := w.got(fmt.Sprint("B", i)); len(got) != 3 || strings.TrimSuffix(got[2], " 2") > "6" {
 				t.Errorf("B%d got %q", i, got)
@@ -117,7 +117,7 @@ func TestDeadReceiverIsLeftAlone(t *testing.T) {
 		if n := int(w.Stats().Repeated); n < PerReceiver || n > PerReceiver+5 {
 			t.Errorf("%d attempts in a minute", n)
 		}
-		wait4(2 * time.Hour)
+		pass(2 * time.Hour)
 		for i := range 200 {
 			got := w.got(fmt.Sprint("A", i))
 			if n := len(got); n < 3 || !strings.HasSuffix(got[n-1], " 2") || !strings.HasSuffix(got[n-2], " 1") {
@@ -135,7 +135,7 @@ func TestSlowReceiver(t *testing.T) {
 		w := newWorld(t, &outbox{})
 		w.answer = func(_ context.Context, a arrival) error {
 			if a.url == hostA {
-				wait4(14 * time.Second)
+				pass(14 * time.Second)
 			}
 			return nil
 		}
@@ -143,14 +143,14 @@ func TestSlowReceiver(t *testing.T) {
 		for i := range 1000 {
 			w.tell(fmt.Sprint("A", i), hostA, "x")
 		}
-		wait4(time.Second)
+		pass(time.Second)
 		w.tell("B", hostB, "x", "y")
-		wait4(time.Second)
+		pass(time.Second)
 		equal(t, w.got("B"), "1 x", "1 y")
 		if s := w.Stats(); s.Loaded > share {
 			t.Errorf("%d of a slow receiver in memory", s.Loaded)
 		}
-		wait4(1000 / PerReceiver * 14 * time.Second)
+		pass(1000 / PerReceiver * 14 * time.Second)
 		if w.box.len() != 0 {
 			t.Errorf("%d left", w.box.len())
 		}
@@ -197,7 +197,7 @@ func TestRefusedIsDone(t *testing.T) {
 		}
 		defer w.run()()
 		w.tell("CA1", hostA, "x", "y")
-		wait4(time.Hour)
+		pass(time.Hour)
 		equal(t, w.got("CA1"), "0 x", "0 y")
 		if s := w.Stats(); s.Refused != 1 || s.Delivered != 1 || w.box.len() != 0 {
 			t.Errorf("%+v", s)
@@ -216,7 +216,7 @@ func TestRetryAfter(t *testing.T) {
 		}
 		defer w.run()()
 		w.tell("CA1", hostA, "x")
-		wait4(time.Hour)
+		pass(time.Hour)
 		equal(t, w.got("CA1"), "0 x", "20 x", "40 x")
 	})
 }
@@ -234,15 +234,15 @@ func TestGiveUp(t *testing.T) {
 				for i := range 120 {
 					w.tell(fmt.Sprint("CA", i), hostA, "x", "y")
 				}
-				wait4(GiveUpAge - time.Second)
+				pass(GiveUpAge - time.Second)
 				if w.box.len() != 240 || w.Stats().GivenUp != 0 {
 					t.Errorf("%d left, %d given up", w.box.len(), w.Stats().GivenUp)
 				}
-				wait4(2 * time.Hour)
+				pass(2 * time.Hour)
 				if s := w.Stats(); w.box.len() != 0 || s.GivenUp != 240 || s.Delivered != 0 {
 					t.Errorf("%d left, %+v", w.box.len(), s)
 				}
-				wait4(time.Hour)
+				pass(time.Hour)
 				if s := w.Stats(); len(s.Down) != 0 {
 					t.Errorf("down %v", s.Down)
 				}
@@ -262,7 +262,7 @@ func TestWrongClockGivesNothingUpAtOnce(t *testing.T) {
 		}
 		defer w.run()()
 		w.Offer(w.box.add(notices(t, time.Unix(0, 0), "CA1", hostA, "x")...))
-		wait4(time.Hour)
+		pass(time.Hour)
 		if s := w.Stats(); s.Delivered != 1 || s.GivenUp != 0 {
 			t.Errorf("%+v", s)
 		}
@@ -292,7 +292,7 @@ func TestResume(t *testing.T) {
 				}
 			}
 			stop := w.run()
-			wait4(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 			stop()
 			if s := w.Stats(); s.Repeated != 0 || s.Loaded != 0 || s.InFlight != 0 {
 				t.Errorf("after the end: %+v", s)
@@ -315,18 +315,18 @@ func TestOutboxFails(t *testing.T) {
 		w.box.set(errors.New("disk"), nil)
 		defer w.run()()
 		w.tell("CA1", hostA, "x")
-		wait4(10 * time.Second)
+		pass(10 * time.Second)
 		if s := w.Stats(); s.Outbox < 5 || s.Outbox > 15 || len(w.got("CA1")) != 0 {
 			t.Errorf("%+v", s)
 		}
 		w.box.set(nil, errors.New("disk"))
-		wait4(time.Hour)
+		pass(time.Hour)
 		if got := w.got("CA1"); len(got) != 1 || w.Stats().Delivered != 1 {
 			t.Errorf("sent %q", got)
 		}
 		w.tell("CA1", hostA, "y")
 		w.box.set(nil, nil)
-		wait4(time.Hour)
+		pass(time.Hour)
 		if got := w.got("CA1"); len(got) != 2 || w.box.len() != 0 || w.Stats().Delivered != 2 {
 			t.Errorf("sent %q, %d left, %+v", got, w.box.len(), w.Stats())
 		}
@@ -339,7 +339,7 @@ func TestForeignNoticeIsDropped(t *testing.T) {
 		w.box.add(call.Notice{Key: "CA1", Created: time.Now(), Payload: []byte("{")})
 		defer w.run()()
 		w.tell("CA1", hostA, "x")
-		wait4(time.Minute)
+		pass(time.Minute)
 		if s := w.Stats(); s.Unreadable != 1 || s.Delivered != 1 || w.box.len() != 0 {
 			t.Errorf("%+v", s)
 		}
@@ -350,10 +350,11 @@ func TestIdleReadsLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, &outbox{})
 		w.answer = func(context.Context, arrival) error { return errDown }
-		defer w.run()()
+		stop := w.run()
 		w.tell("CA1", hostA, "x")
 		w.Offer(nil)
-		wait4(10 * time.Hour)
+		pass(10 * time.Hour)
+		stop()
 		if n := w.box.reads; n > 10*120*3+100 {
 			t.Errorf("%d readings in ten hours", n)
 		}
@@ -373,7 +374,7 @@ func TestAnyWeather(t *testing.T) {
 				w.mu.Lock()
 				n, d := rnd.IntN(100), time.Duration(rnd.IntN(3000))*time.Millisecond
 				w.mu.Unlock()
-				wait4(d)
+				pass(d)
 				down := int(a.at/(10*time.Minute))%2 == 0 // each in turn
 				switch {
 				case down && a.url == hosts[int(a.at/time.Hour)%4], n < 5:
@@ -398,7 +399,7 @@ func TestAnyWeather(t *testing.T) {
 				w = newWorld(t, box)
 				w.answer = weather
 				stop := w.run()
-				wait4(3 * time.Hour)
+				pass(3 * time.Hour)
 				stop()
 				for _, a := range w.arrivals {
 					if strings.HasPrefix(a.key, "ok ") {

@@ -210,8 +210,6 @@ func (w *world) receive(ctx context.Context, o api.Outgoing) error {
 	w.flying[host]++
 	w.most[host] = max(w.most[host], w.flying[host])
 	w.arrivals = append(w.arrivals, a)
-	w.mu.Unlock()
-	w.mu.Lock()
 	w.loaded = max(w.loaded, w.Stats().Loaded)
 	w.mu.Unlock()
 	var err error
@@ -275,8 +273,8 @@ func (w *world) got(key string) (out []string) {
 	return out
 }
 
-// after waits in bubble time.
-func wait4(d time.Duration) { <-time.After(d) }
+// pass lets bubble time pass.
+func pass(d time.Duration) { <-time.After(d) }
 
 // failures of receivers.
 var errDown = &wireError{false, errors.New("connection refused")}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,6 +130,54 @@ func (c *Client) askOnce(ctx context.Context, o api.Outgoing, t tuning, jar http
 		return answer{}, err
 	}
 	return answer{body, x.resp.Header.Get("Content-Type"), x.url}, nil
+}
+
+// tell sends a status callback once. The answer's content is not looked at.
+func (c *Client) tell(ctx context.Context, o api.Outgoing) error {
+	_, fragment := splitFragment(o.URL)
+	t := tuned(fragment)
+	ctx, cancel := context.WithTimeoutCause(ctx, t.total, errTotalTime)
+	defer cancel()
+	x, err := c.begin(ctx, o, t, nil)
+	if err != nil {
+		return err
+	}
+	defer x.end()
+	if s := x.resp.StatusCode; s/100 != 2 {
+		return &repeatError{statusError{s}, retryAfter(x.resp.Header)}
+	}
+	return nil
+}
+
+// repeatError is a statusError with the receiver's wish.
+type repeatError struct {
+	statusError
+	after time.Duration
+}
+
+func (e *repeatError) Unwrap() error { return &e.statusError }
+
+// retryAfter reads the seconds of a Retry-After header (RFC 9110 §10.2.3); 0
+// when there is none, or a date.
+func retryAfter(h http.Header) time.Duration {
+	n, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
+// statusOf gives the HTTP status that err tells of, 0 when none, and the wish.
+func statusOf(err error) (int, time.Duration) {
+	var r *repeatError
+	if errors.As(err, &r) {
+		return r.status, r.after
+	}
+	var s *statusError
+	if errors.As(err, &s) {
+		return s.status, 0
+	}
+	return 0, 0
 }
 
 // MaxSound is the size limit of an opened sound, in bytes.

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"math/rand/v2"
 	"net/url"
 	"time"
 )
@@ -94,6 +95,24 @@ func (w *wait) blocked(now time.Time) bool { return w != nil && w.fails > 0 && n
 // dead reports whether a notice made at created is to be given up.
 func (w *wait) dead(now, created time.Time) bool {
 	return w != nil && w.fails >= GiveUpTries && now.Sub(created) >= GiveUpAge
+}
+
+// backOff starts the next wait of w, of at least atLeast.
+func (d *Deliverer) backOff(w *wait, now time.Time, atLeast time.Duration) {
+	if w.fails == 0 {
+		w.since = now
+	}
+	delay := LongestWait
+	if w.fails < 10 { // 1 s << 10 is more than the longest
+		delay = min(FirstRetry<<w.fails, LongestWait)
+	}
+	w.fails++
+	w.next = now.Add(max(d.jitter(delay), min(atLeast, LongestWait)))
+}
+
+// jitter spreads d by ±20 %.
+func jitter(d time.Duration) time.Duration {
+	return d - d/5 + rand.N(2*d/5+1)
 }
 
 // share is how many notices of the receiver are kept in memory, and width how

@@ -1,17 +1,10 @@
 package hook
 
 import (
-	"context"
-	"errors"
-	"math/rand/v2"
-	"net/http"
 	"sort"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"callbox/api"
 )
 
 // Stats are the deliverer's counters since it was made, and its present state.
@@ -82,70 +75,4 @@ func (d *Deliverer) Stats() Stats {
 	}
 	sort.Slice(s.Down, func(i, j int) bool { return s.Down[i].Receiver < s.Down[j].Receiver })
 	return s
-}
-
-// backOff starts the next wait of w, of at least atLeast.
-func (d *Deliverer) backOff(w *wait, now time.Time, atLeast time.Duration) {
-	if w.fails == 0 {
-		w.since = now
-	}
-	delay := LongestWait
-	if w.fails < 10 { // 1 s << 10 is more than the longest
-		delay = min(FirstRetry<<w.fails, LongestWait)
-	}
-	w.fails++
-	w.next = now.Add(max(d.jitter(delay), min(atLeast, LongestWait)))
-}
-
-// jitter spreads d by ±20 %.
-func jitter(d time.Duration) time.Duration {
-	return d - d/5 + rand.N(2*d/5+1)
-}
-
-// tell sends a status callback once. The answer's content is not looked at.
-func (c *Client) tell(ctx context.Context, o api.Outgoing) error {
-	_, fragment := splitFragment(o.URL)
-	t := tuned(fragment)
-	ctx, cancel := context.WithTimeoutCause(ctx, t.total, errTotalTime)
-	defer cancel()
-	x, err := c.begin(ctx, o, t, nil)
-	if err != nil {
-		return err
-	}
-	defer x.end()
-	if s := x.resp.StatusCode; s/100 != 2 {
-		return &repeatError{statusError{s}, retryAfter(x.resp.Header)}
-	}
-	return nil
-}
-
-// repeatError is a statusError with the receiver's wish.
-type repeatError struct {
-	statusError
-	after time.Duration
-}
-
-func (e *repeatError) Unwrap() error { return &e.statusError }
-
-// retryAfter reads the seconds of a Retry-After header (RFC 9110 §10.2.3); 0
-// when there is none, or a date.
-func retryAfter(h http.Header) time.Duration {
-	n, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * time.Second
-}
-
-// statusOf gives the HTTP status that err tells of, 0 when none, and the wish.
-func statusOf(err error) (int, time.Duration) {
-	var r *repeatError
-	if errors.As(err, &r) {
-		return r.status, r.after
-	}
-	var s *statusError
-	if errors.As(err, &s) {
-		return s.status, 0
-	}
-	return 0, 0
 }

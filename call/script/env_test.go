@@ -120,7 +120,7 @@ func (c *fake) want(lines ...string) {
 // after runs f after d, unless the test ends.
 func (c *fake) after(d time.Duration, f func()) { time.AfterFunc(d, f) }
 
-// type presses a key at each of the times, in seconds from now.
+// typeAt presses a key at each of the times, in seconds from now.
 func (c *fake) typeAt(keys string, at ...float64) {
 	for i, s := range at {
 		c.after(time.Duration(s*float64(time.Second)), func() { c.key(keys[i]) })

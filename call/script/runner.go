@@ -191,6 +191,9 @@ func (r *run) fallBack(ctx context.Context, err error) (Document, error) {
 
 // fetch asks h for a document, within the limits of the run.
 func (r *run) fetch(ctx context.Context, h call.Hook, res *Result) (Document, error) {
+	if err := ctx.Err(); err != nil {
+		return Document{}, err
+	}
 	if !r.pace.take(time.Now()) {
 		return Document{}, errPace
 	}
