@@ -1,0 +1,179 @@
+package fxs
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"callbox/hal"
+	"callbox/media"
+	"callbox/media/dtmf"
+	"callbox/media/tone"
+)
+
+// sound moves sound between the port's device and either a tone or a leg, from
+// start (the phone was picked up) to stop.
+type sound struct {
+	pcm    hal.PCM
+	log    *slog.Logger
+	digits chan byte // keys that were heard, to the line's goroutine
+
+	running bool // owned by the line's goroutine
+	quit    chan struct{}
+	wg      sync.WaitGroup
+
+	mu   sync.Mutex      // guards what follows
+	tone *tone.Generator // in use by the writer; replaced, never changed
+	port *port           // nil: nobody listens
+	err  error           // what is wrong with the device
+	lost uint64          // keys that the line did not take in time
+}
+
+func newSound(pcm hal.PCM, log *slog.Logger) *sound {
+	return &sound{pcm: pcm, log: log, digits: make(chan byte, digitRoom)}
+}
+
+// start runs the two goroutines; while they run it does nothing. It waits for
+// those of the call before, which end within the device's buffer.
+func (s *sound) start() {
+	if s.running {
+		return
+	}
+	s.wg.Wait()
+	for len(s.digits) > 0 {
+		<-s.digits
+	}
+	s.running, s.quit = true, make(chan struct{})
+	quit := s.quit
+	s.wg.Go(func() { s.hear(quit) })
+	s.wg.Go(func() { s.speak(quit) })
+}
+
+// stop ends them; wait returns when they have ended.
+func (s *sound) stop() {
+	s.play(tone.Tone{}, 0)
+	s.connect(nil)
+	if s.running {
+		s.running = false
+		close(s.quit)
+	}
+}
+
+func (s *sound) wait() { s.wg.Wait() }
+
+// play lets the phone hear a tone, before anything else; the zero tone ends it.
+func (s *sound) play(t tone.Tone, level float64) {
+	var g *tone.Generator
+	if !t.IsZero() {
+		g = tone.New(t, level)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tone = g
+}
+
+// connect joins the phone to a leg's sound, nil to nothing.
+func (s *sound) connect(p *port) {
+	if p != nil {
+		p.start()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.port = p
+}
+
+// fault is what is wrong with the device, nil while it works.
+func (s *sound) fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// hear takes the microphone: keys go to the line, the rest to the leg. A key is
+// silenced towards the leg from the moment it is recognised, so that it is not
+// heard twice by those who get the digit.
+func (s *sound) hear(quit <-chan struct{}) {
+	var f media.Frame
+	d := dtmf.NewDetector()
+	for !over(quit) {
+		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
+			continue
+		}
+		if key, ok := d.Write(&f); ok {
+			select {
+			case s.digits <- key:
+			default:
+				s.mu.Lock()
+				s.lost++
+				s.mu.Unlock()
+			}
+		}
+		if d.Down() != 0 {
+			f.Clear()
+		}
+		if p := s.listener(); p != nil {
+			p.in.Push(f[:])
+		}
+	}
+}
+
+func (s *sound) listener() *port {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.port
+}
+
+// speak feeds the earpiece.
+func (s *sound) speak(quit <-chan struct{}) {
+	var f media.Frame
+	for !over(quit) {
+		s.mu.Lock()
+		t, p := s.tone, s.port
+		s.mu.Unlock()
+		n := 0
+		switch {
+		case t != nil:
+			if t.ReadFrame(&f) {
+				n = len(f)
+			}
+		case p != nil:
+			n = p.out.Pull(f[:])
+		}
+		clear(f[n:])
+		_, err := s.pcm.Write(f[:])
+		s.check(err, quit)
+	}
+}
+
+// check takes the result of an operation of the device. After an error it waits
+// before the next attempt and reports false.
+func (s *sound) check(err error, quit <-chan struct{}) bool {
+	s.mu.Lock()
+	changed := (err == nil) != (s.err == nil)
+	s.err = err
+	s.mu.Unlock()
+	if err == nil {
+		return true
+	}
+	if changed && !errors.Is(err, hal.ErrClosed) {
+		s.log.Warn("sound of the port has failed", "err", err)
+	}
+	t := time.NewTimer(retryTime)
+	defer t.Stop()
+	select {
+	case <-quit:
+	case <-t.C:
+	}
+	return false
+}
+
+// over reports whether quit is closed.
+func over(quit <-chan struct{}) bool {
+	select {
+	case <-quit:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,268 @@
+package fxs
+
+import (
+	"time"
+
+	"callbox/call"
+	"callbox/hal"
+	"callbox/media/tone"
+)
+
+// state is what the phone is doing.
+type state int32
+
+const (
+	idle     state = iota // on-hook
+	ringing               // a leg towards the phone, unanswered
+	dialling              // picked up; dial tone, then digits
+	calling               // a leg from the phone, unanswered
+	talking               // an answered leg
+	ended                 // off-hook with nothing to do: busy or congestion tone
+	howling               // still off-hook: howler
+	parked                // silent until it is hung up
+)
+
+// sentence says the state for people.
+func (s state) sentence() string {
+	switch s {
+	case idle:
+		return "on-hook"
+	case ringing:
+		return "ringing"
+	case dialling:
+		return "picked up, dialling"
+	case calling:
+		return "calling"
+	case talking:
+		return "in a call"
+	case ended:
+		return "off-hook after the call"
+	case howling, parked:
+		return "the receiver is off the hook"
+	}
+	return "unknown"
+}
+
+// enter changes the state and starts its time limit. Sound and leg are the
+// caller's business.
+func (l *Line) enter(s state) {
+	limit := map[state]time.Duration{
+		ringing: checkTime, dialling: l.cfg.FirstDigit, ended: busyTime, howling: howlTime,
+	}[s]
+	l.due = time.Time{}
+	if limit > 0 {
+		l.due = time.Now().Add(limit)
+	}
+	if s != l.state {
+		l.cfg.Log.Info("phone", "state", s.sentence())
+	}
+	l.state = s
+	l.doing.Store(int32(s))
+}
+
+// moved takes what the phone did.
+func (l *Line) moved(e hal.PhoneEvent) {
+	switch e.Type {
+	case hal.OffHook:
+		l.pickedUp(e.Answer)
+	case hal.OnHook:
+		l.hungUp()
+	case hal.PulseDigit:
+		l.key(e.Digit)
+	case hal.Flash: // nothing is offered on a flash yet
+		l.cfg.Log.Debug("hook flash")
+	}
+}
+
+// pickedUp: a ringing leg is answered; otherwise the phone wants to dial. Who
+// picks up to answer a call that has just gone hears the busy tone.
+func (l *Line) pickedUp(answer bool) {
+	switch {
+	case l.state == ringing:
+		l.sound.start()
+		l.connect(l.leg)
+	case l.state != idle: // told again after events were lost
+	case answer:
+		l.sound.start()
+		l.busy(l.country.Busy)
+	default:
+		l.sound.start()
+		l.sound.play(l.country.Dial, tone.DefaultLevel)
+		l.number = l.number[:0]
+		l.enter(dialling)
+	}
+}
+
+// hungUp: whatever there was has ended.
+func (l *Line) hungUp() {
+	if g := l.leg; g != nil {
+		l.leg = nil
+		c := call.NormalClearing(call.Remote)
+		switch h := l.phone.Health(); {
+		case !h.OK: // the driver reports a failed port as hung up
+			c = l.down("the port of %s has failed: %s", l.cfg.ID, h.Text)
+		case !g.answered:
+			c.Text = "the caller hung up before the answer"
+		}
+		g.end(c)
+	}
+	l.sound.stop()
+	l.enter(idle)
+}
+
+// connect answers g: the phone and the leg hear each other.
+func (l *Line) connect(g *leg) {
+	l.sound.connect(&g.port)
+	l.sound.play(tone.Tone{}, 0)
+	g.answered = true
+	l.enter(talking)
+	g.tell(call.LegAnswered)
+}
+
+// progress lets the calling phone hear how far its call has got.
+func (l *Line) progress(g *leg, p call.Progress) {
+	switch p {
+	case call.ProgressRinging:
+		l.sound.play(l.country.Ringback, tone.DefaultLevel)
+	case call.ProgressEarly:
+		l.sound.connect(&g.port)
+		l.sound.play(tone.Tone{}, 0)
+	}
+}
+
+// hangup does what Leg.Hangup has asked for.
+func (l *Line) hangup() {
+	g := l.leg
+	if g == nil {
+		return
+	}
+	c := g.hangup.Load()
+	if c == nil {
+		return
+	}
+	l.leg = nil
+	switch {
+	case l.state == ringing:
+		if err := l.phone.StopRing(); err != nil {
+			l.cfg.Log.Warn("stop ringing", "err", err)
+		}
+		l.enter(idle)
+	case g.answered || c.Outcome() != call.Failed:
+		l.busy(l.country.Busy)
+	default:
+		l.busy(l.country.Congestion)
+	}
+	g.end(*c)
+}
+
+// busy tells a phone that is off-hook that there is no call, with tone t.
+func (l *Line) busy(t tone.Tone) {
+	l.sound.connect(nil)
+	l.sound.play(t, tone.DefaultLevel)
+	l.enter(ended)
+}
+
+// key takes a key or a dialled digit.
+func (l *Line) key(d byte) {
+	switch l.state {
+	case talking, calling:
+		l.leg.digit(d)
+	case dialling:
+		l.dialled(d)
+	case idle, ringing, ended, howling, parked:
+	}
+}
+
+// dialled collects the number. The keys A-D are no part of numbers; # ends one.
+func (l *Line) dialled(d byte) {
+	if d >= 'A' && d <= 'D' {
+		return
+	}
+	l.sound.play(tone.Tone{}, 0)
+	if d == '#' && len(l.number) > 0 {
+		l.place()
+		return
+	}
+	l.number = append(l.number, d)
+	complete, possible := false, true
+	if l.cfg.Plan != nil {
+		complete, possible = l.cfg.Plan(string(l.number))
+	}
+	switch {
+	case complete, len(l.number) >= maxNumber:
+		l.place()
+	case !possible:
+		l.busy(l.country.Congestion)
+	default:
+		l.due = time.Now().Add(l.cfg.InterDigit)
+	}
+}
+
+// place offers the call that was dialled.
+func (l *Line) place() {
+	if err := l.phone.Dialling(false); err != nil {
+		l.cfg.Log.Warn("end of dialling", "err", err)
+	}
+	g := newLeg(l, call.LegInfo{Inbound: true, From: l.cfg.Number, FromName: l.cfg.Name, To: string(l.number)})
+	l.leg = g
+	l.enter(calling)
+	l.in.Incoming(g)
+}
+
+// timeout: the state has lasted long enough.
+func (l *Line) timeout() {
+	switch l.state {
+	case ringing:
+		if h := l.phone.Health(); !h.OK {
+			l.fail(h.Text)
+			return
+		}
+		l.enter(ringing)
+	case dialling:
+		if len(l.number) > 0 {
+			l.place()
+		} else {
+			l.busy(l.country.Congestion)
+		}
+	case ended:
+		l.sound.play(l.country.Howler, howlLevel)
+		l.enter(howling)
+	case howling:
+		l.sound.stop()
+		l.enter(parked)
+	case idle, calling, talking, parked:
+		l.due = time.Time{}
+	}
+}
+
+// fail ends the ringing of a port that has failed.
+func (l *Line) fail(why string) {
+	g := l.leg
+	l.leg = nil
+	l.enter(idle)
+	g.end(l.down("the port of %s has failed: %s", l.cfg.ID, why))
+}
+
+// leave ends everything when Serve ends. A phone that is off-hook stays parked:
+// it is known to the next Serve.
+func (l *Line) leave() {
+	if l.state == ringing {
+		if err := l.phone.StopRing(); err != nil {
+			l.cfg.Log.Warn("stop ringing", "err", err)
+		}
+		l.enter(idle)
+	}
+	if g := l.leg; g != nil {
+		l.leg = nil
+		c := call.Cause{Q850: call.Q850Temporary, Who: call.Box, Text: "the line was stopped"}
+		if h := g.hangup.Load(); h != nil {
+			c = *h
+		}
+		g.end(c)
+	}
+	l.sound.stop()
+	l.sound.wait()
+	if l.state != idle {
+		l.enter(parked)
+	}
+}
