@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,12 @@ const (
 	maxFailures = 1024 // sources that gave wrong credentials
 	failLimit   = 10   // wrong answers of one source for one user, then silence for failTime
 	failTime    = time.Minute
+	plainAfter  = 2 // challenges without a reaction, then only MD5 is offered
 )
+
+// md5Only lists User-Agents, by prefix, that give up on a challenge with any
+// other algorithm beside MD5 instead of picking (seen with baresip 1.0.0).
+var md5Only = []string{"baresip v0.", "baresip v1."}
 
 // verdict is what became of a request's credentials.
 type verdict int
@@ -48,6 +54,7 @@ type authenticator struct {
 	used   map[string]nonceUse
 	floor  time.Time // nonces made before and not in used count as used up
 	failed map[failure]*strikes
+	silent map[failure]int // challenges that were not reacted to
 }
 
 type nonceUse struct {
@@ -66,7 +73,7 @@ type strikes struct {
 }
 
 func newAuthenticator(realm string, life time.Duration) *authenticator {
-	a := &authenticator{realm: realm, life: life, used: map[string]nonceUse{}, failed: map[failure]*strikes{}}
+	a := &authenticator{realm: realm, life: life, used: map[string]nonceUse{}, failed: map[failure]*strikes{}, silent: map[failure]int{}}
 	_, _ = rand.Read(a.key[:]) // never fails (crypto/rand)
 	return a
 }
@@ -99,10 +106,14 @@ func (a *authenticator) made(nonce string) (t time.Time, ok bool) {
 }
 
 // challenges are the WWW-Authenticate headers, the strongest first (RFC 8760 §2.4).
-func (a *authenticator) challenges(now time.Time, stale bool) []gosip.Header {
+func (a *authenticator) challenges(now time.Time, stale, plain bool) []gosip.Header {
 	nonce := a.nonce(now)
+	algs := []string{"SHA-256", "MD5"}
+	if plain {
+		algs = algs[1:]
+	}
 	var hs []gosip.Header
-	for _, alg := range []string{"SHA-256", "MD5"} {
+	for _, alg := range algs {
 		c := digest.Challenge{Realm: a.realm, Nonce: nonce, Algorithm: alg, QOP: []string{"auth"}, Stale: stale}
 		hs = append(hs, gosip.NewHeader("WWW-Authenticate", c.String()))
 	}
@@ -231,6 +242,23 @@ func (a *authenticator) forgive(f failure) {
 	a.mu.Unlock()
 }
 
+// plain notes a challenge, or that one was reacted to, and reports whether the
+// phone is one that cannot choose among algorithms: by its name, or because it
+// ignored the last challenges.
+func (a *authenticator) plain(f failure, userAgent string, reacted bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if reacted {
+		delete(a.silent, f)
+	} else {
+		if len(a.silent) >= maxFailures {
+			clear(a.silent)
+		}
+		a.silent[f]++
+	}
+	return a.silent[f] > plainAfter || slices.ContainsFunc(md5Only, func(p string) bool { return strings.HasPrefix(userAgent, p) })
+}
+
 // authorize lets a request of a user pass or answers it. Guessing passwords
 // earns silence.
 func (s *Stack) authorize(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) bool {
@@ -241,6 +269,11 @@ func (s *Stack) authorize(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.
 		return false
 	}
 	v := s.auth.check(req, p.Username, p.Password, now)
+	var userAgent string
+	if h := req.GetHeader("User-Agent"); h != nil {
+		userAgent = h.Value()
+	}
+	plain := s.auth.plain(who, userAgent, v != authMissing)
 	switch v {
 	case authGood:
 		s.auth.forgive(who)
@@ -251,6 +284,6 @@ func (s *Stack) authorize(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.
 		s.log.Warn("wrong SIP credentials", "user", p.Username, "remote", flow.Remote, "method", string(req.Method))
 	}
 	s.count.challenges.Add(1)
-	s.respond(tx, req, 401, "", s.auth.challenges(now, v == authStale)...)
+	s.respond(tx, req, 401, "", s.auth.challenges(now, v == authStale, plain)...)
 	return false
 }
