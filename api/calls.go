@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,7 +18,15 @@ type Handlers struct {
 	Accounts   Accounts
 	Lines      Lines // nil: no request can name a line
 	Auth       *Auth
-	Log        *slog.Logger
+	Log        *slog.Logger // nil: no log
+}
+
+// Logger is Log, or one that drops everything.
+func (h *Handlers) Logger() *slog.Logger {
+	if h.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return h.Log
 }
 
 // Request is one request of a call API whose account is known.
@@ -195,7 +202,7 @@ func actContext(q *Request) (context.Context, context.CancelFunc) {
 // tellWarnings logs what was ignored in the request and names it to the client.
 func (h *Handlers) tellWarnings(w http.ResponseWriter, q *Request) {
 	for _, sentence := range q.Warnings {
-		h.Log.Info("api request has a part that is ignored", "account", q.Account.ID, "warning", sentence)
+		h.Logger().Info("api request has a part that is ignored", "account", q.Account.ID, "warning", sentence)
 		w.Header().Add("Callbox-Warning", headerText(sentence))
 	}
 }
@@ -231,6 +238,3 @@ func idempotencyKey(h http.Header) (string, error) {
 	}
 	return "", nil
 }
-
-// IsClientGone reports whether err only says that nobody waits for the answer.
-func IsClientGone(err error) bool { return errors.Is(err, context.Canceled) }

@@ -225,7 +225,7 @@ func (d *Dialect) readChange(form url.Values, rec call.Record, warn func(string)
 	}
 	d.warnUnused(d.p.Update, v, unknown, warn)
 	var c call.Change
-	if u := v.Text("StatusCallback"); u != "" || v.Has("StatusCallbackMethod") {
+	if u := v.Text("StatusCallback"); u != "" || v.Has("StatusCallbackMethod") && !rec.Status.IsZero() {
 		s := rec.Status // an update cannot name events: those of the create stay
 		if u != "" {
 			s.Hook = call.Hook{URL: u}

@@ -213,10 +213,5 @@ func validHeaderName(s string) bool {
 	return true
 }
 
-// validDigits checks keys with pauses: 0-9 # * A-D, w half a second, W a second.
-func validDigits(s string) bool {
-	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789#*wWABCDabcd") == ""
-}
-
 func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

@@ -138,7 +138,7 @@ func problemOf(err error, path string) *Problem {
 		return refuse(CodeNotFound, "The requested resource %s was not found", path)
 	case errors.As(err, &cause):
 		return refuse(causeCode(cause), "%s", cause)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return refuse(CodeUnavailable, "the box did not manage this in time; look at the call before trying again")
 	}
 	for _, s := range sentinels {

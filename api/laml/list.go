@@ -24,7 +24,7 @@ type paging struct {
 func pagingParams() []Param {
 	return []Param{
 		{Name: "PageSize", Kind: Integer, Min: 1, Max: 1 << 30},
-		{Name: "Page", Kind: Integer, Min: 0, Max: 1 << 30},
+		{Name: "Page", Kind: Integer, Min: 0, Max: 1 << 20},
 		{Name: "PageToken", Kind: Text, Max: 1000},
 	}
 }

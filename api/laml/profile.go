@@ -1,6 +1,10 @@
 package laml
 
 import (
+	"strconv"
+	"strings"
+	"time"
+
 	"callbox/api"
 	"callbox/call"
 )
@@ -67,4 +71,53 @@ func (d *Dialect) accountPath(account string) string {
 // recordingURL is the address of a recording's sound below base.
 func (d *Dialect) recordingURL(base string, r call.Recording) string {
 	return base + d.accountPath(r.Account) + "/Recordings/" + r.ID
+}
+
+// The pieces that the profiles build their JSON of.
+
+// RFC2822 writes a time as the family does, in UTC.
+func RFC2822(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 +0000") }
+
+// Time writes a time that may be missing.
+func Time(t *time.Time) *string {
+	if t == nil || t.IsZero() {
+		return nil
+	}
+	s := RFC2822(*t)
+	return &s
+}
+
+// Some is nil for an empty string.
+func Some(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// WholeSeconds writes a duration in seconds, rounded to the nearest.
+func WholeSeconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second/2)/time.Second), 10)
+}
+
+// StatusName is the status of a call as the family calls it: an attempt that
+// has not rung yet is queued, an arriving call that is being looked at rings.
+func StatusName(rec call.Record) string {
+	if rec.State != call.Dialing {
+		return rec.State.String()
+	}
+	if rec.Direction == call.Inbound {
+		return call.Ringing.String()
+	}
+	return call.Queued.String()
+}
+
+// Formatted is a number for display: North American numbers in the national
+// style, everything else as it is.
+func Formatted(s string) string {
+	n, ok := strings.CutPrefix(s, "+1")
+	if !ok || len(n) != 10 || strings.Trim(n, "0123456789") != "" {
+		return s
+	}
+	return "(" + n[:3] + ") " + n[3:6] + "-" + n[6:]
 }

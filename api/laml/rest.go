@@ -266,7 +266,7 @@ func (s rest) baseOf(r *http.Request) string {
 func (s rest) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err, r.URL.Path)
 	if p.Code == CodeInternal {
-		s.h.Log.Error("api request failed", "dialect", s.p.Name, "path", r.URL.Path, "err", err)
+		s.h.Logger().Error("api request failed", "dialect", s.p.Name, "path", r.URL.Path, "err", err)
 	}
 	var throttle *api.ThrottledError
 	switch {
@@ -284,7 +284,7 @@ func (s rest) writeJSON(w http.ResponseWriter, status int, v any) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		s.h.Log.Error("api answer could not be encoded", "dialect", s.p.Name, "err", err)
+		s.h.Logger().Error("api answer could not be encoded", "dialect", s.p.Name, "err", err)
 		http.Error(w, api.ErrInternal.Error(), http.StatusInternalServerError)
 		return
 	}
