@@ -41,6 +41,7 @@ var rules = []rule{
 	// The suite drives lines with the real clock and tones.
 	{"call/line/linetest", []string{"call", "media", "media/**"}},
 	{"call/line/sipleg", []string{"call", "media", "media/**", "sip", "sip/sdp"}},
+	{"call/line/sipleg/siptest", []string{"call", "call/line/linetest", "media", "media/**", "sip", "sip/sdp"}},
 	{"call/line/trunk", []string{"call", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
 	{"call/line/user", []string{"call", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
 	{"call/line/*", []string{"call", "media", "media/**", "hal"}},

@@ -4,7 +4,7 @@
 // made anew for each case. A [FarEnd] is what that party can do with its
 // hands (pick up, put down, call) and a [Voice] what it can do with its mouth
 // and ears; the line's own tests write both. [Run] plays every case of [Cases]
-// on a fixture: the suite serves the line, drives the leg's sound with a 20 ms
+// on a fixture: the suite serves the line, drives the leg's sound with a media
 // clock of its own, and looks at events, causes, digits and at the content of
 // the sound, never at packet counts. [Match] and [ToneLevel] are its ears and
 // may be used by other tests.
@@ -15,7 +15,7 @@
 // Leaks are found by comparing goroutines, so nothing else may start or end
 // goroutines meanwhile: the calling test is not parallel.
 //
-// It may import call and media. It is tested by an in-memory line that passes,
+// It may import call, media and media/clock. It is tested by an in-memory line that passes,
 // and by tables of sounds and event sequences that its ears and rules must
 // tell apart.
 package linetest

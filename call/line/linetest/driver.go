@@ -9,6 +9,7 @@ import (
 
 	"callbox/call"
 	"callbox/media"
+	"callbox/media/clock"
 )
 
 // patience is how long anything may take on a busy machine. It is longer than
@@ -23,8 +24,9 @@ const endBound = 5 * time.Second
 type legDriver struct {
 	t    *testing.T
 	leg  call.Leg
-	stop chan struct{}
+	stop context.CancelFunc // of the media clock
 	wg   sync.WaitGroup
+	in   media.Frame // the clock's
 
 	mu     sync.Mutex // guards the rest
 	events []call.LegEvent
@@ -36,14 +38,20 @@ type legDriver struct {
 
 func drive(t *testing.T, leg call.Leg) *legDriver {
 	t.Helper()
-	d := &legDriver{t: t, leg: leg, stop: make(chan struct{}), change: make(chan struct{})}
+	ctx, stop := context.WithCancel(context.Background())
+	d := &legDriver{t: t, leg: leg, stop: stop, change: make(chan struct{})}
+	c := clock.New(nil)
+	c.Add(d)
 	d.wg.Add(2)
 	go d.drain()
-	go d.tick()
+	go func() {
+		defer d.wg.Done()
+		_ = c.Run(ctx) // ends with ctx
+	}()
 	t.Cleanup(func() {
 		leg.Hangup(call.NormalClearing(call.Box))
 		d.waitClosed()
-		close(d.stop)
+		stop()
 		d.wg.Wait()
 		d.checkEvents()
 	})
@@ -70,28 +78,23 @@ func (d *legDriver) signal() {
 	d.change = make(chan struct{})
 }
 
-// tick is the media clock of one leg: first collect, then deliver.
-func (d *legDriver) tick() {
-	defer d.wg.Done()
-	t := time.NewTicker(media.FrameDuration)
-	defer t.Stop()
-	port := d.leg.Audio()
-	for {
-		select {
-		case <-d.stop:
-			return
-		case <-t.C:
-		}
-		var in, out media.Frame
-		if !port.ReadFrame(&in) {
-			in = media.Frame{}
-		}
-		d.mu.Lock()
-		d.heard = append(d.heard, in[:]...)
-		d.say = d.say[copy(out[:], d.say):]
-		d.mu.Unlock()
-		port.WriteFrame(&out)
+// Collect implements media.Ticker: it listens.
+func (d *legDriver) Collect() {
+	if !d.leg.Audio().ReadFrame(&d.in) {
+		clear(d.in[:])
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.heard = append(d.heard, d.in[:]...)
+}
+
+// Deliver implements media.Ticker: it speaks.
+func (d *legDriver) Deliver() {
+	var out media.Frame
+	d.mu.Lock()
+	d.say = d.say[copy(out[:], d.say):]
+	d.mu.Unlock()
+	d.leg.Audio().WriteFrame(&out)
 }
 
 // Say queues samples towards the far end.

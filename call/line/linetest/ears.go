@@ -62,25 +62,39 @@ func RMS(samples []int16) float64 {
 	return math.Sqrt(sum / float64(len(samples)))
 }
 
-// piece is the length of what Match looks for at once: 100 ms.
-const piece = 800
+const (
+	// piece is the length of what Match looks for at once: 50 ms, a few frames.
+	piece = 400
+	// slack is how far from its expected place a piece is looked for: 300 ms, more
+	// than any jitter buffer moves.
+	slack = 2400
+)
 
-// Match is the share (0…1) of the 100 ms pieces of said that are found in heard,
-// one after the other, with a normalised correlation of at least 0.9. A change
-// of level or a delay does not matter; a gap costs the piece it falls in.
+// Match is the share (0…1) of the 50 ms pieces of said that are found in heard,
+// in their order and near their places, with a normalised correlation of at
+// least 0.9. A change of level or a delay does not matter; a gap costs the piece
+// or two that it falls in.
 func Match(heard, said []int16) float64 {
 	pieces := len(said) / piece
-	if pieces == 0 {
-		return 0
-	}
-	found, from := 0, 0
+	found, place := 0, -1 // place is where said began, by the last piece found
 	for p := range pieces {
-		if at := find(heard[from:], said[p*piece:(p+1)*piece]); at >= 0 {
+		want := said[p*piece : (p+1)*piece]
+		from, to := 0, len(heard)
+		if place >= 0 {
+			from = max(place+p*piece-slack, 0)
+			to = min(place+(p+1)*piece+slack, len(heard))
+		}
+		if from > to {
+			break
+		}
+		if at := find(heard[from:to], want); at >= 0 {
 			found++
-			from += at + piece/2
+			place = from + at - p*piece
+		} else if place < 0 && p >= pieces/4 {
+			break // the beginning is not there, nor will the rest be
 		}
 	}
-	return float64(found) / float64(pieces)
+	return float64(found) / float64(max(pieces, 1))
 }
 
 // find is where want begins in heard, -1 when it is not there.

@@ -40,8 +40,8 @@ type Voice interface {
 	// Press presses a key (0-9 * # A-D) of the present call for about 100 ms and
 	// returns when it was released.
 	Press(ctx context.Context, digit byte) error
-	// Digits is every digit that the box has sent in the present call as a
-	// signal (RFC 4733, SIP INFO). Digits that arrive as sound stay in Heard.
+	// Digits is every digit that the box has sent in the present call, as a signal
+	// (RFC 4733) or as tones where the far end understands those.
 	Digits() string
 }
 
@@ -61,6 +61,12 @@ type Fixture struct {
 	// refused as busy, where refusing is a sound. Empty: the far end's cause is
 	// looked at instead.
 	RejectTones []float64
+	// Served brings the far end to the line once it is served (it registers); nil:
+	// nothing to do.
+	Served func()
+	// Leave takes the far end away in good order (it unregisters) before the line
+	// stops; nil: nothing to do.
+	Leave func()
 	// Leak reports what the line still holds (RTP ports, channels) after its legs
 	// have ended; nil: nothing to look at.
 	Leak func() error

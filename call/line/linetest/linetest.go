@@ -81,6 +81,9 @@ func (r *rig) serve() {
 	r.stop, r.done = stop, make(chan error, 1)
 	go func() { r.done <- r.Line.Serve(ctx, r.in) }()
 	r.t.Cleanup(func() {
+		if r.Leave != nil {
+			r.Leave()
+		}
 		r.stopServe()
 		if r.Leak == nil {
 			return
@@ -88,6 +91,9 @@ func (r *rig) serve() {
 		// What was used by a call may be kept a moment for its stragglers.
 		poll(r.t, "everything given back", func() bool { return r.Leak() == nil })
 	})
+	if r.Served != nil {
+		r.Served()
+	}
 	if rep, ok := r.Line.(call.Reporter); ok {
 		poll(r.t, "line ready", func() bool { return rep.Status().Ready })
 	}

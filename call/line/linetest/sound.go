@@ -18,35 +18,41 @@ func (r *rig) checkAudio(d *legDriver) {
 	r.t.Helper()
 	r.checkSilence(d)
 	boxSweep, farSweep := Sweep(400, 1800, saySweep), Sweep(3000, 1600, saySweep)
+	boxFrom, farFrom := len(d.Heard()), len(r.Voice.Heard())
+	box := func() []int16 { return d.Heard()[boxFrom:] }
+	far := func() []int16 { return r.Voice.Heard()[farFrom:] }
 	d.Say(Tone(boxTone, 0.25, sayTone))
 	r.Voice.Say(Tone(farTone, 0.25, sayTone))
 	d.Say(boxSweep)
 	r.Voice.Say(farSweep)
 
-	poll(r.t, "the far end hears the box's tone", func() bool { return hearsTone(r.Voice.Heard(), boxTone) })
-	poll(r.t, "the box hears the far end's tone", func() bool { return hearsTone(d.Heard(), farTone) })
-	if hearsTone(r.Voice.Heard(), farTone) {
+	poll(r.t, "the far end hears the box's tone", func() bool { return hearsTone(far(), boxTone) })
+	poll(r.t, "the box hears the far end's tone", func() bool { return hearsTone(box(), farTone) })
+	if hearsTone(far(), farTone) {
 		r.t.Error("the far end hears itself")
 	}
-	if hearsTone(d.Heard(), boxTone) {
+	if hearsTone(box(), boxTone) {
 		r.t.Error("the box hears itself")
 	}
-	r.listen("far end", r.Voice.Heard, boxSweep)
-	r.listen("box", d.Heard, farSweep)
+	r.listen("far end", far, boxSweep)
+	r.listen("box", box, farSweep)
 }
 
 // listen waits until 80 % of said was heard. A piece may be lost to a stalled
 // machine, not more.
 func (r *rig) listen(who string, heard func() []int16, said []int16) {
 	r.t.Helper()
-	best := 0.0
+	poll(r.t, "the "+who+" hears to the end", func() bool { return len(heard()) >= sayTone+len(said) })
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for best < 0.8 {
-		best = max(best, Match(heard(), said))
+	for {
+		share := Match(heard(), said)
+		if share >= 0.8 {
+			return
+		}
 		if time.Now().After(deadline) {
-			r.t.Errorf("the %s heard %.0f %% of what was said, want 80 %%", who, 100*best)
+			r.t.Errorf("the %s heard %.0f %% of what was said, want 80 %%", who, 100*share)
 			return
 		}
 		<-tick.C

@@ -110,8 +110,12 @@ func (n ending) refused(e sip.DialogEvent) call.Cause {
 	} else {
 		subject = n.line
 	}
-	if e.By == sip.ByNetwork {
+	switch e.By {
+	case sip.ByNetwork:
 		subject, text = n.line, "cannot be reached"
+	case sip.ByLocal: // the stack itself gave up: its text says why
+		who, subject, text = call.Box, "the call to "+n.party, "cannot go on"
+	case sip.ByRemote:
 	}
 	c := call.FromSIP(e.Status, who, subject+" "+text+detail(e))
 	if q := e.Reason.Q850; q > 0 && q <= 127 {

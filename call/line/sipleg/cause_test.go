@@ -39,6 +39,8 @@ func TestCause(t *testing.T) {
 			call.Cause{Q850: 127, SIP: 499, Who: call.Network, Text: "trunk provider ended the attempt (SIP 499)"}, call.Failed},
 		{"no response", toTrunk, sip.DialogEvent{Status: 408, Text: "no response in 32 s", By: sip.ByNetwork},
 			call.Cause{Q850: 102, SIP: 408, Who: call.Network, Text: "trunk provider cannot be reached (SIP 408 no response in 32 s)"}, call.NoAnswer},
+		{"an answer without sound", toTrunk, sip.DialogEvent{Status: 488, Text: "the answer has no session description", By: sip.ByLocal},
+			call.Cause{Q850: 88, SIP: 488, Who: call.Box, Text: "the call to +15550100 on trunk provider cannot go on (SIP 488 the answer has no session description)"}, call.Failed},
 		{"far end hangs up", answered(toUser), sip.DialogEvent{Status: 200, By: sip.ByRemote},
 			call.Cause{Q850: 16, SIP: 200, Who: call.Remote, Text: "user 201 hung up"}, call.NoAnswer},
 		{"far end hangs up with a cause", answered(toTrunk), sip.DialogEvent{Status: 200, By: sip.ByRemote, Reason: sip.Reason{Q850: 41, Text: "Temporary failure"}},

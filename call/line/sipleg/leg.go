@@ -110,7 +110,7 @@ type branch struct {
 	session *sdp.Session
 	local   sdp.Local
 	ended   bool
-	early   []byte // the last session description before the answer
+	early   bool // it sent sound before the answer
 }
 
 // branchEvent is an event of a branch; closed means that no more will come.

@@ -129,9 +129,9 @@ func (l *Leg) early(b *branch, body []byte) {
 		l.log.Info("early media refused", "err", err)
 		return
 	}
-	b.early = body
+	b.early = true
 	for _, other := range l.talk.branches {
-		if other != b && other.early != nil && !other.ended {
+		if other != b && other.early && !other.ended {
 			return // somebody else is being listened to
 		}
 	}
@@ -154,11 +154,6 @@ func (l *Leg) farAnswered(b *branch, body []byte) {
 		if other != b && !other.ended {
 			other.d.Hangup(sip.Reason{SIP: 200, Q850: 26, Text: "Call completed elsewhere"})
 		}
-	}
-	if len(body) == 0 {
-		// RFC 3261 §13.2.1 wants the answer here; a few gateways leave it at the one
-		// that they sent with 183.
-		body = b.early
 	}
 	m, err := sdp.Accept(b.local, body)
 	if err == nil {

@@ -125,7 +125,7 @@ func (l *Leg) end(c call.Cause) {
 	// What retransmissions need is the dialog's; the leg keeps nothing of it.
 	t.offer, t.answer = nil, nil
 	for _, b := range t.branches {
-		b.session, b.early = nil, nil
+		b.session = nil
 	}
 	l.group.released()
 }

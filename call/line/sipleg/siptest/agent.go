@@ -1,0 +1,391 @@
+package siptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"callbox/call"
+	"callbox/call/line/linetest"
+	"callbox/media/rtp"
+	"callbox/sip"
+	"callbox/sip/sdp"
+)
+
+var (
+	_ linetest.FarEnd = (*Agent)(nil)
+	_ linetest.Voice  = (*Agent)(nil)
+)
+
+// Keys is how an agent presses its keys.
+type Keys int
+
+const (
+	Events Keys = iota // telephone events (RFC 4733)
+	Info               // SIP INFO, and no telephone events in the session
+	Tones              // tones in the sound, and no telephone events in the session
+)
+
+// Config describes an agent.
+type Config struct {
+	Host string // its loopback address: "127.0.0.2"
+	// Box is the SIP address of the box, Transport the way to it (empty: "udp").
+	Box       netip.AddrPort
+	Transport string
+	// User and Password are its account at the box; without a password it is a
+	// provider, known by address.
+	User, Password string
+	Register       bool // register with the box, as a phone does
+	Keys           Keys
+	Codecs         []string // best first; empty: the box's own
+	// Account is what the agent demands of calls from the box: with it, the
+	// agent is a registrar that the box registers with.
+	Account *sip.Credentials
+}
+
+// Agent is one SIP phone or provider with one call at a time. All methods may
+// be called from any goroutine.
+type Agent struct {
+	t     testing.TB
+	cfg   Config
+	Stack *sip.Stack
+	ports *rtp.PortPool
+
+	leaving func() // ends the registration; may be nil, may be called again
+
+	mu     sync.Mutex // guards what follows, and the parties' fields
+	change chan struct{}
+	busy   bool
+	refuse *refusal
+	mute   bool   // send no RTP
+	answer []byte // answer with this instead of a session description
+	now    *party // the present call
+	last   *party // the present or the last call
+	invite []sip.DialogInfo
+}
+
+// refusal is how every call is refused.
+type refusal struct {
+	status int
+	reason sip.Reason
+}
+
+// NewAgent starts an agent that lives until the test ends.
+func NewAgent(t testing.TB, cfg Config) *Agent {
+	t.Helper()
+	a := &Agent{t: t, cfg: cfg, change: make(chan struct{})}
+	a.ports = NewPorts(t, cfg.Host)
+	a.Stack = NewStack(t, cfg.Host)
+	t.Cleanup(a.leave)
+	peer := sip.Peer{Name: "box", Invite: a.arrived}
+	if cfg.Account != nil {
+		peer.Username, peer.Password, peer.Register = cfg.Account.Username, cfg.Account.Password, true
+	}
+	if cfg.Account == nil {
+		peer.Addrs = []netip.Prefix{netip.PrefixFrom(cfg.Box.Addr(), cfg.Box.Addr().BitLen())}
+	}
+	if _, err := a.Stack.AddPeer(peer); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// Register registers with the box, as a phone does, until Leave or the end of
+// the test. It returns when the registration stands; the box must know the user.
+func (a *Agent) Register() {
+	a.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	registered, done := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	go func() {
+		defer close(done)
+		err := a.Stack.Register(ctx, sip.RegistrationConfig{
+			AOR: "sip:" + a.cfg.User + "@" + a.cfg.Box.String(), Auth: a.credentials(), Transport: a.cfg.Transport,
+			OnState: func(st sip.RegState) {
+				if st.Registered {
+					once.Do(func() { close(registered) })
+				}
+			},
+		})
+		if err != nil {
+			a.t.Errorf("register: %v", err)
+		}
+	}()
+	a.leaving = func() { cancel(); <-done }
+	a.t.Cleanup(a.Leave)
+	wait, stop := context.WithTimeout(context.Background(), patience)
+	defer stop()
+	select {
+	case <-registered:
+	case <-wait.Done():
+		a.t.Fatalf("agent %s did not register within %v", a.cfg.User, patience)
+	}
+}
+
+func (a *Agent) credentials() sip.Credentials {
+	return sip.Credentials{Username: a.cfg.User, Password: a.cfg.Password}
+}
+
+// Leave ends the registration in good order.
+func (a *Agent) Leave() {
+	if a.leaving != nil {
+		a.leaving()
+	}
+}
+
+// leave ends the last call and waits for its goroutines.
+func (a *Agent) leave() {
+	a.mu.Lock()
+	p := a.last
+	a.mu.Unlock()
+	if p != nil {
+		p.d.Hangup(sip.Reason{Q850: call.Q850Normal})
+		<-p.done
+	}
+}
+
+// Addr is where the agent takes SIP over UDP.
+func (a *Agent) Addr() netip.AddrPort { return a.Stack.Addr("udp") }
+
+// wait waits until ok, which is called with the lock held.
+func (a *Agent) wait(ctx context.Context, what string, ok func() bool) error {
+	for {
+		a.mu.Lock()
+		done, change := ok(), a.change
+		a.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return fmt.Errorf("agent %s: %s: %w", a.cfg.User, what, ctx.Err())
+		}
+	}
+}
+
+// signal wakes the waiters; the lock is held.
+func (a *Agent) signal() {
+	close(a.change)
+	a.change = make(chan struct{})
+}
+
+// arrived is an INVITE from the box.
+func (a *Agent) arrived(d *sip.Dialog) {
+	a.mu.Lock()
+	a.invite = append(a.invite, d.Info())
+	refuse := a.refuse
+	if refuse == nil && (a.busy || a.now != nil) {
+		refuse = &refusal{486, sip.Reason{Q850: call.Q850Busy, Text: "User busy"}}
+	}
+	a.mu.Unlock()
+	if refuse != nil {
+		d.Reject(refuse.status, refuse.reason)
+		for range d.Events() { //nolint:revive // it ends at once
+		}
+		return
+	}
+	p, err := a.newParty(d, d.Info().Local)
+	if err != nil {
+		a.t.Errorf("agent: %v", err)
+		d.Reject(500, sip.Reason{})
+		return
+	}
+	p.ringing = true
+	if err := d.Ring(180, nil); err != nil && !errors.Is(err, sip.ErrEnded) {
+		a.t.Errorf("agent: ring: %v", err)
+	}
+	a.begin(p)
+}
+
+// begin makes p the present call.
+func (a *Agent) begin(p *party) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now, a.last = p, p
+	a.signal()
+	go p.follow()
+}
+
+// present is the present call.
+func (a *Agent) present() (*party, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.now == nil {
+		return nil, errors.New("agent: there is no call")
+	}
+	return a.now, nil
+}
+
+// talking is the present call once requests may be sent in it: after the ACK of
+// our answer.
+func (a *Agent) talking(ctx context.Context) (*party, error) {
+	err := a.wait(ctx, "ACK", func() bool {
+		return a.now == nil || !a.now.d.Info().Inbound || a.now.confirmed
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.present()
+}
+
+// WaitRing implements linetest.FarEnd.
+func (a *Agent) WaitRing(ctx context.Context) error {
+	return a.wait(ctx, "ring", func() bool { return a.now != nil && a.now.ringing })
+}
+
+// Answer implements linetest.FarEnd.
+func (a *Agent) Answer(context.Context) error {
+	p, err := a.present()
+	if err != nil {
+		return err
+	}
+	return p.pickUp()
+}
+
+// Hangup implements linetest.FarEnd.
+func (a *Agent) Hangup(context.Context) error {
+	a.mu.Lock()
+	a.busy = false
+	p := a.now
+	ringing := p != nil && p.ringing
+	a.mu.Unlock()
+	switch {
+	case p == nil:
+	case ringing:
+		p.d.Reject(603, sip.Reason{Q850: call.Q850Rejected})
+	default:
+		p.d.Hangup(sip.Reason{Q850: call.Q850Normal})
+	}
+	return nil
+}
+
+// Busy implements linetest.FarEnd.
+func (a *Agent) Busy(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.busy = true
+	return nil
+}
+
+// Call implements linetest.FarEnd.
+func (a *Agent) Call(ctx context.Context, number string) error {
+	return a.call(ctx, number, nil, false)
+}
+
+// CallWithoutOffer calls with an INVITE that has no session description: the
+// box offers in its 200.
+func (a *Agent) CallWithoutOffer(ctx context.Context, number string) error {
+	return a.call(ctx, number, nil, true)
+}
+
+// CallWith calls with any body as session description.
+func (a *Agent) CallWith(ctx context.Context, number string, body []byte) error {
+	return a.call(ctx, number, body, false)
+}
+
+func (a *Agent) call(ctx context.Context, number string, body []byte, late bool) error {
+	p, err := a.newParty(nil, netip.MustParseAddr(a.cfg.Host))
+	if err != nil {
+		return err
+	}
+	inv := sip.Invite{
+		Target: "sip:" + number + "@" + a.cfg.Box.String(), From: a.cfg.User, Transport: a.cfg.Transport,
+		Headers: []sip.Header{{Name: "X-Test", Value: "yes"}},
+	}
+	if a.cfg.Password != "" {
+		c := a.credentials()
+		inv.Auth = &c
+	}
+	p.late, inv.SDP = late, body
+	if !late && body == nil {
+		if inv.SDP, err = p.session.Offer(p.local); err != nil {
+			return err
+		}
+	}
+	if p.d, err = a.Stack.Invite(ctx, inv); err != nil {
+		_ = p.stream.Close()
+		return err
+	}
+	a.begin(p)
+	return nil
+}
+
+// WaitEnd implements linetest.FarEnd.
+func (a *Agent) WaitEnd(ctx context.Context) (call.Cause, error) {
+	if err := a.wait(ctx, "end", func() bool { return a.now == nil }); err != nil {
+		return call.Cause{}, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == nil {
+		return call.Cause{}, nil
+	}
+	return a.last.cause, nil
+}
+
+// Refuse refuses every call from now on; status 0 takes calls again.
+func (a *Agent) Refuse(status int, r sip.Reason) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refuse = nil
+	if status != 0 {
+		a.refuse = &refusal{status, r}
+	}
+}
+
+// Mute stops and starts the sending of RTP.
+func (a *Agent) Mute(on bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mute = on
+}
+
+// AnswerWith answers calls with body instead of a proper session description.
+func (a *Agent) AnswerWith(body []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answer = body
+}
+
+// Invites are the INVITEs that have arrived, oldest first.
+func (a *Agent) Invites() []sip.DialogInfo {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]sip.DialogInfo(nil), a.invite...)
+}
+
+// Early starts to send sound before the answer (183).
+func (a *Agent) Early() error {
+	p, err := a.present()
+	if err != nil {
+		return err
+	}
+	body, err := p.describe()
+	if err != nil {
+		return err
+	}
+	return p.d.Ring(183, body)
+}
+
+// Reoffer offers a changed session: another direction for hold and resume, and
+// with fresh set another port.
+func (a *Agent) Reoffer(ctx context.Context, dir sdp.Direction, fresh bool) error {
+	p, err := a.talking(ctx)
+	if err != nil {
+		return err
+	}
+	return p.reoffer(ctx, dir, fresh)
+}
+
+// ReofferRaw sends a re-INVITE with any body and gives the answer.
+func (a *Agent) ReofferRaw(ctx context.Context, body []byte) ([]byte, error) {
+	p, err := a.talking(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.d.Reinvite(ctx, body)
+}
