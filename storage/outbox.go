@@ -39,14 +39,14 @@ func (s *Store) PendingNotices(after uint64, limit int) ([]call.Notice, error) {
 }
 
 // DoneNotice removes notices that were delivered or given up. It does not wait:
-// the removal goes lazily with other writes, and when the power fails first the
-// notice is delivered again. Unknown ids are no error. The error is ErrBacklog or
+// the removal goes with other writes, after Config.DoneLinger at the latest, and
+// when the power fails first the notice is delivered again. Unknown ids are no error. The error is ErrBacklog or
 // ErrClosed.
 func (s *Store) DoneNotice(ids ...uint64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return s.w.accept(&accepted{delNotices: append([]uint64(nil), ids...), lazy: true})
+	return s.w.accept(&accepted{delNotices: append([]uint64(nil), ids...), linger: s.cfg.DoneLinger})
 }
 
 // isDone reports whether a notice's removal is accepted.

@@ -27,6 +27,9 @@ func (s *Store) DeleteOlder(ctx context.Context, before time.Time) (int, error) 
 	// Open calls are left where they are, so each round starts behind the last one.
 	after := map[string][]byte{}
 	for {
+		if err := ctx.Err(); err != nil {
+			return total, err
+		}
 		var ids []string
 		err := s.view(func(tx *bbolt.Tx) error {
 			var err error
@@ -44,6 +47,60 @@ func (s *Store) DeleteOlder(ctx context.Context, before time.Time) (int, error) 
 		}
 		total += len(ids)
 	}
+}
+
+// TrimCalls removes the oldest final calls until at most keep calls are left, in
+// all accounts together. It reports how many went. A large database takes long
+// to check after a loss of power, which the number of calls bounds.
+func (s *Store) TrimCalls(ctx context.Context, keep int) (int, error) {
+	total := 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return total, err
+		}
+		var ids []string
+		err := s.view(func(tx *bbolt.Tx) error {
+			excess := -keep
+			c := tx.Bucket(bucketCallIDs).Cursor()
+			for k, _ := c.First(); k != nil; k, _ = c.Next() {
+				excess++
+			}
+			ids = oldestCalls(tx, min(excess, 5*chunk))
+			return nil
+		})
+		if err != nil {
+			return total, fmt.Errorf("looking for the oldest calls: %w", err)
+		}
+		if len(ids) == 0 {
+			return total, nil
+		}
+		if err := s.Commit(ctx, Write{DeleteCalls: ids}); err != nil {
+			return total, fmt.Errorf("deleting the oldest calls: %w", err)
+		}
+		total += len(ids)
+	}
+}
+
+// oldestCalls gives the ids of the n oldest final calls of all accounts.
+func oldestCalls(tx *bbolt.Tx, n int) (ids []string) {
+	calls, open := tx.Bucket(bucketCalls), tx.Bucket(bucketCallOpen)
+	var streams []*stream
+	for _, owner := range owners(calls) {
+		s := newStream(calls, owner)
+		s.seekNewer(nil, true)
+		streams = append(streams, s)
+	}
+	for len(ids) < n {
+		s := pick(streams, false)
+		if s == nil {
+			break
+		}
+		if id := s.pos[8:]; open.Get(id) == nil {
+			ids = append(ids, string(id))
+		}
+		s.set(s.c.Next())
+	}
+	return ids
 }
 
 // oldCalls gives up to chunk ids of final calls older than limit, and notes in

@@ -152,6 +152,7 @@ type Limits struct {
 // Retention says how long things are kept.
 type Retention struct {
 	Calls          time.Duration `json:"calls"`           // 0: 400 days
+	CallCount      int           `json:"call_count"`      // oldest go above this; 0: 25,000, about 30 MB
 	Recordings     time.Duration `json:"recordings"`      // 0: 90 days
 	RecordingBytes int64         `json:"recording_bytes"` // oldest go above this; 0: 1 GiB
 }
@@ -174,6 +175,7 @@ func (s Snapshot) WithDefaults() Snapshot {
 	def(&s.Limits.TimeLimit, 4*time.Hour)
 	def(&s.Limits.RecordingMax, 4*time.Hour)
 	def(&s.Retention.Calls, 400*24*time.Hour)
+	def(&s.Retention.CallCount, 25_000)
 	def(&s.Retention.Recordings, 90*24*time.Hour)
 	def(&s.Retention.RecordingBytes, 1<<30)
 	s.Trunks = append([]Trunk(nil), s.Trunks...)

@@ -40,10 +40,13 @@ type Config struct {
 	Logger *slog.Logger // nil: no log
 
 	// MaxBatch writes that wait (50) or a write that waits for MaxDelay (100 ms)
-	// start a transaction. MaxLinger (2 s) is the same for writes that are Lazy.
-	MaxBatch  int
-	MaxDelay  time.Duration
-	MaxLinger time.Duration
+	// start a transaction. MaxLinger (2 s) is the same for writes that are Lazy, and
+	// DoneLinger (30 s) for Store.DoneNotice: every transaction of its own costs the
+	// SD card 16 kB and more, and all that is risked is a message told twice.
+	MaxBatch   int
+	MaxDelay   time.Duration
+	MaxLinger  time.Duration
+	DoneLinger time.Duration
 
 	// MaxBacklog (10,000) is the number of accepted writes that may wait in memory.
 	MaxBacklog int
@@ -76,6 +79,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxBatch = orDefault(c.MaxBatch, 50)
 	c.MaxDelay = orDefault(c.MaxDelay, 100*time.Millisecond)
 	c.MaxLinger = max(orDefault(c.MaxLinger, 2*time.Second), c.MaxDelay)
+	c.DoneLinger = max(orDefault(c.DoneLinger, 30*time.Second), c.MaxDelay)
 	c.MaxBacklog = orDefault(c.MaxBacklog, 10_000)
 	c.MaxNotices = orDefault(c.MaxNotices, 20_000)
 	c.IdempotencyFor = orDefault(c.IdempotencyFor, 24*time.Hour)

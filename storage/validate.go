@@ -368,6 +368,7 @@ func (v *validator) limits(l Limits, r Retention) {
 	v.period("limits.recording_max", l.RecordingMax, time.Second, 48*time.Hour)
 	const day, years = 24 * time.Hour, 20 * 366 * 24 * time.Hour
 	v.period("retention.calls", r.Calls, day, years)
+	v.between("retention.call_count", r.CallCount, 100, 1_000_000)
 	v.period("retention.recordings", r.Recordings, time.Minute, years)
 	if r.RecordingBytes < 1<<20 {
 		v.bad("retention.recording_bytes", "%d is less than 1 MiB, a minute of sound", r.RecordingBytes)

@@ -35,16 +35,19 @@ type accepted struct {
 	delNotices []uint64
 	puts       []putOp
 
-	lazy   bool
-	since  time.Time  // when it was accepted
-	seq    uint64     // rising
-	done   chan error // nil when nobody waits; buffered
-	flying bool       // in the transaction that is being written; owned by writer.mu
+	linger time.Duration // how long it may wait for company, 0: Config.MaxDelay
+	since  time.Time     // when it was accepted
+	seq    uint64        // rising
+	done   chan error    // nil when nobody waits; buffered
+	flying bool          // in the transaction that is being written; owned by writer.mu
 }
 
 // prepare checks and encodes w.
-func prepare(w Write) (*accepted, error) {
-	a := &accepted{delCalls: w.DeleteCalls, delRecs: w.DeleteRecordings, lazy: w.Lazy}
+func (s *Store) prepare(w Write) (*accepted, error) {
+	a := &accepted{delCalls: w.DeleteCalls, delRecs: w.DeleteRecordings}
+	if w.Lazy {
+		a.linger = s.cfg.MaxLinger
+	}
 	for _, r := range w.Calls {
 		op, err := newCallOp(r)
 		if err != nil {
@@ -85,7 +88,7 @@ func (a *accepted) number(last uint64) (uint64, error) {
 // wraps ctx's and, if the disk refuses writes, the disk's; w then stays accepted
 // and may yet be done. ErrBacklog and ErrClosed mean that w was not accepted.
 func (s *Store) Commit(ctx context.Context, w Write) error {
-	a, err := prepare(w)
+	a, err := s.prepare(w)
 	if err != nil {
 		return err
 	}
@@ -112,7 +115,7 @@ func (s *Store) commit(ctx context.Context, a *accepted) error {
 // in which Commit and Enqueue accepted them. ErrBacklog and ErrClosed mean that
 // w was not accepted.
 func (s *Store) Enqueue(w Write) error {
-	a, err := prepare(w)
+	a, err := s.prepare(w)
 	if err != nil {
 		return err
 	}

@@ -139,10 +139,8 @@ func (w *writer) due(retry time.Duration) (wait time.Duration, end bool) {
 			// Somebody waits: at once if the disk had its rest, so that a lone call is
 			// not slowed; else with everybody else when it had.
 			at = w.lastFlush.Add(cfg.MaxDelay)
-		case a.lazy:
-			at = a.since.Add(cfg.MaxLinger)
 		default:
-			at = a.since.Add(cfg.MaxDelay)
+			at = a.since.Add(max(a.linger, cfg.MaxDelay))
 		}
 		wait = min(wait, time.Until(at))
 	}

@@ -265,6 +265,16 @@ func testRetention(e *env) {
 			e.Errorf("%d stay: %v", len(p.Records), ids(p.Records))
 		}
 	})
+	n, err = e.TrimCalls(context.Background(), 30)
+	e.must(err)
+	p, err := e.Calls(call.Filter{Limit: 1000})
+	e.must(err)
+	if got := ids(p.Records); n != 22 || len(got) != 30 || got[27] != "CA472" || got[28] != "CA008" || got[29] != "CA007" {
+		e.Errorf("%d went, %v stay", n, got)
+	}
+	if n, err := e.TrimCalls(context.Background(), 0); n != 28 || err != nil {
+		e.Errorf("open calls went: %d, %v", n, err)
+	}
 	stopped, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := e.DeleteOlder(stopped, *at(1000)); !errors.Is(err, context.Canceled) {

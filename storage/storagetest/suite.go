@@ -22,7 +22,12 @@ type Calls interface {
 	DeleteCall(ctx context.Context, account, id string) error
 	OpenCalls() ([]call.Record, error)
 	Idempotent(account, value string) (call.Record, bool, error)
+}
+
+// Retention is how a store forgets calls.
+type Retention interface {
 	DeleteOlder(ctx context.Context, before time.Time) (int, error)
+	TrimCalls(ctx context.Context, keep int) (int, error)
 }
 
 // Recordings is what a store answers about recordings.
@@ -52,6 +57,7 @@ type Settings interface {
 type Store interface {
 	Writer
 	Calls
+	Retention
 	Recordings
 	Outbox
 	Settings

@@ -1,0 +1,204 @@
+package storage
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"callbox/call"
+)
+
+// office is a configuration that uses everything.
+func office() Snapshot {
+	return Snapshot{
+		Country: "US", Domains: []string{"callbox.example", "192.0.2.1", "2001:db8::1"},
+		Accounts: []Account{{ID: "AC1", Name: "Main", Token: Secret(strings.Repeat("0f", 16)), Keys: []Key{{ID: "SK1", Secret: "0123456789abcdef"}}}},
+		Applications: []Application{{
+			ID: "AP1", Account: "AC1", Name: "menu",
+			Script: call.ScriptSource{Main: call.Hook{URL: "http://192.0.2.9:8080/voice", Method: "GET"}},
+			Status: call.StatusHook{Hook: call.Hook{URL: "https://hooks.example/status"}},
+		}},
+		Trunks: []Trunk{
+			{Name: "provider", Host: "sip.provider.example", Transport: TLS, Username: "u", Password: "p", Register: true, Proxy: "sip:proxy.example", FromDomain: "provider.example", Inbound: []string{"192.0.2.0/24", "198.51.100.7"}, MaxChannels: 8, Strip: 1, Add: "00", SIPURIs: true},
+			{Name: "pbx", Host: "192.0.2.20", Codecs: []string{"PCMA"}},
+		},
+		Users:  []User{{Name: "201", Password: "correct horse", DisplayName: "Alice", Number: "+14155550111", Application: "AP1"}},
+		Phones: []Phone{{Port: "fxs1", Name: "lobby", Number: "202", CallerName: "Lobby"}},
+		Routes: []Route{
+			{Name: "emergency", Lines: []string{"provider", "pbx"}, Emergency: true},
+			{Name: "inside", Pattern: `2\d\d`, Lines: []string{"fxs1"}, Form: "dialled", Failover: []string{"none"}},
+			{Name: "all", Prefix: "+", Lines: []string{"provider"}, Strip: 1, Failover: []string{"default", "busy", "sip:404", "sip:5xx", "q850:127"}},
+		},
+		Numbers: []Number{{Number: "+14155550111", Application: "AP1"}, {Number: "+1415555*", Target: "201"}, {Number: "*", Line: "pbx", Target: "lobby"}},
+		Media:   Media{External: "203.0.113.5"},
+	}
+}
+
+func TestSnapshotIsValid(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]Snapshot{"empty": {}, "office": office()} {
+		s = s.WithDefaults()
+		if err := s.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		b, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Snapshot
+		if err := json.Unmarshal(b, &back); err != nil || !reflect.DeepEqual(back, s) {
+			t.Errorf("%s: it comes back as %+v, %v", name, back, err)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	given := office()
+	s := given.WithDefaults()
+	if s.Trunks[0].Port != 5061 || s.Trunks[1].Port != 5060 || s.Trunks[1].Transport != UDP || s.Trunks[0].Expires != time.Hour {
+		t.Errorf("trunks %+v", s.Trunks)
+	}
+	if !slices.Equal(s.Trunks[0].Codecs, []string{"PCMU", "PCMA"}) || !slices.Equal(s.Trunks[1].Codecs, []string{"PCMA"}) {
+		t.Errorf("codecs %v, %v", s.Trunks[0].Codecs, s.Trunks[1].Codecs)
+	}
+	if given.Trunks[1].Port != 0 || given.Users[0].MaxContacts != 0 {
+		t.Error("the given snapshot was changed")
+	}
+	if !reflect.DeepEqual(s.WithDefaults(), s) {
+		t.Error("defaults are filled in twice differently")
+	}
+	if m := (Snapshot{Media: Media{PortMin: 40000}}).WithDefaults().Media; m.PortMax != 40999 {
+		t.Errorf("ports %+v", m)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		field string
+		spoil func(*Snapshot)
+	}{
+		{"country", func(s *Snapshot) { s.Country = "us" }},
+		{"domains[0]", func(s *Snapshot) { s.Domains[0] = "two words" }},
+		{"accounts[0].id", func(s *Snapshot) { s.Accounts[0].ID = "" }},
+		{"accounts[1].id", func(s *Snapshot) { s.Accounts = append(s.Accounts, s.Accounts[0]) }},
+		{"accounts[0].token", func(s *Snapshot) { s.Accounts[0].Token = "ABCDEF" }},
+		{"accounts[0].keys[0].id", func(s *Snapshot) { s.Accounts[0].Keys[0].ID = "AC1" }},
+		{"accounts[0].keys[0].secret", func(s *Snapshot) { s.Accounts[0].Keys[0].Secret = "short" }},
+		{"applications[0].id", func(s *Snapshot) { s.Applications[0].ID = "a b" }},
+		{"applications[0].account", func(s *Snapshot) { s.Applications[0].Account = "AC2" }},
+		{"applications[0].script", func(s *Snapshot) { s.Applications[0].Script = call.ScriptSource{} }},
+		{"applications[0].script.main.url", func(s *Snapshot) { s.Applications[0].Script.Main.URL = "/voice" }},
+		{"applications[0].script.main.method", func(s *Snapshot) { s.Applications[0].Script.Main.Method = "PUT" }},
+		{"applications[0].status.url", func(s *Snapshot) { s.Applications[0].Status.URL = "ftp://x.example" }},
+		{"trunks[0].name", func(s *Snapshot) { s.Trunks[0].Name = "a b" }},
+		{"users[0].name", func(s *Snapshot) { s.Users[0].Name = "PBX" }},
+		{"trunks[0].host", func(s *Snapshot) { s.Trunks[0].Host = "sip:x" }},
+		{"trunks[0].port", func(s *Snapshot) { s.Trunks[0].Port = 70000 }},
+		{"trunks[0].transport", func(s *Snapshot) { s.Trunks[0].Transport = "ws" }},
+		{"trunks[0].username", func(s *Snapshot) { s.Trunks[0].Username = "" }},
+		{"trunks[0].expires", func(s *Snapshot) { s.Trunks[0].Expires = time.Second }},
+		{"trunks[0].proxy", func(s *Snapshot) { s.Trunks[0].Proxy = "proxy.example" }},
+		{"trunks[0].from_domain", func(s *Snapshot) { s.Trunks[0].FromDomain = "@" }},
+		{"trunks[0].inbound[1]", func(s *Snapshot) { s.Trunks[0].Inbound[1] = "provider.example" }},
+		{"trunks[0].codecs", func(s *Snapshot) { s.Trunks[0].Codecs = []string{"G729"} }},
+		{"trunks[0].max_channels", func(s *Snapshot) { s.Trunks[0].MaxChannels = -1 }},
+		{"trunks[0].strip", func(s *Snapshot) { s.Trunks[0].Strip = 33 }},
+		{"trunks[0].add", func(s *Snapshot) { s.Trunks[0].Add = "0+1" }},
+		{"users[0].password", func(s *Snapshot) { s.Users[0].Password = "201" }},
+		{"users[0].password", func(s *Snapshot) { s.Users[0].Name, s.Users[0].Password = "aliceatwork", "AliceAtWork" }},
+		{"users[0].number", func(s *Snapshot) { s.Users[0].Number = "x" }},
+		{"users[0].codecs", func(s *Snapshot) { s.Users[0].Codecs = []string{"PCMU", "PCMU"} }},
+		{"users[0].max_contacts", func(s *Snapshot) { s.Users[0].MaxContacts = 50 }},
+		{"users[0].application", func(s *Snapshot) { s.Users[0].Application = "AP2" }},
+		{"users[0].display_name", func(s *Snapshot) { s.Users[0].DisplayName = "a\r\nb" }},
+		{"phones[0].port", func(s *Snapshot) { s.Phones[0].Port = "" }},
+		{"phones[0].name", func(s *Snapshot) { s.Phones[0].Name = "201" }},
+		{"phones[0].caller_name", func(s *Snapshot) { s.Phones[0].CallerName = `"` }},
+		{"routes[1].name", func(s *Snapshot) { s.Routes[1].Name = "emergency" }},
+		{"routes[0].prefix", func(s *Snapshot) { s.Routes[0].Prefix = "x" }},
+		{"routes[2].pattern", func(s *Snapshot) { s.Routes[2].Pattern = ".*" }},
+		{"routes[1].pattern", func(s *Snapshot) { s.Routes[1].Pattern = "(" }},
+		{"routes[0].lines", func(s *Snapshot) { s.Routes[0].Lines = nil }},
+		{"routes[0].lines", func(s *Snapshot) { s.Routes[0].Lines = []string{"pbx", "pbx"} }},
+		{"routes[0].lines[0]", func(s *Snapshot) { s.Routes[0].Lines[0] = "lobby" }}, // a name, not a port
+		{"routes[0].form", func(s *Snapshot) { s.Routes[0].Form = "x" }},
+		{"routes[0].strip", func(s *Snapshot) { s.Routes[0].Strip = -1 }},
+		{"routes[0].add", func(s *Snapshot) { s.Routes[0].Add = strings.Repeat("1", 33) }},
+		{"routes[2].failover[0]", func(s *Snapshot) { s.Routes[2].Failover[0] = "sip:200" }},
+		{"routes[2].failover[4]", func(s *Snapshot) { s.Routes[2].Failover[4] = "q850:128" }},
+		{"numbers[0].number", func(s *Snapshot) { s.Numbers[0].Number = "" }},
+		{"numbers[1].number", func(s *Snapshot) { s.Numbers[1].Number = "*1*x" }},
+		{"numbers[0].application", func(s *Snapshot) { s.Numbers[0].Target = "201" }},
+		{"numbers[0].application", func(s *Snapshot) { s.Numbers[0].Application = "AP2" }},
+		{"numbers[2].line", func(s *Snapshot) { s.Numbers[2].Line = "x" }},
+		{"media.port_min", func(s *Snapshot) { s.Media.PortMin = 80 }},
+		{"media.port_max", func(s *Snapshot) { s.Media.PortMax = s.Media.PortMin }},
+		{"media.external", func(s *Snapshot) { s.Media.External = "callbox.example" }},
+		{"limits.calls", func(s *Snapshot) { s.Limits.Calls = -1 }},
+		{"limits.calls_per_sec", func(s *Snapshot) { s.Limits.CallsPerSec = 100_000 }},
+		{"limits.ring_timeout", func(s *Snapshot) { s.Limits.RingTimeout = 24 * time.Hour }},
+		{"limits.time_limit", func(s *Snapshot) { s.Limits.TimeLimit = -1 }},
+		{"limits.recording_max", func(s *Snapshot) { s.Limits.RecordingMax = 1 }},
+		{"retention.calls", func(s *Snapshot) { s.Retention.Calls = time.Hour }},
+		{"retention.call_count", func(s *Snapshot) { s.Retention.CallCount = 1 }},
+		{"retention.recordings", func(s *Snapshot) { s.Retention.Recordings = 1 }},
+		{"retention.recording_bytes", func(s *Snapshot) { s.Retention.RecordingBytes = 1 }},
+		{"numbers", func(s *Snapshot) { s.Numbers = slices.Repeat(s.Numbers[:1], maxEntries+1) }},
+	}
+	for _, tt := range tests {
+		s := office().WithDefaults()
+		tt.spoil(&s)
+		var invalid *InvalidError
+		if err := s.Validate(); !errors.As(err, &invalid) {
+			t.Errorf("%s: %v", tt.field, err)
+			continue
+		}
+		if !slices.ContainsFunc(invalid.Problems, func(p Problem) bool { return p.Field == tt.field && len(p.Text) > 10 }) {
+			t.Errorf("%s is not named: %v", tt.field, invalid)
+		}
+		if strings.Contains(invalid.Error(), "correct horse") {
+			t.Errorf("a password is told: %v", invalid)
+		}
+	}
+}
+
+// The list of problems has an end.
+func TestManyProblems(t *testing.T) {
+	t.Parallel()
+	s := Snapshot{Users: make([]User, maxEntries)}.WithDefaults()
+	var invalid *InvalidError
+	if err := s.Validate(); !errors.As(err, &invalid) || len(invalid.Problems) != 100 {
+		t.Errorf("%d problems", len(invalid.Problems))
+	}
+}
+
+func TestSecret(t *testing.T) {
+	t.Parallel()
+	const plain = "correct horse"
+	u := User{Name: "201", Password: plain}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("saved", "password", u.Password)
+	for _, s := range []string{
+		fmt.Sprint(u), fmt.Sprintf("%+v", u), fmt.Sprintf("%#v", u), fmt.Sprintf("%s %q %x", u.Password, u.Password, u.Password),
+		fmt.Sprintf("%v", []Secret{plain}), log.String(), u.Password.String(),
+	} {
+		if strings.Contains(s, plain) || strings.Contains(s, fmt.Sprintf("%x", plain)) {
+			t.Errorf("told: %s", s)
+		}
+	}
+	if Secret("").String() != "(none)" || u.Password.Reveal() != plain {
+		t.Error("a secret is not what it was")
+	}
+	if b, err := json.Marshal(u); err != nil || !bytes.Contains(b, []byte(plain)) {
+		t.Errorf("it is not stored: %s, %v", b, err)
+	}
+}
