@@ -41,7 +41,7 @@ type Peer struct {
 	// owns the dialog from then on. nil refuses calls with 403.
 	Invite func(*Dialog)
 	// Bindings is told the user's registrations whenever they changed, in order,
-	// one call at a time, on its own goroutine.
+	// one call at a time, on its own goroutine. It must not block for long.
 	Bindings func([]Binding)
 }
 

@@ -1,0 +1,179 @@
+package sip
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// raw is a peer made of a bare UDP socket: it sends what the test writes and
+// repeats nothing.
+type raw struct {
+	t   testing.TB
+	pc  *net.UDPConn
+	to  *Stack
+	seq int
+	n   int // makes branches unique
+}
+
+func newRaw(t testing.TB, s *Stack) *raw {
+	t.Helper()
+	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pc.Close() })
+	return &raw{t: t, pc: pc, to: s}
+}
+
+func (r *raw) addr() string { return r.pc.LocalAddr().String() }
+
+// send sends text with line ends made CRLF.
+func (r *raw) send(text string) {
+	r.t.Helper()
+	r.bytes([]byte(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")))
+}
+
+func (r *raw) bytes(b []byte) {
+	r.t.Helper()
+	dst := r.to.Addr("udp")
+	if _, err := r.pc.WriteToUDPAddrPort(b, dst); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// message takes the next message; nil after d without one.
+func (r *raw) message(d time.Duration) gosip.Message {
+	r.t.Helper()
+	buf := make([]byte, 65536)
+	_ = r.pc.SetReadDeadline(time.Now().Add(d))
+	n, err := r.pc.Read(buf)
+	if err != nil {
+		return nil
+	}
+	m, err := gosip.ParseMessage(buf[:n])
+	if err != nil {
+		r.t.Fatalf("the stack sent nonsense: %v\n%s", err, buf[:n])
+	}
+	return m
+}
+
+// response takes responses until a final one, or one with status want.
+func (r *raw) response(want int) *gosip.Response {
+	r.t.Helper()
+	limit := time.Now().Add(patience)
+	for time.Now().Before(limit) {
+		res, ok := r.message(time.Until(limit)).(*gosip.Response)
+		if !ok {
+			continue
+		}
+		if res.StatusCode == want {
+			return res
+		}
+		if res.StatusCode >= 200 {
+			r.t.Fatalf("status %d, want %d", res.StatusCode, want)
+		}
+	}
+	r.t.Fatalf("no %d", want)
+	return nil
+}
+
+// request takes the next request with method want, passing over others.
+func (r *raw) request(want gosip.RequestMethod) *gosip.Request {
+	r.t.Helper()
+	limit := time.Now().Add(patience)
+	for time.Now().Before(limit) {
+		if req, ok := r.message(time.Until(limit)).(*gosip.Request); ok && req.Method == want {
+			return req
+		}
+	}
+	r.t.Fatalf("no %s", want)
+	return nil
+}
+
+// answer responds to a request as a phone would.
+func (r *raw) answer(req *gosip.Request, status int, tag, extra, body string) {
+	r.t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "SIP/2.0 %d %s\n", status, phrase(status))
+	for _, h := range req.GetHeaders("Via") {
+		b.WriteString(h.String() + "\n")
+	}
+	to := req.To().String()
+	if tag != "" && !strings.Contains(to, "tag=") {
+		to += ";tag=" + tag
+	}
+	fmt.Fprintf(&b, "%s\n%s\n%s\n%s\n", req.From(), to, req.CallID(), req.CSeq())
+	fmt.Fprintf(&b, "Contact: <sip:bob@%s>\n%sContent-Type: application/sdp\nContent-Length: %d\n\n", r.addr(), extra, len(body))
+	r.bytes(append([]byte(strings.ReplaceAll(b.String(), "\n", "\r\n")), body...))
+}
+
+// text makes a request with everything a good one has.
+func (r *raw) text(method, user, callID string, extra ...string) string {
+	r.seq++
+	return r.numbered(method, user, callID, r.seq, "", extra...)
+}
+
+// numbered is text with a CSeq and To tag of the test's choice.
+func (r *raw) numbered(method, user, callID string, seq int, toTag string, extra ...string) string {
+	to := fmt.Sprintf("<sip:%s@127.0.0.1>", user)
+	if toTag != "" {
+		to += ";tag=" + toTag
+	}
+	r.n++
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s sip:%s@%s SIP/2.0\n", method, user, r.to.Addr("udp"))
+	fmt.Fprintf(&b, "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s-%d;rport\n", r.addr(), callID, r.n)
+	fmt.Fprintf(&b, "From: <sip:%s@127.0.0.1>;tag=rawtag\nTo: %s\nCall-ID: %s\nCSeq: %d %s\nMax-Forwards: 70\n", user, to, callID, seq, method)
+	fmt.Fprintf(&b, "Contact: <sip:%s@%s>\n", user, r.addr())
+	for _, e := range extra {
+		b.WriteString(e + "\n")
+	}
+	if !strings.Contains(b.String(), "Content-Length") {
+		b.WriteString("Content-Length: 0\n")
+	}
+	return b.String() + "\n"
+}
+
+// invite is a complete INVITE with an offer.
+func (r *raw) invite(user, callID string, extra ...string) string {
+	r.seq++
+	head := r.numbered("INVITE", user, callID, r.seq, "", append(extra, "Content-Type: application/sdp", fmt.Sprintf("Content-Length: %d", len(sdpA)))...)
+	return head + sdpA
+}
+
+// silent fails when the stack says anything within a moment that is long
+// against a round trip; a barrier request of a known peer is answered after it.
+func (r *raw) silent() {
+	r.t.Helper()
+	if m := r.message(3 * testT1); m != nil {
+		r.t.Fatalf("a stranger was answered:\n%s", m)
+	}
+}
+
+func toTagOf(t testing.TB, res *gosip.Response) string {
+	t.Helper()
+	for _, p := range res.To().Params {
+		if p.K == "tag" {
+			return p.V
+		}
+	}
+	t.Fatal("response without To tag")
+	return ""
+}
+
+func headerValue(m interface {
+	GetHeader(string) gosip.Header
+}, name string) string {
+	if h := m.GetHeader(name); h != nil {
+		return h.Value()
+	}
+	return ""
+}
+
+func crlf(s string) []byte { return bytes.ReplaceAll([]byte(s), []byte("\n"), []byte("\r\n")) }
