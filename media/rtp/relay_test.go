@@ -115,8 +115,8 @@ func TestRelayForwardsAtOnce(t *testing.T) {
 	if n := len(wb.take()); n != 0 {
 		t.Errorf("%d packets written during the relay", n)
 	}
-	if st := b.Stats(); st.PacketsOut != 100 || st.Dropped != 1 {
-		t.Errorf("%+v", st)
+	if st, q := b.Stats(), b.Quality(); st.PacketsOut != 100 || st.Dropped != 0 || q.Displaced != 1 {
+		t.Errorf("%+v %+v", st, q)
 	}
 	if st := a.Stats(); st.PacketsIn != 100 || st.Lost != 0 {
 		t.Errorf("%+v", st)

@@ -57,8 +57,9 @@ type sender struct {
 	buf     [headerBytes + media.FrameSamples]byte
 	packets uint64
 	octets  uint64 // payload bytes
-	dropped uint64 // frames that a relay or an event displaced
 	errors  uint64
+
+	displaced uint64 // frames that a relay or an event kept from being sent
 }
 
 func newSender(conn packetWriter) *sender {
@@ -109,12 +110,13 @@ func (s *sender) write(f *media.Frame, now time.Time) {
 		return
 	}
 	if s.feed.from != nil {
-		s.dropped++
+		s.displaced++
 		return
 	}
 	s.pace(ticks, now)
 	if s.ev.active {
 		s.ev.self = false
+		s.displaced++
 		s.stepEvent(now)
 		s.nextTS += media.FrameSamples
 		return

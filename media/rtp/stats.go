@@ -25,6 +25,7 @@ type Quality struct {
 	Malformed    uint64 // datagrams that are neither RTP nor RTCP
 	Unknown      uint64 // packets with a payload type that was not negotiated
 	SendErrors   uint64 // packets that the system refused to send
+	Displaced    uint64 // frames not sent because a relay or a digit had the stream
 	ReportsIn    uint64 // RTCP packets accepted
 	ReportsOut   uint64 // RTCP packets sent
 	// Buffer is the present length of the jitter buffer, Target what the

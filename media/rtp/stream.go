@@ -312,7 +312,6 @@ func (s *Stream) Stats() Stats {
 	s.send.mu.Lock()
 	defer s.send.mu.Unlock()
 	st.PacketsOut = s.send.packets
-	st.Dropped += s.send.dropped
 	return st
 }
 
@@ -329,7 +328,7 @@ func (s *Stream) Quality() Quality {
 	s.mu.Unlock()
 	s.send.mu.Lock()
 	defer s.send.mu.Unlock()
-	q.SendErrors = s.send.errors
+	q.SendErrors, q.Displaced = s.send.errors, s.send.displaced
 	return q
 }
 

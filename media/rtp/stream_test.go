@@ -157,6 +157,24 @@ func TestStreamRelaySockets(t *testing.T) {
 	}
 }
 
+// TestStreamWildcard binds all addresses, of both families, and talks to an IPv4
+// far end.
+func TestStreamWildcard(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t, PoolConfig{})
+	a, b := listen(t, pool, nil), listen(t, pool, nil)
+	begin(t, a, b, pcmu())
+	begin(t, b, a, pcmu())
+	var f media.Frame
+	eventually(t, "packets over a dual socket", func() bool {
+		a.WriteFrame(&f)
+		return b.Stats().PacketsIn > 0
+	})
+	if got := b.RemoteAddr(); got != local(a).RTP || b.Quality().Strangers != 0 {
+		t.Errorf("remote %v, %+v", got, b.Quality())
+	}
+}
+
 // TestStreamLatch answers from another port than the one in the SDP.
 func TestStreamLatch(t *testing.T) {
 	t.Parallel()
