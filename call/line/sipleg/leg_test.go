@@ -3,6 +3,7 @@ package sipleg_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"callbox/call/line/sipleg"
 	"callbox/call/line/sipleg/siptest"
 	"callbox/media"
+	"callbox/media/clock"
 	"callbox/media/rtp"
 	"callbox/sip"
 	"callbox/sip/sdp"
@@ -120,11 +122,12 @@ func (b *box) arrived() *clocked {
 	return nil
 }
 
-// clocked is a leg whose sound is read and written every 20 ms.
+// clocked is a leg whose sound is read and written by a media clock.
 type clocked struct {
 	*sipleg.Leg
 	t    *testing.T
 	stop func()
+	in   media.Frame // the clock's
 
 	mu    sync.Mutex // guards say and heard
 	say   []int16
@@ -133,32 +136,36 @@ type clocked struct {
 
 func (b *box) clock(leg *sipleg.Leg) *clocked {
 	c := &clocked{Leg: leg, t: b.t}
-	stop, done := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	c.stop = func() { once.Do(func() { close(stop) }); <-done }
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	c.stop = func() { cancel(); <-done }
+	k := clock.New(nil)
+	k.Add(c)
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(media.FrameDuration)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-			}
-			var in, out media.Frame
-			if !leg.Audio().ReadFrame(&in) {
-				clear(in[:])
-			}
-			c.mu.Lock()
-			c.heard = append(c.heard, in[:]...)
-			c.say = c.say[copy(out[:], c.say):]
-			c.mu.Unlock()
-			leg.Audio().WriteFrame(&out)
-		}
+		_ = k.Run(ctx) // ends with ctx
 	}()
 	b.t.Cleanup(c.stop)
 	return c
+}
+
+// Collect implements media.Ticker.
+func (c *clocked) Collect() {
+	if !c.Audio().ReadFrame(&c.in) {
+		clear(c.in[:])
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heard = append(c.heard, c.in[:]...)
+}
+
+// Deliver implements media.Ticker.
+func (c *clocked) Deliver() {
+	var out media.Frame
+	c.mu.Lock()
+	c.say = c.say[copy(out[:], c.say):]
+	c.mu.Unlock()
+	c.Audio().WriteFrame(&out)
 }
 
 func (c *clocked) Say(s []int16) {
@@ -198,7 +205,7 @@ func (c *clocked) until(typ call.LegEventType) call.LegEvent {
 
 func poll(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
@@ -207,10 +214,25 @@ func poll(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// hear waits until most of said was heard.
-func hear(t *testing.T, who string, heard func() []int16, said []int16) {
+// talker is either side's mouth and ears.
+type talker interface {
+	Say(samples []int16)
+	Heard() []int16
+}
+
+// says has one side say the n-th sweep until the other has heard most of it: on
+// a machine that stalls, what is said once may be lost.
+func says(t *testing.T, mouth, ears talker, n int) {
 	t.Helper()
-	poll(t, who+" hears", func() bool { return linetest.Match(heard(), said) >= 0.75 })
+	said, from := sweep(n), len(ears.Heard())
+	next := time.Now()
+	poll(t, fmt.Sprintf("sweep %d is heard", n), func() bool {
+		if time.Now().After(next) {
+			mouth.Say(said)
+			next = time.Now().Add(1500 * time.Millisecond)
+		}
+		return linetest.Match(ears.Heard()[from:], said) >= 0.7
+	})
 }
 
 // sweep is half a second that can be recognised; n makes several different ones.
@@ -220,7 +242,6 @@ func sweep(n int) []int16 {
 
 // TestEarlyMedia: sound before the answer, in one piece with the sound after it.
 func TestEarlyMedia(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	c := b.dial()
 	b.must(b.far.WaitRing(b.ctx()))
@@ -229,12 +250,10 @@ func TestEarlyMedia(t *testing.T) {
 	if c.Codec() != "PCMU" {
 		t.Errorf("codec %q", c.Codec())
 	}
-	b.far.Say(sweep(0))
-	hear(t, "the box", c.Heard, sweep(0))
+	says(t, b.far, c, 0)
 	b.must(b.far.Answer(b.ctx()))
 	c.until(call.LegAnswered)
-	c.Say(sweep(1))
-	hear(t, "the far end", b.far.Heard, sweep(1))
+	says(t, c, b.far, 1)
 	if st := c.MediaStats(); st.PacketsIn == 0 || st.PacketsOut == 0 {
 		t.Errorf("media statistics %+v", st)
 	}
@@ -242,22 +261,18 @@ func TestEarlyMedia(t *testing.T) {
 
 // TestEarlyMediaOut: we send sound before we answer.
 func TestEarlyMediaOut(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	b.must(b.far.Call(b.ctx(), "100"))
 	c := b.arrived()
 	b.must(c.Progress(b.ctx(), call.ProgressEarly))
-	c.Say(sweep(0))
-	hear(t, "the caller", b.far.Heard, sweep(0))
+	says(t, c, b.far, 0)
 	b.must(c.Answer(b.ctx()))
 	c.until(call.LegAnswered)
-	b.far.Say(sweep(1))
-	hear(t, "the box", c.Heard, sweep(1))
+	says(t, b.far, c, 1)
 }
 
 // TestHoldResume: hold, resume and a move to another port by re-INVITE.
 func TestHoldResume(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	c := b.talk()
 	b.must(b.far.Reoffer(b.ctx(), sdp.SendOnly, false))
@@ -270,10 +285,8 @@ func TestHoldResume(t *testing.T) {
 	}
 	b.must(b.far.Reoffer(b.ctx(), sdp.SendRecv, true))
 	c.until(call.LegResumed)
-	c.Say(sweep(0))
-	b.far.Say(sweep(1))
-	hear(t, "the far end at its new port", b.far.Heard, sweep(0))
-	hear(t, "the box", c.Heard, sweep(1))
+	says(t, c, b.far, 0)
+	says(t, b.far, c, 1)
 	b.must(b.far.Reoffer(b.ctx(), sdp.Inactive, false))
 	c.until(call.LegHeld)
 	b.must(b.far.Hangup(b.ctx()))
@@ -284,7 +297,6 @@ func TestHoldResume(t *testing.T) {
 
 // TestReofferRefused: what cannot be had is refused, and the call goes on as it was.
 func TestReofferRefused(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	c := b.talk()
 	for body, want := range map[string]int{
@@ -298,28 +310,23 @@ func TestReofferRefused(t *testing.T) {
 			t.Errorf("got %v, want %d for %q", err, want, body)
 		}
 	}
-	c.Say(sweep(0))
-	hear(t, "the far end", b.far.Heard, sweep(0))
+	says(t, c, b.far, 0)
 }
 
 // TestLateOffer: an INVITE without an offer gets ours in the 200.
 func TestLateOffer(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	b.must(b.far.CallWithoutOffer(b.ctx(), "100"))
 	c := b.arrived()
 	b.must(c.Progress(b.ctx(), call.ProgressEarly)) // there is nothing to answer yet: it only rings
 	b.must(c.Answer(b.ctx()))
 	c.until(call.LegAnswered)
-	c.Say(sweep(0))
-	b.far.Say(sweep(1))
-	hear(t, "the caller", b.far.Heard, sweep(0))
-	hear(t, "the box", c.Heard, sweep(1))
+	says(t, c, b.far, 0)
+	says(t, b.far, c, 1)
 }
 
 // TestBadAnswer: an answer that cannot be used ends the leg with the reason.
 func TestBadAnswer(t *testing.T) {
-	t.Parallel()
 	for name, body := range map[string]string{
 		"first line empty": "\r\nv=0\r\n",
 		"another codec":    "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n",
@@ -345,7 +352,6 @@ func TestBadAnswer(t *testing.T) {
 // TestBadOffer: calls whose sound cannot be had are refused, with the status
 // that says why, and leave nothing behind.
 func TestBadOffer(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	const head = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n"
 	for body, want := range map[string]int{
@@ -379,7 +385,6 @@ func TestBadOffer(t *testing.T) {
 
 // TestRefusals: the far end's status and Reason become the cause.
 func TestRefusals(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	for _, tt := range []struct {
 		status  int
@@ -404,7 +409,6 @@ func TestRefusals(t *testing.T) {
 
 // TestHangupTellsWhy: our cause travels as status and Reason header.
 func TestHangupTellsWhy(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	c := b.talk()
 	c.Hangup(call.Cause{Q850: call.Q850NoCircuit, SIP: 503, Who: call.Peer, Text: "no circuit"})
@@ -424,7 +428,6 @@ func TestHangupTellsWhy(t *testing.T) {
 
 // TestDeadFarEnd: a far end that never says anything costs no time.
 func TestDeadFarEnd(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)})
 	b.must(err)
@@ -445,7 +448,6 @@ func TestDeadFarEnd(t *testing.T) {
 
 // TestNoResponse: without a hang-up the transaction's timer ends it.
 func TestNoResponse(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)})
 	b.must(err)
@@ -460,11 +462,9 @@ func TestNoResponse(t *testing.T) {
 // TestSilence: an answered call without RTP is ended when that is asked for,
 // but not while the far end holds us.
 func TestSilence(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{}, func(c *sipleg.Config) { c.Silence = 400 * time.Millisecond })
 	c := b.talk()
-	c.Say(sweep(0))
-	hear(t, "the far end", b.far.Heard, sweep(0))
+	says(t, c, b.far, 0)
 	b.must(b.far.Reoffer(b.ctx(), sdp.RecvOnly, false))
 	b.far.Mute(true)
 	heard := len(c.Heard())
@@ -482,7 +482,6 @@ func TestSilence(t *testing.T) {
 
 // TestTonesBothWays: digits as sound, where telephone events are not negotiated.
 func TestTonesBothWays(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{Keys: siptest.Tones})
 	c := b.talk()
 	for _, k := range []byte("159D*0#") {
@@ -513,7 +512,6 @@ func TestTonesBothWays(t *testing.T) {
 
 // TestSendDigitErrors: bad digits, lengths and moments.
 func TestSendDigitErrors(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	c := b.dial()
 	if err := c.SendDigit(b.ctx(), '1', 100*time.Millisecond); !errors.Is(err, call.ErrWrongState) {
@@ -539,7 +537,6 @@ func TestSendDigitErrors(t *testing.T) {
 
 // TestLimits: channels and ports are limits with a sentence.
 func TestLimits(t *testing.T) {
-	t.Parallel()
 	b := newBox(t, siptest.Config{}, func(c *sipleg.Config) { c.Channels = 1 })
 	c := b.talk()
 	_, err := b.group.Dial(b.ctx(), b.stack, b.outgoing("sip:1@127.0.0.2"))
@@ -570,7 +567,6 @@ func TestLimits(t *testing.T) {
 // TestRelay: the sound of two legs passes undecoded from one to the other, and
 // back on the decoded path afterwards.
 func TestRelay(t *testing.T) {
-	t.Parallel()
 	one, two := newBox(t, siptest.Config{}), newBox(t, siptest.Config{})
 	c, d := one.talk(), two.talk()
 	relay, ok := c.Audio().(media.Relayer)
@@ -580,14 +576,11 @@ func TestRelay(t *testing.T) {
 	if !relay.RelayTo(d.Audio()) || !d.Audio().(media.Relayer).RelayTo(c.Audio()) {
 		t.Fatal("two legs with the same codec are not relayed")
 	}
-	one.far.Say(sweep(0))
-	two.far.Say(sweep(1))
-	hear(t, "the second far end", two.far.Heard, sweep(0))
-	hear(t, "the first far end", one.far.Heard, sweep(1))
+	says(t, one.far, two.far, 0)
+	says(t, two.far, one.far, 1)
 	relay.StopRelay()
 	d.Audio().(media.Relayer).StopRelay()
-	one.far.Say(sweep(2))
-	hear(t, "the box", c.Heard, sweep(2))
+	says(t, one.far, c, 2)
 }
 
 // TestNoGarbage: nothing is allocated on the media tick, also with a tone
