@@ -290,3 +290,20 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestAnswerInAPauseIsNoDialling(t *testing.T) {
+	bubble(t, slic.Config{}, sim.Faults{}, func(t *testing.T, d *slic.Driver, far *sim.Phone) {
+		if err := d.Ring(de); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(2 * time.Second)
+		far.OffHook()
+		if e := next(t, d, time.Second); e.Type != hal.OffHook || !e.Answer {
+			t.Errorf("event %+v", e)
+		}
+		if err := far.DialPulses(t.Context(), "3", 10); err != nil {
+			t.Fatal(err)
+		}
+		quiet(t, d, time.Second)
+	})
+}

@@ -310,3 +310,20 @@ func TestConfigValidate(t *testing.T) {
 		}
 	}
 }
+
+func TestRingStall(t *testing.T) {
+	for _, stall := range []time.Duration{15 * time.Millisecond, 100 * time.Millisecond, 3 * time.Second} {
+		b := newBench(t)
+		b.ok(b.r.ring(b.now, cad(25, 1000, 4000)))
+		b.run(970*time.Millisecond, 0)
+		b.now = b.now.Add(stall) // nothing was called in time
+		b.ok(b.r.advance(b.now))
+		b.run(20*time.Second, 0)
+		if stall < 500*time.Millisecond {
+			b.checkOrder()
+		}
+		if share := b.rm.high().Seconds() / b.now.Sub(t0).Seconds(); share > 0.3334+4.0/3/b.now.Sub(t0).Seconds() {
+			t.Errorf("after a stall of %v RM was high for %.1f %% of the time", stall, 100*share)
+		}
+	}
+}
