@@ -105,7 +105,7 @@ func serve(t *testing.T, b *box) (*Client, *event.Bus) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: NewHandler(b, bus, b)}
+	srv := &http.Server{Handler: NewHandler(b, bus, b, http.NotFoundHandler())}
 	done := make(chan struct{})
 	go func() { defer close(done); srv.Serve(l) }()
 	c := NewClient(socket)

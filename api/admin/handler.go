@@ -75,8 +75,8 @@ type Handler struct {
 	mux   *http.ServeMux
 }
 
-// NewHandler makes the server side.
-func NewHandler(calls api.Calls, bus *event.Bus, box Box) *Handler {
+// NewHandler makes the server side; metrics is served at /metrics.
+func NewHandler(calls api.Calls, bus *event.Bus, box Box, metrics http.Handler) *Handler {
 	h := &Handler{calls: calls, bus: bus, box: box, mux: http.NewServeMux()}
 	h.mux.HandleFunc("POST /v1/calls", h.create)
 	h.mux.HandleFunc("GET /v1/calls", h.list)
@@ -87,6 +87,7 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box) *Handler {
 	h.mux.HandleFunc("GET /v1/route", h.route)
 	h.mux.HandleFunc("GET /v1/config", h.export)
 	h.mux.HandleFunc("PUT /v1/config", h.importConfig)
+	h.mux.Handle("GET /metrics", metrics)
 	return h
 }
 

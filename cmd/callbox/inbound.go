@@ -35,14 +35,14 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 			continue
 		}
 		if n.Application != "" {
-			return run(plan, snap, n.Application, "number "+n.Number)
+			return runApplication(plan, snap, n.Application, "number "+n.Number)
 		}
 		plan.Why = fmt.Sprintf("number %s goes to %s", n.Number, n.Target)
 		plan.Document = connect(n.Target)
 		return plan
 	}
 	if app := ownApplication(snap, info); app != "" {
-		return run(plan, snap, app, "the application of "+info.Line)
+		return runApplication(plan, snap, app, "the application of "+info.Line)
 	}
 	if info.Kind == call.FXS || info.Kind == call.User {
 		plan.Why = info.Line + " dialled it"
@@ -54,8 +54,8 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 	return plan
 }
 
-// run completes the plan with an application.
-func run(plan engine.Plan, snap *storage.Snapshot, id, why string) engine.Plan {
+// runApplication completes the plan with an application.
+func runApplication(plan engine.Plan, snap *storage.Snapshot, id, why string) engine.Plan {
 	for _, a := range snap.Applications {
 		if a.ID == id {
 			plan.Account, plan.Application = a.Account, a.ID

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"sync/atomic"
+
+	"callbox/api"
+	"callbox/storage"
+)
+
+// accounts answers what the API asks about the configuration.
+type accounts struct {
+	snap atomic.Pointer[storage.Snapshot]
+}
+
+var (
+	_ api.Accounts = (*accounts)(nil)
+	_ api.Lines    = (*accounts)(nil)
+)
+
+// Account finds an account by id.
+func (a *accounts) Account(id string) (api.Account, bool) {
+	for _, x := range a.snap.Load().Accounts {
+		if x.ID != id {
+			continue
+		}
+		out := api.Account{ID: x.ID, Name: x.Name, Token: x.Token.Reveal(), Keys: map[string]string{}}
+		for _, k := range x.Keys {
+			out.Keys[k.ID] = k.Secret.Reveal()
+		}
+		return out, true
+	}
+	return api.Account{}, false
+}
+
+// Application finds an application of an account.
+func (a *accounts) Application(account, id string) (api.Application, bool) {
+	for _, x := range a.snap.Load().Applications {
+		if x.ID == id && x.Account == account {
+			return api.Application{ID: x.ID, Name: x.Name, Script: x.Script, Status: x.Status}, true
+		}
+	}
+	return api.Application{}, false
+}
+
+// Line finds the trunk that a request names by sid. A trunk's sid follows from
+// its name, so that it survives an export and import of the configuration.
+func (a *accounts) Line(_, sid string) (string, bool) {
+	for _, t := range a.snap.Load().Trunks {
+		if trunkSID(t.Name) == sid {
+			return t.Name, true
+		}
+	}
+	return "", false
+}
+
+// trunkSID is the "BY…" id of a trunk.
+func trunkSID(name string) string {
+	sum := sha256.Sum256([]byte("trunk " + name))
+	return "BY" + hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"callbox/api"
+	"callbox/api/admin"
+	"callbox/api/hook"
+	"callbox/api/laml"
+	"callbox/api/twilio"
+	"callbox/board"
+	"callbox/call"
+	"callbox/call/engine"
+	"callbox/call/event"
+	"callbox/media/clock"
+	"callbox/media/rtp"
+	"callbox/sip"
+	"callbox/storage"
+)
+
+// drainTime is how long calls may go on after the gateway was told to stop.
+const drainTime = 10 * time.Second
+
+// appConfig is what must be known before the storage is open.
+type appConfig struct {
+	Data, HTTP, SIP, Board string
+	Log                    *slog.Logger
+	Out                    io.Writer // what people read: keys of the first boot, addresses
+}
+
+// app is the gateway: every part, built in dependency order by newApp, started
+// and stopped by run.
+type app struct {
+	cfg appConfig
+	log *slog.Logger
+
+	store    *storage.Store
+	bus      *event.Bus
+	accounts *accounts
+	dialect  *laml.Dialect
+	hooks    *hook.Client
+	deliver  *hook.Deliverer
+	journal  *journal
+	files    *recordings
+	clock    *clock.Clock
+	ports    *rtp.PortPool
+	stack    *sip.Stack
+	board    *board.Board
+	router   *router
+	inbound  *inbound
+	lines    *lineSet
+	engine   *engine.Engine
+	server   *api.Server
+	control  *http.Server
+
+	httpLn, controlLn net.Listener
+
+	ran bool // run has been called: the stack closes its own sockets
+
+	mu   sync.Mutex // guards snap and changes of the configuration
+	snap storage.Snapshot
+}
+
+// newApp opens and builds everything; nothing runs yet. On an error what was
+// opened is closed again.
+func newApp(ctx context.Context, cfg appConfig) (*app, error) {
+	a := &app{cfg: cfg, log: cfg.Log, bus: event.NewBus(), accounts: &accounts{}, router: &router{},
+		inbound: &inbound{api: twilio.Name}, clock: clock.New(cfg.Log)}
+	for _, open := range []func(context.Context) error{a.openStore, a.openHooks, a.openNetwork, a.openBoard, a.openEngine, a.openAPI} {
+		if err := open(ctx); err != nil {
+			a.close()
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// openStore opens the database and, at the first boot, makes the account.
+func (a *app) openStore(ctx context.Context) error {
+	var err error
+	a.store, err = storage.Open(storage.Config{Dir: a.cfg.Data, Logger: a.log,
+		Committed: func(n []call.Notice) { a.deliver.Offer(n) }})
+	if err != nil {
+		return err
+	}
+	if r, ok := a.store.Repaired(); ok {
+		a.log.Warn("the database was damaged and has been repaired", "what", r.String())
+	}
+	if a.snap, err = a.store.LoadConfig(); err != nil {
+		return err
+	}
+	if a.snap.Version > 0 {
+		return nil
+	}
+	a.snap.Accounts = []storage.Account{firstAccount()}
+	if a.snap, err = a.store.SaveConfig(ctx, a.snap); err != nil {
+		return err
+	}
+	return nil
+}
+
+// openHooks makes what speaks to applications.
+func (a *app) openHooks(context.Context) error {
+	snap := a.snap
+	a.accounts.snap.Store(&snap)
+	a.inbound.snap.Store(&snap)
+	a.dialect = twilio.New(laml.Config{BaseURL: a.baseURL})
+	var err error
+	a.hooks, err = hook.New(hook.Config{Dialects: []api.Dialect{a.dialect}, Accounts: a.accounts,
+		UserAgent: "callbox/" + version, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.deliver = hook.NewDeliverer(a.hooks, a.store)
+	a.journal = newJournal(a.store, a.deliver, a.log)
+	a.files = &recordings{dir: filepath.Join(a.cfg.Data, "recordings"), store: a.store}
+	return os.MkdirAll(a.files.dir, 0o700)
+}
+
+// openNetwork opens the sockets of HTTP and SIP and the port range of RTP.
+func (a *app) openNetwork(ctx context.Context) error {
+	var err error
+	if a.httpLn, err = net.Listen("tcp", a.cfg.HTTP); err != nil {
+		return fmt.Errorf("listen for HTTP: %w; choose another address with --http", err)
+	}
+	if a.controlLn, err = listenControl(filepath.Join(a.cfg.Data, socketName)); err != nil {
+		return err
+	}
+	ca, err := deviceCA(ctx, a.store, a.cfg.Data, time.Now())
+	if err != nil {
+		return err
+	}
+	cert, err := serverCertificate(ca, time.Now())
+	if err != nil {
+		return fmt.Errorf("make the TLS certificate: %w", err)
+	}
+	a.ports, err = rtp.NewPortPool(rtp.PoolConfig{Min: uint16(a.snap.Media.PortMin), Max: uint16(a.snap.Media.PortMax)})
+	if err != nil {
+		return err
+	}
+	tlsAddr, err := nextPort(a.cfg.SIP)
+	if err != nil {
+		return fmt.Errorf("--sip: %w", err)
+	}
+	a.stack, err = sip.New(sip.Config{UDP: []string{a.cfg.SIP}, TCP: []string{a.cfg.SIP}, TLS: []string{tlsAddr},
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		UserAgent: "callbox/" + version, External: a.snap.Media.External, Logger: a.log})
+	if err != nil {
+		return fmt.Errorf("%w; choose another address with --sip", err)
+	}
+	return nil
+}
+
+// nextPort is the address for TLS: one port above, or any when the port is 0.
+func nextPort(addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", err
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 0 || n > 65534 {
+		return "", fmt.Errorf("port %q is not 0 to 65534", port)
+	}
+	if n > 0 {
+		n++
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n)), nil
+}
+
+// listenControl opens the control socket; one that a killed process left behind
+// is replaced. The store's lock has already ruled out a second gateway.
+func listenControl(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("replace the control socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("open the control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("protect the control socket: %w", err)
+	}
+	return l, nil
+}
+
+// openBoard finds the hardware.
+func (a *app) openBoard(context.Context) error {
+	b, err := board.Open(a.cfg.Board, board.Config{Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.board = b
+	for _, p := range b.Problems {
+		a.log.Warn("a port cannot be used", "port", p.Port, "found", string(p.Found), "reason", p.Reason)
+	}
+	return nil
+}
+
+// openEngine makes the engine and what it asks.
+func (a *app) openEngine(ctx context.Context) error {
+	a.lines = newLineSet(nil, a.log)
+	var err error
+	a.engine, err = engine.New(engine.Config{
+		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
+		Publisher: a.bus, Fetcher: a.hooks, Prompts: newPrompts(a.hooks), Files: a.files,
+		NewID:    func(_, what string) string { return a.dialect.NewID(api.IDKind(what)) },
+		Ringback: a.ringback, Tones: digitTones, MaxCalls: a.snap.Limits.Calls, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.lines.receiver = a.engine
+	n, err := a.journal.closeOpen(ctx, time.Now)
+	if n > 0 {
+		a.log.Warn("calls were up when the gateway stopped; they are closed as power lost", "calls", n)
+	}
+	return err
+}
+
+// openAPI assembles the HTTP side.
+func (a *app) openAPI(context.Context) error {
+	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Accounts: a.accounts, Lines: a.accounts,
+		Auth: api.NewAuth(a.accounts), Log: a.log}
+	var err error
+	a.server, err = api.NewServer(api.Config{Mounts: []api.Mount{a.dialect.Mount(h)}, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.control = &http.Server{Handler: admin.NewHandler(a.engine, a.bus, gateway{a}, a.metrics()), ReadHeaderTimeout: 10 * time.Second}
+	return nil
+}
+
+// close frees what newApp opened, in reverse. It is safe on a half-built app.
+func (a *app) close() {
+	if a.board != nil {
+		a.board.Close()
+	}
+	if a.stack != nil && !a.ran {
+		stopped, cancel := context.WithCancel(context.Background())
+		cancel()
+		a.stack.Serve(stopped) //nolint:errcheck // closes the sockets of a stack that never served
+	}
+	if a.ports != nil {
+		a.ports.Close()
+	}
+	for _, l := range []net.Listener{a.controlLn, a.httpLn} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	if a.hooks != nil {
+		a.hooks.Close()
+	}
+	a.bus.Close()
+	if a.store != nil {
+		if err := a.store.Close(); err != nil {
+			a.log.Error("the database could not be closed cleanly", "err", err)
+		}
+	}
+}
+
+// baseURL is the address at which a LAN reaches the API.
+func (a *app) baseURL() string { return "http://" + lanAddress(a.httpLn.Addr()) }
+
+// lanAddress is the address of a listener with a wildcard replaced by the
+// machine's first address on a network.
+func lanAddress(addr net.Addr) string {
+	ap, err := netip.ParseAddrPort(addr.String())
+	if err != nil || !ap.Addr().IsUnspecified() {
+		return addr.String()
+	}
+	for _, ip := range ownAddresses()[2:] {
+		if v4 := ip.To4(); v4 != nil && !ip.IsLinkLocalUnicast() {
+			return net.JoinHostPort(v4.String(), strconv.Itoa(int(ap.Port())))
+		}
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(ap.Port())))
+}

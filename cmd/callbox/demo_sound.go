@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"callbox/call"
+	"callbox/media"
+	"callbox/media/wav"
+)
+
+// The demo's ears: what it promises about sound it checks by content.
+
+// keepSound writes samples as a WAV file into the demo's folder.
+func (d *demo) keepSound(name string, samples []int16) error {
+	f, err := os.Create(filepath.Join(d.dir, name))
+	if err != nil {
+		return err
+	}
+	w, err := wav.NewWriter(f, 1)
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(w.WriteSamples(samples), w.Close(), f.Close())
+}
+
+// checkRecording looks for both voices in the recording of the bridged call,
+// each on its own channel.
+func (d *demo) checkRecording(sid string, caller, callee []int16) error {
+	page, err := d.a.store.Recordings(call.RecordingFilter{Account: d.a.config().Accounts[0].ID, Call: sid})
+	if err != nil {
+		return err
+	}
+	if len(page.Recordings) != 1 {
+		return fmt.Errorf("%d recordings of call %s remain, want 1", len(page.Recordings), sid)
+	}
+	rec := page.Recordings[0]
+	left, right, err := stereo(filepath.Join(d.files(), rec.File))
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		who         string
+		heard, said []int16
+	}{{"the caller", left, caller}, {"the callee", right, callee}} {
+		like := likeness(c.heard, c.said)
+		d.say("recording %s has the voice of %s (likeness %.2f)", rec.ID, c.who, like)
+		if like < 0.5 {
+			return fmt.Errorf("the recording %s does not have the voice of %s: likeness %.2f", rec.ID, c.who, like)
+		}
+	}
+	return nil
+}
+
+// stereo reads the two channels of a recording.
+func stereo(path string) (left, right []int16, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	const header = 44
+	if len(b) < header {
+		return nil, nil, fmt.Errorf("%s is too short for a WAV file", path)
+	}
+	for i := header; i+3 < len(b); i += 4 {
+		left = append(left, int16(uint16(b[i])|uint16(b[i+1])<<8))
+		right = append(right, int16(uint16(b[i+2])|uint16(b[i+3])<<8))
+	}
+	return left, right, nil
+}
+
+// loud is for how long samples are louder than a whisper.
+func loud(samples []int16) time.Duration {
+	var n int
+	for i := 0; i+media.FrameSamples <= len(samples); i += media.FrameSamples {
+		if power(samples[i:i+media.FrameSamples]) > 300*300 {
+			n++
+		}
+	}
+	return time.Duration(n) * media.FrameDuration
+}
+
+func power(s []int16) (p float64) {
+	for _, v := range s {
+		p += float64(v) * float64(v)
+	}
+	return p / float64(len(s))
+}
+
+// likeness is the best normalised correlation of the loudest 250 ms of said
+// with any place of heard: 1 is the same sound, other speech stays below 0.4.
+func likeness(heard, said []int16) float64 {
+	const n = media.SampleRate / 4
+	if len(heard) < n || len(said) < n {
+		return 0
+	}
+	loudest, at := 0.0, 0
+	for i := 0; i+n <= len(said); i += media.FrameSamples {
+		if p := power(said[i : i+n]); p > loudest {
+			loudest, at = p, i
+		}
+	}
+	piece := said[at : at+n]
+	best := 0.0
+	for i := 0; i+n <= len(heard); i++ {
+		if c := correlation(heard[i:i+n], piece); c > best {
+			best = c
+		}
+	}
+	return best
+}
+
+func correlation(a, b []int16) float64 {
+	var ab, aa, bb int64
+	for i := range a {
+		x, y := int64(a[i]), int64(b[i])
+		ab += x * y
+		aa += x * x
+		bb += y * y
+	}
+	if aa == 0 || bb == 0 {
+		return 0
+	}
+	return float64(ab) / math.Sqrt(float64(aa)*float64(bb))
+}
+
+// newLoopback listens on a free port of this machine only.
+func newLoopback() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }

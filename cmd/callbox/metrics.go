@@ -1,0 +1,37 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics serves the gateway's counters in Prometheus' format.
+func (a *app) metrics() http.Handler {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	gauge := func(name, help string, f func() float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "callbox_" + name, Help: help}, f))
+	}
+	counter := func(name, help string, f func() float64) {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "callbox_" + name, Help: help}, f))
+	}
+	gauge("calls", "Legs under control now.", func() float64 { return float64(a.engine.Stats().Live) })
+	counter("calls_refused_total", "Calls that were not admitted.", func() float64 {
+		s := a.engine.Stats()
+		return float64(s.RefusedLimit + s.RefusedBacklog + s.RefusedStopping)
+	})
+	gauge("rtp_ports_busy", "RTP port pairs held by calls.", func() float64 { return float64(a.ports.Stats().Busy) })
+	gauge("rtp_ports_draining", "RTP port pairs that wait for late packets.", func() float64 { return float64(a.ports.Stats().Draining) })
+	counter("clock_ticks_total", "Ticks of the media clock.", func() float64 { return float64(a.clock.Stats().Ticks) })
+	counter("clock_late_total", "Ticks that began a period or more late.", func() float64 { return float64(a.clock.Stats().Late) })
+	counter("clock_skipped_total", "Ticks that were never done.", func() float64 { return float64(a.clock.Stats().Skipped) })
+	gauge("storage_backlog", "Writes that wait for the disk.", func() float64 { return float64(a.store.Backlog()) })
+	counter("webhooks_delivered_total", "Callbacks that were answered with success.", func() float64 { return float64(a.deliver.Stats().Delivered) })
+	counter("webhooks_repeated_total", "Attempts that failed and are repeated.", func() float64 { return float64(a.deliver.Stats().Repeated) })
+	counter("webhooks_given_up_total", "Callbacks that were given up.", func() float64 { return float64(a.deliver.Stats().GivenUp) })
+	gauge("webhooks_down", "Receivers that do not answer.", func() float64 { return float64(len(a.deliver.Stats().Down)) })
+	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"callbox/api/hook"
+	"callbox/call/script"
+	"callbox/media"
+	"callbox/media/dtmf"
+	"callbox/media/speech"
+	"callbox/media/tone"
+	"callbox/media/wav"
+)
+
+// prompts makes the sounds that verbs play: files from hooks' servers and
+// spoken texts.
+type prompts struct {
+	hooks *hook.Client
+	voice *speech.Speaker
+}
+
+var _ script.Prompts = (*prompts)(nil)
+
+func newPrompts(h *hook.Client) *prompts {
+	return &prompts{hooks: h, voice: speech.New(speech.Config{})}
+}
+
+// Open gives the sound at a URL. Bare µ-law is told by its content type or its
+// name; everything else must be WAV.
+func (p *prompts) Open(ctx context.Context, url string) (media.Clip, error) {
+	// The clip goes on reading after this has returned: from then on it ends with
+	// its Close and no longer with ctx.
+	reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	body, typ, err := p.hooks.Open(reading, url)
+	stop()
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	body = closing{body, cancel}
+	if strings.HasPrefix(typ, "audio/basic") || strings.HasPrefix(typ, "audio/x-mulaw") || strings.HasSuffix(url, ".ulaw") {
+		return wav.NewULawClip(body), nil
+	}
+	clip, err := wav.NewClip(body)
+	if err != nil {
+		return nil, fmt.Errorf("the sound cannot be played: %w", err)
+	}
+	return clip, nil
+}
+
+// closing frees the request of a body when that is closed.
+type closing struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close ends the request.
+func (c closing) Close() error {
+	defer c.cancel()
+	return c.ReadCloser.Close()
+}
+
+// Speak gives a spoken text.
+func (p *prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error) {
+	clip, err := p.voice.Speak(ctx, s.Text, s.Voice, s.Language)
+	if errors.Is(err, speech.ErrNotInstalled) {
+		return nil, fmt.Errorf("%w: %w", script.ErrNoSpeech, err)
+	}
+	return clip, err
+}
+
+// digitTones gives the tones of a digit string.
+func digitTones(digits string) (media.Clip, error) { return dtmf.New(digits, dtmf.Config{}) }
+
+// ringback gives a country's ringback tone without end; "" is the box's country.
+func (a *app) ringback(country string) media.Clip {
+	if country == "" {
+		country = a.config().Country
+	}
+	c, ok := tone.ByCountry(country)
+	if !ok {
+		c, _ = tone.ByCountry(tone.DefaultCountry)
+	}
+	return endless{tone.New(c.Ringback, tone.DefaultLevel)}
+}
+
+// endless is a tone as a clip.
+type endless struct{ *tone.Generator }
+
+// Close does nothing: a tone holds nothing.
+func (endless) Close() error { return nil }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"callbox/api"
+	"callbox/call"
+	"callbox/call/engine"
+	"callbox/media/wav"
+	"callbox/storage"
+)
+
+// recordings keeps the files of recordings; their records are in the store.
+type recordings struct {
+	dir   string
+	store *storage.Store
+}
+
+var (
+	_ engine.Files   = (*recordings)(nil)
+	_ api.Recordings = (*recordings)(nil)
+)
+
+// Create makes a recording's file.
+func (r *recordings) Create(id string, channels int) (engine.RecordingFile, string, error) {
+	name := id + ".wav"
+	f, err := os.OpenFile(filepath.Join(r.dir, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, "", err
+	}
+	w, err := wav.NewWriter(f, channels)
+	if err != nil {
+		f.Close()
+		os.Remove(f.Name())
+		return nil, "", err
+	}
+	return &recordingFile{Writer: w, file: f}, name, nil
+}
+
+// recordingFile is a file being recorded. Its methods are called one at a time.
+type recordingFile struct {
+	*wav.Writer
+	file *os.File
+}
+
+// Close makes the file whole and durable.
+func (f *recordingFile) Close() error {
+	return errors.Join(f.Writer.Close(), f.file.Sync(), f.file.Close())
+}
+
+// Finish trims and measures the closed file.
+func (f *recordingFile) Finish(trim bool) (length time.Duration, size int64, sum string, err error) {
+	length = f.Duration()
+	if trim && length > 0 {
+		if length, err = trimFile(f.file.Name()); err != nil {
+			return 0, 0, "", fmt.Errorf("trim the recording: %w", err)
+		}
+	}
+	if length == 0 {
+		return 0, 0, "", f.Discard()
+	}
+	in, err := os.Open(f.file.Name())
+	if err != nil {
+		return 0, 0, "", err
+	}
+	defer in.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, in); err != nil {
+		return 0, 0, "", fmt.Errorf("read the recording: %w", err)
+	}
+	return length, size, hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// trimFile replaces a file by its copy without silence at both ends; what is
+// there after a power cut is one or the other, whole.
+func trimFile(name string) (time.Duration, error) {
+	src, err := os.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(name+".trim", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	length, err := wav.Trim(dst, src)
+	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
+		os.Remove(dst.Name())
+		return 0, err
+	}
+	return length, os.Rename(dst.Name(), name)
+}
+
+// Discard removes the file.
+func (f *recordingFile) Discard() error { return os.Remove(f.file.Name()) }
+
+// Recording gives one recording's record.
+func (r *recordings) Recording(_ context.Context, account, id string) (call.Recording, error) {
+	return r.store.Recording(account, id)
+}
+
+// Recordings lists recordings.
+func (r *recordings) Recordings(_ context.Context, f call.RecordingFilter) (call.RecordingPage, error) {
+	return r.store.Recordings(f)
+}
+
+// OpenRecording opens a complete recording's file.
+func (r *recordings) OpenRecording(_ context.Context, account, id string) (io.ReadSeekCloser, call.Recording, error) {
+	rec, err := r.store.Recording(account, id)
+	if err != nil {
+		return nil, rec, err
+	}
+	if rec.Status != "completed" {
+		return nil, rec, api.ErrNotRecorded
+	}
+	f, err := os.Open(filepath.Join(r.dir, filepath.Base(rec.File)))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, rec, fmt.Errorf("%w: its file is gone", api.ErrNotRecorded)
+	}
+	return f, rec, err
+}
+
+// DeleteRecording removes the file, then the record.
+func (r *recordings) DeleteRecording(ctx context.Context, account, id string) error {
+	rec, err := r.store.Recording(account, id)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(r.dir, filepath.Base(rec.File))); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the recording's file: %w", err)
+	}
+	return r.store.DeleteRecording(ctx, account, id)
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// serveCmd runs the gateway.
+type serveCmd struct {
+	dataDir
+	HTTP     string `default:"0.0.0.0:8080" help:"Address of the call API."`
+	SIP      string `default:"0.0.0.0:5060" help:"Address of SIP over UDP and TCP; TLS is one port above."`
+	Board    string `default:"auto" help:"auto, sim, or the name of a board profile."`
+	LogLevel string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+}
+
+// Run runs the gateway until ctx ends.
+func (c *serveCmd) Run(ctx context.Context) error {
+	began := time.Now()
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return serve(ctx, appConfig{Data: c.Data, HTTP: c.HTTP, SIP: c.SIP, Board: c.Board, Log: log, Out: os.Stdout}, began, nil)
+}
+
+// serve builds and runs the app; started, when not nil, is told the app once it
+// is ready.
+func serve(ctx context.Context, cfg appConfig, began time.Time, started func(*app)) error {
+	_, err := os.Stat(filepath.Join(cfg.Data, "callbox.db"))
+	firstBoot := os.IsNotExist(err)
+	a, err := newApp(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return a.run(ctx, func() {
+		io.WriteString(cfg.Out, a.banner(firstBoot, time.Since(began))) //nolint:errcheck // a closed terminal is no reason to stop
+		if started != nil {
+			started(a)
+		}
+	})
+}
+
+// defaultData is /var/lib/callbox for root, else a folder in the user's home.
+func defaultData() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/callbox"
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "callbox-data"
+	}
+	return filepath.Join(home, ".local", "share", "callbox")
+}

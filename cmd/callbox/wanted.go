@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"callbox/board"
+	"callbox/call"
+	"callbox/call/line/fxs"
+	"callbox/call/line/trunk"
+	"callbox/call/line/user"
+	"callbox/storage"
+)
+
+// useConfig makes snap the present configuration: only lines that it changes
+// restart. a.mu is held.
+func (a *app) useConfig(snap storage.Snapshot) error {
+	a.snap = snap
+	a.accounts.snap.Store(&snap)
+	a.inbound.snap.Store(&snap)
+	a.lines.set(a.wanted(snap))
+	return a.router.set(snap, a.lineIDs(snap), nil)
+}
+
+// lineIDs lists the lines of a configuration on this board.
+func (a *app) lineIDs(snap storage.Snapshot) []string {
+	var out []string
+	for _, w := range a.wanted(snap) {
+		out = append(out, w.id)
+	}
+	return out
+}
+
+// wanted lists the lines of a configuration on this board and how to make them.
+func (a *app) wanted(snap storage.Snapshot) []wantedLine {
+	out := []wantedLine{{id: sipLine, print: snap.Media.External, make: func() (call.Line, error) {
+		return trunk.NewURILine(trunk.URIConfig{Advertise: advertised(snap)}, a.stack, a.ports, a.log), nil
+	}}}
+	for _, t := range snap.Trunks {
+		out = append(out, wantedLine{id: t.Name, print: fingerprint(t, snap.Media.External), make: func() (call.Line, error) {
+			cfg, err := trunkConfig(t, snap)
+			if err != nil {
+				return nil, err
+			}
+			return trunk.New(cfg, a.stack, a.ports, a.log)
+		}})
+	}
+	for _, u := range snap.Users {
+		out = append(out, wantedLine{id: u.Name, print: fingerprint(u, snap.Media.External), make: func() (call.Line, error) {
+			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Advertise: advertised(snap)},
+				a.stack, a.ports, a.log)
+		}})
+	}
+	for _, p := range a.board.Ports {
+		out = append(out, a.wantedPort(p, snap))
+	}
+	return out
+}
+
+// wantedPort is the line of an analogue phone port.
+func (a *app) wantedPort(p board.Port, snap storage.Snapshot) wantedLine {
+	ph := storage.Phone{Port: p.Name}
+	for _, x := range snap.Phones {
+		if x.Port == p.Name {
+			ph = x
+		}
+	}
+	return wantedLine{id: p.Name, print: fingerprint(ph, snap.Country), make: func() (call.Line, error) {
+		number := ph.Number
+		if number == "" {
+			number = p.Name
+		}
+		return fxs.New(fxs.Config{ID: p.Name, Number: number, Name: ph.CallerName, Country: snap.Country, Log: a.log}, p.Phone, p.PCM)
+	}}
+}
+
+// fingerprint changes whenever the line must be made anew.
+func fingerprint(parts ...any) string {
+	b, err := json.Marshal(parts)
+	if err != nil {
+		return fmt.Sprint(parts...)
+	}
+	return string(b)
+}
+
+// trunkConfig is a trunk's configuration as the line wants it.
+func trunkConfig(t storage.Trunk, snap storage.Snapshot) (trunk.Config, error) {
+	host := t.Host
+	if t.Port != 5060 || t.Transport == storage.TLS && t.Port != 5061 {
+		host = net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
+	}
+	cfg := trunk.Config{ID: t.Name, Host: host, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
+		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires, FromUser: t.FromUser,
+		FromHost: t.FromDomain, Channels: t.MaxChannels, Codecs: t.Codecs, Advertise: advertised(snap)}
+	for _, in := range t.Inbound {
+		p, err := netip.ParsePrefix(in)
+		if err != nil {
+			addr, aerr := netip.ParseAddr(in)
+			if aerr != nil {
+				return cfg, fmt.Errorf("inbound address %q is neither an address nor a prefix", in)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		cfg.Allow = append(cfg.Allow, p)
+	}
+	return cfg, nil
+}
