@@ -25,7 +25,7 @@ func firstError(ch <-chan error) (first error) {
 func benchRecord(i int) call.Record {
 	now := time.Now()
 	return call.Record{
-		ID: fmt.Sprintf("CA%032x", i*2654435761), API: "twilio", Account: "AC0123456789abcdef0123456789abcdef", Direction: call.OutboundAPI,
+		ID: fmt.Sprintf("CA%032x", uint64(i)*2654435761), API: "twilio", Account: "AC0123456789abcdef0123456789abcdef", Direction: call.OutboundAPI,
 		From: "+14155550100", To: "+14155550101", Line: "provider", Route: "Rule all takes every number.",
 		Created: now, Updated: now, Started: &now, SIPCallID: "a84b4c76e66710@biloxi.example", Remote: "192.0.2.7:5060",
 		Status: call.StatusHook{Hook: call.Hook{URL: "http://192.0.2.9/status"}},

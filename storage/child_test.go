@@ -27,6 +27,9 @@ const (
 	envMode = "CALLBOX_STORAGE_CHILD"
 	envDir  = "CALLBOX_STORAGE_DIR"
 	envRun  = "CALLBOX_STORAGE_RUN"
+	// envRunner names the emulator that runs this test binary, if the system does
+	// not start it by itself ("qemu-arm").
+	envRunner = "CALLBOX_TEST_RUNNER"
 )
 
 func TestMain(m *testing.M) {
@@ -109,7 +112,8 @@ func spawn(t *testing.T, mode, dir, run string) (*exec.Cmd, *bufio.Scanner, *str
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe)
+	args := append(strings.Fields(os.Getenv(envRunner)), exe)
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), envMode+"="+mode, envDir+"="+dir, envRun+"="+run)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -229,7 +229,7 @@ func TestPublishDoesNotAllocate(t *testing.T) {
 	s := b.Subscribe(Filter{Account: "AC1"}, 1)
 	defer s.Close()
 	e := ev("CA1", call.EventVerb, 0)
-	if n := testing.AllocsPerRun(100, func() { b.Publish(e) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { b.Publish(e) }); n > 0 {
 		t.Errorf("%.0f allocations", n)
 	}
 }
