@@ -7,20 +7,7 @@ import (
 	"time"
 
 	"callbox/call"
-
-	"go.etcd.io/bbolt"
 )
-
-type boltTx = bbolt.Tx
-
-func firstError(ch <-chan error) (first error) {
-	for err := range ch {
-		if first == nil {
-			first = err
-		}
-	}
-	return first
-}
 
 func benchRecord(i int) call.Record {
 	now := time.Now()

@@ -190,7 +190,9 @@ func (s *Store) Idempotent(account, value string) (rec call.Record, ok bool, err
 	}
 	now := s.cfg.Now()
 	fresh := func(created time.Time) bool { return now.Sub(created) < s.cfg.IdempotencyFor }
-	var id string
+	// It may be accepted and not on disk yet. This is looked at first, so that a
+	// call cannot move to the disk unseen between the two looks.
+	id := s.w.claimedSoon(account, value, fresh)
 	err = s.view(func(tx *bbolt.Tx) error {
 		v := tx.Bucket(bucketCallKeys).Get(idempotencyKey(account, value))
 		if len(v) <= 8 || !fresh(time.Unix(0, int64(binary.BigEndian.Uint64(v)))) {
@@ -200,23 +202,11 @@ func (s *Store) Idempotent(account, value string) (rec call.Record, ok bool, err
 		if err := decode(tx.Bucket(bucketCalls).Get(v[8:]), &r); err != nil {
 			return err
 		}
-		id = r.ID
+		id = r.ID // it was there before any that wait
 		return nil
 	})
 	if err != nil {
 		return rec, false, fmt.Errorf("looking for an earlier request: %w", err)
-	}
-	if id == "" {
-		// It may be accepted and not on disk yet: the earliest one has the value.
-		s.w.mu.Lock()
-		for _, a := range s.w.queue {
-			for _, o := range a.calls {
-				if id == "" && o.rec.Account == account && o.rec.Idempotency == value && fresh(o.rec.Created) {
-					id = o.rec.ID
-				}
-			}
-		}
-		s.w.mu.Unlock()
 	}
 	if id == "" {
 		return rec, false, nil
@@ -226,6 +216,20 @@ func (s *Store) Idempotent(account, value string) (rec call.Record, ok bool, err
 		return call.Record{}, false, nil // deleted meanwhile
 	}
 	return rec, true, nil
+}
+
+// claimedSoon gives the first of the accepted calls that has the value.
+func (w *writer) claimedSoon(account, value string, fresh func(time.Time) bool) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.queue {
+		for _, o := range a.calls {
+			if o.rec.Account == account && o.rec.Idempotency == value && fresh(o.rec.Created) {
+				return o.rec.ID
+			}
+		}
+	}
+	return ""
 }
 
 // OpenCalls gives the calls that are not final, oldest first. After a start they

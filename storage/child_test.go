@@ -321,7 +321,7 @@ func writeAgainstLimit(dir string) error {
 	if err != nil || len(p.Records) != min(len(acked)+2, 1000) {
 		return fmt.Errorf("%d calls of %d, %w", len(p.Records), len(acked)+2, err)
 	}
-	if err := s.db.View(func(tx *boltTx) error { return firstError(tx.Check()) }); err != nil {
+	if err := sound(s.db, true); err != nil {
 		return err
 	}
 	return s.Close()

@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"callbox/call"
 
@@ -18,10 +19,14 @@ func (s *Store) PendingNotices(after uint64, limit int) ([]call.Notice, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
+	// Taken before the look at the disk, so that none shows up while it is removed.
+	s.w.mu.Lock()
+	done := maps.Clone(s.w.doneSoon)
+	s.w.mu.Unlock()
 	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketNotices).Cursor()
 		for k, v := c.Seek(noticeKey(after + 1)); k != nil && len(out) < limit; k, v = c.Next() {
-			if s.w.isDone(noticeID(k)) {
+			if done[noticeID(k)] {
 				continue
 			}
 			var n call.Notice
@@ -47,11 +52,4 @@ func (s *Store) DoneNotice(ids ...uint64) error {
 		return nil
 	}
 	return s.w.accept(&accepted{delNotices: append([]uint64(nil), ids...), linger: s.cfg.DoneLinger})
-}
-
-// isDone reports whether a notice's removal is accepted.
-func (w *writer) isDone(id uint64) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.doneSoon[id]
 }
