@@ -15,7 +15,7 @@ const (
 	// maxDataBytes is the most sound in a file, 18 hours in stereo: a little below
 	// what readers take for "unknown".
 	maxDataBytes = 0x7FFE_0000
-	bytesPerSmpl = 2
+	sampleBytes  = 2
 )
 
 // Writer makes a WAV file of 16-bit PCM at 8 kHz. It collects a second of sound,
@@ -37,7 +37,7 @@ func NewWriter(w io.WriteSeeker, channels int) (*Writer, error) {
 	if channels != 1 && channels != 2 {
 		return nil, fmt.Errorf("%w: %d channels", ErrUnsupported, channels)
 	}
-	full := media.SampleRate * channels * bytesPerSmpl
+	full := media.SampleRate * channels * sampleBytes
 	wr := &Writer{w: w, channels: channels, buf: make([]byte, 0, full), full: full}
 	if _, err := w.Write(wr.header()); err != nil {
 		return nil, fmt.Errorf("begin WAV file: %w", err)
@@ -47,7 +47,7 @@ func NewWriter(w io.WriteSeeker, channels int) (*Writer, error) {
 
 // header is the 44 bytes before the sound, for the size there is.
 func (w *Writer) header() []byte {
-	block := w.channels * bytesPerSmpl
+	block := w.channels * sampleBytes
 	b := make([]byte, 0, headerBytes)
 	b = append(b, "RIFF"...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(headerBytes-8+w.size))
@@ -58,7 +58,7 @@ func (w *Writer) header() []byte {
 	b = binary.LittleEndian.AppendUint32(b, media.SampleRate)
 	b = binary.LittleEndian.AppendUint32(b, uint32(media.SampleRate*block))
 	b = binary.LittleEndian.AppendUint16(b, uint16(block))
-	b = binary.LittleEndian.AppendUint16(b, 8*bytesPerSmpl)
+	b = binary.LittleEndian.AppendUint16(b, 8*sampleBytes)
 	b = append(b, "data"...)
 	return binary.LittleEndian.AppendUint32(b, uint32(w.size))
 }
@@ -73,7 +73,7 @@ func (w *Writer) WriteSamples(samples []int16) error {
 	if len(samples)%w.channels != 0 {
 		return fmt.Errorf("write WAV file: %d samples for %d channels", len(samples), w.channels)
 	}
-	if w.size+int64(len(w.buf)+len(samples)*bytesPerSmpl) > maxDataBytes {
+	if w.size+int64(len(w.buf)+len(samples)*sampleBytes) > maxDataBytes {
 		return fmt.Errorf("write WAV file: %w", media.ErrTooLong)
 	}
 	for _, s := range samples {
@@ -121,7 +121,7 @@ func (w *Writer) flush() error {
 // Duration is the length of all sound written so far.
 func (w *Writer) Duration() time.Duration {
 	bytes := w.size + int64(len(w.buf))
-	return media.DurationOf(int(bytes / int64(w.channels*bytesPerSmpl)))
+	return media.DurationOf(int(bytes / int64(w.channels*sampleBytes)))
 }
 
 // Size is the length of the file in bytes once all is flushed.
