@@ -66,10 +66,16 @@ func (r *raw) message(d time.Duration) gosip.Message {
 // response takes responses until a final one, or one with status want.
 func (r *raw) response(want int) *gosip.Response {
 	r.t.Helper()
+	return r.responseTo(want, 0)
+}
+
+// responseTo is response for one CSeq only; 0 means any.
+func (r *raw) responseTo(want, seq int) *gosip.Response {
+	r.t.Helper()
 	limit := time.Now().Add(patience)
 	for time.Now().Before(limit) {
 		res, ok := r.message(time.Until(limit)).(*gosip.Response)
-		if !ok {
+		if !ok || (seq != 0 && int(res.CSeq().SeqNo) != seq) {
 			continue
 		}
 		if res.StatusCode == want {
