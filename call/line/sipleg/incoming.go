@@ -34,12 +34,14 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 	var offer *sdp.Description
 	if len(di.Offer) > 0 {
 		var err error
+		var m sdp.Media
 		if offer, err = sdp.Parse(di.Offer); err == nil {
-			_, _, err = offer.Choose(codec.All())
+			m, _, err = offer.Choose(codec.All())
 		}
 		if err != nil {
 			return nil, badOffer(err)
 		}
+		info.Codec = m.Codec.Name
 	}
 	if err := g.reserve(); err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ const patience = 10 * time.Second
 // box is the gateway's side: a group of legs on a stack, with one far end.
 type box struct {
 	t     *testing.T
+	host  string
 	stack *sip.Stack
 	ports *rtp.PortPool
 	group *sipleg.Group
@@ -42,7 +43,11 @@ type box struct {
 func newBox(t *testing.T, far siptest.Config, adjust ...func(*sipleg.Config)) *box {
 	t.Helper()
 	b := &box{t: t, in: make(chan *sipleg.Leg, 4), bad: make(chan error, 4)}
-	b.stack, b.ports = siptest.NewStack(t, "127.0.0.1"), siptest.NewPorts(t, "127.0.0.1")
+	b.host = "127.0.0.1"
+	if far.Host == "::1" {
+		b.host = far.Host
+	}
+	b.stack, b.ports = siptest.NewStack(t, b.host), siptest.NewPorts(t, b.host)
 	cfg := sipleg.Config{Line: "provider", Kind: call.Trunk, Title: "trunk provider", Ports: b.ports}
 	for _, f := range adjust {
 		f(&cfg)
@@ -50,10 +55,13 @@ func newBox(t *testing.T, far siptest.Config, adjust ...func(*sipleg.Config)) *b
 	b.group = sipleg.NewGroup(cfg)
 	b.group.Open()
 	t.Cleanup(func() { b.group.Close(call.NormalClearing(call.Box)) })
-	far.Host, far.Box, far.User = "127.0.0.2", b.stack.Addr("udp"), "+15550142"
+	if far.Host == "" {
+		far.Host = "127.0.0.2"
+	}
+	far.Box, far.User = b.stack.Addr("udp"), "+15550142"
 	b.far = siptest.NewAgent(t, far)
 	_, err := b.stack.AddPeer(sip.Peer{
-		Name: "provider", Addrs: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")},
+		Name: "provider", Addrs: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32"), netip.MustParsePrefix("::1/128")},
 		Invite: func(d *sip.Dialog) {
 			leg, err := b.group.Incoming(d, call.LegInfo{From: d.Info().From, To: sipleg.UserOf(d.Info().RequestURI)})
 			if err != nil {
@@ -86,7 +94,7 @@ func (b *box) must(err error) {
 func (b *box) outgoing(target string) sipleg.Outgoing {
 	return sipleg.Outgoing{
 		To: "+15550100", From: "+15550123",
-		Invites: []sipleg.Invite{{Local: netip.MustParseAddr("127.0.0.1"), Invite: sip.Invite{Target: target, From: "+15550123"}}},
+		Invites: []sipleg.Invite{{Local: netip.MustParseAddr(b.host), Invite: sip.Invite{Target: target, From: "+15550123"}}},
 	}
 }
 
@@ -295,6 +303,44 @@ func TestHoldResume(t *testing.T) {
 	}
 }
 
+// TestOldHold: the 0.0.0.0 of RFC 2543.
+func TestOldHold(t *testing.T) {
+	b := newBox(t, siptest.Config{})
+	c := b.talk()
+	answer, err := b.far.ReofferRaw(b.ctx(), []byte("v=0\r\no=- 1 2 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"))
+	b.must(err)
+	if !strings.Contains(string(answer), "a=recvonly") {
+		t.Errorf("answered\n%s", answer)
+	}
+	c.until(call.LegHeld)
+	b.must(b.far.Reoffer(b.ctx(), sdp.SendRecv, false))
+	c.until(call.LegResumed)
+	says(t, c, b.far, 0)
+}
+
+// TestIPv6: the same over IPv6, both ways round.
+func TestIPv6(t *testing.T) {
+	b := newBox(t, siptest.Config{Host: "::1"})
+	c := b.talk()
+	says(t, c, b.far, 0)
+	says(t, b.far, c, 1)
+	if di := b.far.Invites()[0]; !strings.Contains(string(di.Offer), "c=IN IP6 ::1\r\n") {
+		t.Errorf("offered\n%s", di.Offer)
+	}
+	c.Hangup(call.NormalClearing(call.Box))
+	c.until(call.LegEnded)
+	if _, err := b.far.WaitEnd(b.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	b.must(b.far.Call(b.ctx(), "100"))
+	in := b.arrived()
+	if in.Info().Codec != "PCMU" {
+		t.Errorf("codec %q", in.Info().Codec)
+	}
+	b.must(in.Answer(b.ctx()))
+	says(t, in, b.far, 2)
+}
+
 // TestReofferRefused: what cannot be had is refused, and the call goes on as it was.
 func TestReofferRefused(t *testing.T) {
 	b := newBox(t, siptest.Config{})
@@ -327,6 +373,7 @@ func TestLateOffer(t *testing.T) {
 
 // TestBadAnswer: an answer that cannot be used ends the leg with the reason.
 func TestBadAnswer(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"first line empty": "\r\nv=0\r\n",
 		"another codec":    "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n",
@@ -352,6 +399,7 @@ func TestBadAnswer(t *testing.T) {
 // TestBadOffer: calls whose sound cannot be had are refused, with the status
 // that says why, and leave nothing behind.
 func TestBadOffer(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	const head = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n"
 	for body, want := range map[string]int{
@@ -385,6 +433,7 @@ func TestBadOffer(t *testing.T) {
 
 // TestRefusals: the far end's status and Reason become the cause.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	for _, tt := range []struct {
 		status  int
@@ -409,6 +458,7 @@ func TestRefusals(t *testing.T) {
 
 // TestHangupTellsWhy: our cause travels as status and Reason header.
 func TestHangupTellsWhy(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	c := b.talk()
 	c.Hangup(call.Cause{Q850: call.Q850NoCircuit, SIP: 503, Who: call.Peer, Text: "no circuit"})
@@ -428,6 +478,7 @@ func TestHangupTellsWhy(t *testing.T) {
 
 // TestDeadFarEnd: a far end that never says anything costs no time.
 func TestDeadFarEnd(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)})
 	b.must(err)
@@ -448,6 +499,7 @@ func TestDeadFarEnd(t *testing.T) {
 
 // TestNoResponse: without a hang-up the transaction's timer ends it.
 func TestNoResponse(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)})
 	b.must(err)
@@ -512,6 +564,7 @@ func TestTonesBothWays(t *testing.T) {
 
 // TestSendDigitErrors: bad digits, lengths and moments.
 func TestSendDigitErrors(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, siptest.Config{})
 	c := b.dial()
 	if err := c.SendDigit(b.ctx(), '1', 100*time.Millisecond); !errors.Is(err, call.ErrWrongState) {
@@ -537,6 +590,7 @@ func TestSendDigitErrors(t *testing.T) {
 
 // TestLimits: channels and ports are limits with a sentence.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, siptest.Config{}, func(c *sipleg.Config) { c.Channels = 1 })
 	c := b.talk()
 	_, err := b.group.Dial(b.ctx(), b.stack, b.outgoing("sip:1@127.0.0.2"))

@@ -9,13 +9,18 @@ import (
 	"callbox/sip/sdp"
 )
 
-// start begins the leg's life with its branches.
+// start begins the leg's life with its branches. The usual single branch is
+// read by the leg's goroutine itself; several are gathered by one each.
 func (l *Leg) start(branches ...*branch) {
 	l.talk.branches, l.talk.live = branches, len(branches)
+	if len(branches) == 1 {
+		go l.run(branches[0].d.Events())
+		return
+	}
 	for _, b := range branches {
 		go l.follow(b)
 	}
-	go l.run()
+	go l.run(nil)
 }
 
 // follow hands a branch's events to the leg's goroutine, which takes them until
@@ -27,13 +32,18 @@ func (l *Leg) follow(b *branch) {
 	l.sigs <- branchEvent{b: b, closed: true}
 }
 
-// run is the leg's goroutine.
-func (l *Leg) run() {
+// run is the leg's goroutine. only are the events of a single branch.
+func (l *Leg) run(only <-chan sip.DialogEvent) {
 	defer l.group.left(l)
 	watch, stop := l.watch()
 	defer stop()
 	for l.talk.live > 0 || !l.talk.ended {
 		select {
+		case e, ok := <-only:
+			if !ok {
+				only = nil
+			}
+			l.signal(branchEvent{b: l.talk.branches[0], e: e, closed: !ok})
 		case s := <-l.sigs:
 			l.signal(s)
 		case c := <-l.hang:

@@ -62,15 +62,17 @@ func dial(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sip.Inv
 	if inv.Route != "" {
 		hop = inv.Route
 	}
-	host := sipleg.HostOf(hop)
-	if host == "" {
-		host = hop
+	_, addrs, err := stack.Resolve(ctx, hop)
+	if err != nil || len(addrs) == 0 {
+		return nil, call.Cause{
+			Q850: call.Q850NoRoute, SIP: 503, Who: call.Box, Text: fmt.Sprintf("there is no way to %s: %v", hop, err),
+		}
 	}
-	local := stack.LocalFor(host)
+	local := stack.LocalFor(addrs[0].Addr().String())
 	if !local.IsValid() {
 		return nil, call.Cause{
-			Q850: call.Q850NoRoute, SIP: 503, Who: call.Box,
-			Text: fmt.Sprintf("there is no way to %s: the name is unknown or the network is down", host),
+			Q850: call.Q850NetworkOutOfOrder, SIP: 503, Who: call.Network,
+			Text: fmt.Sprintf("there is no way to %s: the network is down", addrs[0].Addr()),
 		}
 	}
 	leg, err := legs.Dial(ctx, stack, sipleg.Outgoing{

@@ -54,7 +54,8 @@ type Agent struct {
 	Stack *sip.Stack
 	ports *rtp.PortPool
 
-	leaving func() // ends the registration; may be nil, may be called again
+	calls   sync.WaitGroup // parties that hold a port
+	leaving func()         // ends the registration; may be nil, may be called again
 
 	mu     sync.Mutex // guards what follows, and the parties' fields
 	change chan struct{}
@@ -78,6 +79,7 @@ func NewAgent(t testing.TB, cfg Config) *Agent {
 	t.Helper()
 	a := &Agent{t: t, cfg: cfg, change: make(chan struct{})}
 	a.ports = NewPorts(t, cfg.Host)
+	t.Cleanup(a.calls.Wait) // when the stack has stopped, which ends the calls
 	a.Stack = NewStack(t, cfg.Host)
 	t.Cleanup(a.leave)
 	peer := sip.Peer{Name: "box", Invite: a.arrived}
@@ -308,6 +310,7 @@ func (a *Agent) call(ctx context.Context, number string, body []byte, late bool)
 	}
 	if p.d, err = a.Stack.Invite(ctx, inv); err != nil {
 		_ = p.stream.Close()
+		a.calls.Done()
 		return err
 	}
 	a.begin(p)

@@ -39,6 +39,7 @@ func (a *Agent) newParty(d *sip.Dialog, local netip.Addr) (*party, error) {
 	if err := p.listen(local); err != nil {
 		return nil, err
 	}
+	a.calls.Add(1)
 	return p, nil
 }
 
@@ -143,6 +144,7 @@ func (p *party) follow() {
 	stop()
 	<-ticking
 	_ = p.current().Close()
+	defer p.a.calls.Done()
 	p.a.mu.Lock()
 	defer p.a.mu.Unlock()
 	if p.a.now == p {

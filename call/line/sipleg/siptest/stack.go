@@ -2,6 +2,7 @@ package siptest
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -21,7 +22,8 @@ const T1 = 60 * time.Millisecond
 // until the test ends. Changes to the configuration are made by adjust.
 func NewStack(t testing.TB, host string, adjust ...func(*sip.Config)) *sip.Stack {
 	t.Helper()
-	cfg := sip.Config{UDP: []string{host + ":0"}, TCP: []string{host + ":0"}, T1: T1, Realm: "biloxi.example"}
+	addr := net.JoinHostPort(host, "0")
+	cfg := sip.Config{UDP: []string{addr}, TCP: []string{addr}, T1: T1, Realm: "biloxi.example"}
 	for _, f := range adjust {
 		f(&cfg)
 	}
