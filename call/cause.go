@@ -71,10 +71,19 @@ func (c Cause) Error() string {
 	if c.Text != "" {
 		return c.Text
 	}
+	if c.Q850 == Q850Normal && c.SIP == 0 {
+		return "normal hang-up" + by[c.Who]
+	}
 	if c.SIP != 0 {
 		return fmt.Sprintf("ended with SIP %d (Q.850 %d)", c.SIP, c.Q850)
 	}
 	return fmt.Sprintf("ended with Q.850 cause %d", c.Q850)
+}
+
+// by ends the sentence of a normal hang-up.
+var by = map[Who]string{
+	Remote: " by the far end", Network: " by the network", Script: " by the script",
+	API: " by request", Box: " by the gateway", Peer: " of the other party",
 }
 
 // CauseOf gives the cause that err is or wraps; any other error becomes cause

@@ -173,7 +173,7 @@ func TestDialAnswerOnBridge(t *testing.T) {
 		callee := <-w.lines["201"].dialed
 		callee.ring()
 		synctest.Wait()
-		if r := w.record(id); r.State != call.Ringing || len(caller.progress) != 1 || caller.progress[0] != call.ProgressRinging {
+		if r := w.record(id); r.State != call.Ringing || len(caller.progress) == 0 || caller.progress[0] != call.ProgressRinging {
 			t.Errorf("state %s, progress %v", r.State, caller.progress)
 		}
 		callee.port.in.Store(2000)

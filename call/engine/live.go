@@ -201,6 +201,14 @@ func (c *live) begin(leg call.Leg) {
 		c.hangup()
 		return
 	}
+	if c.document == nil {
+		// An application looks at the call: its caller hears that something happens.
+		// A built-in document connects straight through and passes the callee's own
+		// progress on instead.
+		if err := leg.Progress(context.Background(), call.ProgressRinging); err != nil {
+			c.note(call.EventWarning, "cannot tell the caller that it rings: "+err.Error())
+		}
+	}
 	c.startScript(c.source, c.document)
 }
 

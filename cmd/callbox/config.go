@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"sort"
@@ -132,7 +133,27 @@ func asTree(s storage.Snapshot) (map[string]any, error) {
 	}
 	var tree map[string]any
 	err = json.Unmarshal(b, &tree)
-	return tree, err
+	return wholeNumbers(tree).(map[string]any), err
+}
+
+// wholeNumbers makes integers of the numbers that JSON has read as fractions,
+// so that YAML writes 5060 and not 5060.0.
+func wholeNumbers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			v[k] = wholeNumbers(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = wholeNumbers(x)
+		}
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return int64(v)
+		}
+	}
+	return v
 }
 
 // fromTree reads a configuration; an unknown field is an error that names it.

@@ -91,7 +91,9 @@ func ownApplication(snap *storage.Snapshot, info call.LegInfo) string {
 // connect is the document that puts a call straight through.
 func connect(to string) *script.Document {
 	t := script.Target{Kind: script.ToNumber, To: to}
-	if strings.HasPrefix(to, "sip:") || strings.HasPrefix(to, "sips:") {
+	if a, err := number.ParseAddress(to); err != nil {
+		t.Kind = script.ToUser // SIP phones dial names too: "bob"
+	} else if a.Kind == number.SIP {
 		t.Kind = script.ToSIP
 	}
 	return &script.Document{Verbs: []script.Verb{script.DialVerb{Dial: script.Dial{
