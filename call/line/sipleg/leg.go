@@ -31,6 +31,9 @@ type Config struct {
 	Channels int
 	// Title names the line in sentences: "trunk provider", "user 201".
 	Title string
+	// Direct says that there is nobody between: sentences are about the address
+	// that was called and not about the line.
+	Direct bool
 	// Ports gives the RTP ports.
 	Ports *rtp.PortPool
 	// Advertise is shown in session descriptions instead of the local address, for

@@ -182,6 +182,9 @@ func (l *Leg) branchEnded(b *branch, e sip.DialogEvent) {
 		return
 	}
 	n := ending{line: l.cfg.Title, party: l.party(), kind: l.cfg.Kind, inbound: l.info.Inbound, answered: t.answered}
+	if l.cfg.Direct {
+		n.line = n.party
+	}
 	c := n.cause(e)
 	if t.worst.Q850 == 0 || rank(c) > rank(t.worst) {
 		t.worst = c
@@ -199,6 +202,8 @@ func (l *Leg) party() string {
 	switch {
 	case l.cfg.Kind == call.User:
 		return l.cfg.Title
+	case l.cfg.Direct:
+		return l.info.To
 	case l.info.Inbound:
 		return l.info.From + " on " + l.cfg.Title
 	}
@@ -207,7 +212,7 @@ func (l *Leg) party() string {
 
 // inform takes a SIP INFO: some phones send their keys in it.
 func (l *Leg) inform(e sip.DialogEvent) {
-	if d, ok := dtmfRelay(e.ContentType, e.Body); ok && l.talk.answered && !l.audio.sawEvents() {
+	if d, ok := dtmfRelay(e.ContentType, e.Body); ok && !l.audio.sawEvents() {
 		l.events.digit(d)
 	}
 }

@@ -111,3 +111,14 @@ func TestDTMFRelay(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDTMFRelay: whatever the body, there is one of the sixteen keys or none.
+func FuzzDTMFRelay(f *testing.F) {
+	f.Add("application/dtmf-relay", []byte("Signal=5\r\nDuration=160"))
+	f.Add("application/dtmf", []byte("#"))
+	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
+		if d, ok := dtmfRelay(contentType, body); ok && !validDigit(d) {
+			t.Errorf("%q is no key", d)
+		}
+	})
+}

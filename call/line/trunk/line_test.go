@@ -355,6 +355,17 @@ func TestURILine(t *testing.T) {
 	}
 	leg.Hangup(call.NormalClearing(call.Box))
 	until(t, leg, call.LegEnded)
+	if _, err := a.WaitEnd(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	a.Refuse(486, sip.Reason{})
+	to := "sip:bob@" + a.Addr().String()
+	if leg, err = line.Dial(bounded(t), call.Dial{To: to, From: "+15550123", Auth: auth}); err != nil {
+		t.Fatal(err)
+	}
+	if c := until(t, leg, call.LegEnded).Cause; c.Text != to+" is busy (SIP 486 Busy Here)" {
+		t.Errorf("cause %+v", c)
+	}
 }
 
 func TestValidate(t *testing.T) {

@@ -48,7 +48,7 @@ func NewURILine(cfg URIConfig, stack *sip.Stack, ports *rtp.PortPool, logger *sl
 	return &URILine{
 		stack: stack, max: cfg.Channels, status: call.LineStatus{Since: time.Now(), Text: "not running"},
 		legs: sipleg.NewGroup(sipleg.Config{
-			Line: URILineID, Kind: call.Trunk, Title: "SIP", Ports: ports, Advertise: cfg.Advertise,
+			Line: URILineID, Kind: call.Trunk, Title: "the SIP line", Direct: true, Ports: ports, Advertise: cfg.Advertise,
 			Channels: cfg.Channels, Codecs: cfg.Codecs, Silence: cfg.Silence, Logger: logger,
 		}),
 	}

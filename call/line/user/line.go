@@ -112,6 +112,7 @@ func (l *Line) Status() call.LineStatus {
 // line. It may be called again after it has returned.
 func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 	l.legs.Open()
+	l.registered(nil) // a new peer has no phones yet
 	remove, err := l.stack.AddPeer(sip.Peer{
 		Name: l.cfg.ID, Username: l.cfg.user(), Password: l.cfg.Password, Register: true,
 		Bindings: l.registered,
@@ -119,9 +120,9 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 	})
 	if err != nil {
 		l.legs.Close(stopped())
+		l.setStatus(false, err.Error())
 		return fmt.Errorf("user line %s: %w", l.cfg.ID, err)
 	}
-	l.registered(l.stack.Bindings(l.cfg.user()))
 	<-ctx.Done()
 	remove()
 	l.legs.Close(stopped())

@@ -1,0 +1,230 @@
+package sipleg_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"callbox/call"
+	"callbox/call/line/linetest"
+	"callbox/call/line/sipleg"
+	"callbox/call/line/sipleg/siptest"
+	"callbox/media"
+	"callbox/sip"
+	"callbox/sip/sdp"
+)
+
+// TestEarlyMedia: sound before the answer, in one piece with the sound after it.
+func TestEarlyMedia(t *testing.T) {
+	b := newBox(t, siptest.Config{})
+	c := b.dial()
+	b.must(b.far.WaitRing(b.ctx()))
+	b.must(b.far.Early())
+	c.until(call.LegEarly)
+	if c.Codec() != "PCMU" {
+		t.Errorf("codec %q", c.Codec())
+	}
+	says(t, b.far, c, 0)
+	b.must(b.far.Answer(b.ctx()))
+	c.until(call.LegAnswered)
+	says(t, c, b.far, 1)
+	if st := c.MediaStats(); st.PacketsIn == 0 || st.PacketsOut == 0 {
+		t.Errorf("media statistics %+v", st)
+	}
+}
+
+// TestEarlyMediaOut: we send sound before we answer.
+func TestEarlyMediaOut(t *testing.T) {
+	b := newBox(t, siptest.Config{})
+	b.must(b.far.Call(b.ctx(), "100"))
+	c := b.arrived()
+	b.must(c.Progress(b.ctx(), call.ProgressEarly))
+	says(t, c, b.far, 0)
+	b.must(c.Answer(b.ctx()))
+	c.until(call.LegAnswered)
+	says(t, b.far, c, 1)
+}
+
+// TestHoldResume: hold, resume and a move to another port by re-INVITE.
+func TestHoldResume(t *testing.T) {
+	b := newBox(t, siptest.Config{})
+	c := b.talk()
+	b.must(b.far.Reoffer(b.ctx(), sdp.SendOnly, false))
+	c.until(call.LegHeld)
+	before := c.MediaStats().PacketsOut
+	held := len(c.Heard())
+	poll(t, "200 ms on hold", func() bool { return len(c.Heard()) > held+1600 })
+	if sent := c.MediaStats().PacketsOut - before; sent > 2 {
+		t.Errorf("%d packets were sent to a far end that holds us", sent)
+	}
+	b.must(b.far.Reoffer(b.ctx(), sdp.SendRecv, true))
+	c.until(call.LegResumed)
+	says(t, c, b.far, 0)
+	says(t, b.far, c, 1)
+	b.must(b.far.Reoffer(b.ctx(), sdp.Inactive, false))
+	c.until(call.LegHeld)
+	b.must(b.far.Hangup(b.ctx()))
+	if e := c.until(call.LegEnded); e.Cause.Who != call.Remote || e.Cause.Q850 != call.Q850Normal {
+		t.Errorf("cause %+v", e.Cause)
+	}
+}
+
+// TestOldHold: the 0.0.0.0 of RFC 2543.
+func TestOldHold(t *testing.T) {
+	b := newBox(t, siptest.Config{})
+	c := b.talk()
+	answer, err := b.far.ReofferRaw(b.ctx(), []byte("v=0\r\no=- 1 2 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"))
+	b.must(err)
+	if !strings.Contains(string(answer), "a=recvonly") {
+		t.Errorf("answered\n%s", answer)
+	}
+	c.until(call.LegHeld)
+	b.must(b.far.Reoffer(b.ctx(), sdp.SendRecv, false))
+	c.until(call.LegResumed)
+	says(t, c, b.far, 0)
+}
+
+// TestIPv6: the same over IPv6, both ways round.
+func TestIPv6(t *testing.T) {
+	b := newBox(t, siptest.Config{Host: "::1"})
+	c := b.talk()
+	says(t, c, b.far, 0)
+	says(t, b.far, c, 1)
+	if di := b.far.Invites()[0]; !strings.Contains(string(di.Offer), "c=IN IP6 ::1\r\n") {
+		t.Errorf("offered\n%s", di.Offer)
+	}
+	c.Hangup(call.NormalClearing(call.Box))
+	c.until(call.LegEnded)
+	if _, err := b.far.WaitEnd(b.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	b.must(b.far.Call(b.ctx(), "100"))
+	in := b.arrived()
+	if in.Info().Codec != "PCMU" {
+		t.Errorf("codec %q", in.Info().Codec)
+	}
+	b.must(in.Answer(b.ctx()))
+	says(t, in, b.far, 2)
+}
+
+// TestReofferRefused: what cannot be had is refused, and the call goes on as it was.
+func TestReofferRefused(t *testing.T) {
+	b := newBox(t, siptest.Config{})
+	c := b.talk()
+	for body, want := range map[string]int{
+		"v=0\r\no=- 1 2 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n":    488,
+		"v=0\r\no=- 1 2 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n":    488,
+		"\r\nv=0\r\no=- 1 2 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n": 400,
+	} {
+		_, err := b.far.ReofferRaw(b.ctx(), []byte(body))
+		var se *sip.StatusError
+		if !errors.As(err, &se) || se.Status != want {
+			t.Errorf("got %v, want %d for %q", err, want, body)
+		}
+	}
+	says(t, c, b.far, 0)
+}
+
+// TestLateOffer: an INVITE without an offer gets ours in the 200.
+func TestLateOffer(t *testing.T) {
+	b := newBox(t, siptest.Config{})
+	b.must(b.far.CallWithoutOffer(b.ctx(), "100"))
+	c := b.arrived()
+	b.must(c.Progress(b.ctx(), call.ProgressEarly)) // there is nothing to answer yet: it only rings
+	b.must(c.Answer(b.ctx()))
+	c.until(call.LegAnswered)
+	says(t, c, b.far, 0)
+	says(t, b.far, c, 1)
+}
+
+// TestSilence: an answered call without RTP is ended when that is asked for,
+// but not while the far end holds us.
+func TestSilence(t *testing.T) {
+	b := newBox(t, siptest.Config{}, func(c *sipleg.Config) { c.Silence = 400 * time.Millisecond })
+	c := b.talk()
+	says(t, c, b.far, 0)
+	b.must(b.far.Reoffer(b.ctx(), sdp.RecvOnly, false))
+	b.far.Mute(true)
+	heard := len(c.Heard())
+	poll(t, "800 ms", func() bool { return len(c.Heard()) > heard+6400 })
+	select {
+	case <-c.Events():
+		t.Fatal("ended although the far end need not send")
+	default:
+	}
+	b.must(b.far.Reoffer(b.ctx(), sdp.SendRecv, false))
+	if e := c.until(call.LegEnded); e.Cause.Who != call.Network || !strings.Contains(e.Cause.Text, "sent no sound for 400ms") {
+		t.Errorf("cause %+v", e.Cause)
+	}
+}
+
+// TestTonesBothWays: digits as sound, where telephone events are not negotiated.
+func TestTonesBothWays(t *testing.T) {
+	b := newBox(t, siptest.Config{Keys: siptest.Tones})
+	c := b.talk()
+	for _, k := range []byte("159D*0#") {
+		b.must(b.far.Press(b.ctx(), k))
+		if e := c.until(call.LegDigit); e.Digit != k {
+			t.Errorf("heard %q, want %q", e.Digit, k)
+		}
+	}
+	b.must(c.SendDigit(b.ctx(), '5', 200*time.Millisecond))
+	poll(t, "the far end hears the tones of 5", func() bool {
+		heard := b.far.Heard()
+		for at := 0; at+800 <= len(heard); at += 400 {
+			w := heard[at : at+800]
+			if linetest.RMS(w) > 500 && linetest.ToneLevel(w, 770) > 0.25 && linetest.ToneLevel(w, 1336) > 0.25 {
+				return true
+			}
+		}
+		return false
+	})
+	// Without a clock nobody sends the tone: an error, not a hang.
+	c.stop()
+	ctx, cancel := context.WithTimeout(b.ctx(), 300*time.Millisecond)
+	defer cancel()
+	if err := c.SendDigit(ctx, '5', 100*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a tone without a clock: %v", err)
+	}
+}
+
+// TestRelay: the sound of two legs passes undecoded from one to the other, and
+// back on the decoded path afterwards.
+func TestRelay(t *testing.T) {
+	one, two := newBox(t, siptest.Config{}), newBox(t, siptest.Config{})
+	c, d := one.talk(), two.talk()
+	relay, ok := c.Audio().(media.Relayer)
+	if !ok {
+		t.Fatal("the sound of a SIP leg is no Relayer")
+	}
+	if !relay.RelayTo(d.Audio()) || !d.Audio().(media.Relayer).RelayTo(c.Audio()) {
+		t.Fatal("two legs with the same codec are not relayed")
+	}
+	says(t, one.far, two.far, 0)
+	says(t, two.far, one.far, 1)
+	relay.StopRelay()
+	d.Audio().(media.Relayer).StopRelay()
+	says(t, one.far, c, 2)
+}
+
+// TestNoGarbage: nothing is allocated on the media tick, also with a tone
+// going out and the detector listening.
+func TestNoGarbage(t *testing.T) {
+	b := newBox(t, siptest.Config{Keys: siptest.Tones})
+	c := b.talk()
+	c.stop()
+	var f media.Frame
+	port := c.Audio()
+	for range 10 {
+		port.ReadFrame(&f)
+		port.WriteFrame(&f)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		port.ReadFrame(&f)
+		port.WriteFrame(&f)
+	}); n >= 1 {
+		t.Errorf("%.1f allocations per tick", n)
+	}
+}
