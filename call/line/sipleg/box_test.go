@@ -31,7 +31,7 @@ type box struct {
 	stack *sip.Stack
 	ports *rtp.PortPool
 	group *sipleg.Group
-	far   *siptest.Agent
+	far   *siptest.Endpoint
 	in    chan *sipleg.Leg
 	bad   chan error // arriving calls that were refused
 }
@@ -55,7 +55,7 @@ func newBox(t *testing.T, far siptest.Config, adjust ...func(*sipleg.Config)) *b
 		far.Host = "127.0.0.2"
 	}
 	far.Box, far.User = b.stack.Addr("udp"), "+15550142"
-	b.far = siptest.NewAgent(t, far)
+	b.far = siptest.NewEndpoint(t, far)
 	_, err := b.stack.AddPeer(sip.Peer{
 		Name: "provider", Addrs: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32"), netip.MustParsePrefix("::1/128")},
 		Invite: func(d *sip.Dialog) {

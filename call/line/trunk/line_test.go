@@ -84,7 +84,7 @@ func until(t *testing.T, leg call.Leg, typ call.LegEventType) call.LegEvent {
 }
 
 // asked has a line dial d, the far end ring, and gives the INVITE that arrived.
-func asked(t *testing.T, line call.Line, a *siptest.Agent, d call.Dial) sip.DialogInfo {
+func asked(t *testing.T, line call.Line, a *siptest.Endpoint, d call.Dial) sip.DialogInfo {
 	t.Helper()
 	before := len(a.Invites())
 	leg, err := line.Dial(bounded(t), d)
@@ -117,7 +117,7 @@ func header(di sip.DialogInfo, name string) string {
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
-	a := siptest.NewAgent(t, siptest.Config{Host: providerHost, Box: stack.Addr("udp")})
+	a := siptest.NewEndpoint(t, siptest.Config{Host: providerHost, Box: stack.Addr("udp")})
 	host := a.Addr().String()
 	for _, tt := range []struct {
 		name               string
@@ -155,7 +155,7 @@ func TestIdentity(t *testing.T) {
 func TestHeadersAndNumbers(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
-	a := siptest.NewAgent(t, siptest.Config{Host: "127.0.0.4", Box: stack.Addr("udp")})
+	a := siptest.NewEndpoint(t, siptest.Config{Host: "127.0.0.4", Box: stack.Addr("udp")})
 	line, err := trunk.New(trunk.Config{ID: "provider", Host: "no-such-name.invalid", Proxy: "sip:" + a.Addr().String() + ";lr", Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.4/32")}}, stack, ports, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +185,7 @@ func TestHeadersAndNumbers(t *testing.T) {
 func TestArrivingInfo(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
-	a := siptest.NewAgent(t, siptest.Config{Host: "127.0.0.5", Box: stack.Addr("udp"), User: "anonymous"})
+	a := siptest.NewEndpoint(t, siptest.Config{Host: "127.0.0.5", Box: stack.Addr("udp"), User: "anonymous"})
 	line, err := trunk.New(trunk.Config{ID: "provider", Host: a.Addr().String(), Username: "branch"}, stack, ports, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +229,7 @@ func TestArrivingInfo(t *testing.T) {
 func TestStranger(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
-	a := siptest.NewAgent(t, siptest.Config{Host: "127.0.0.6", Box: stack.Addr("udp")})
+	a := siptest.NewEndpoint(t, siptest.Config{Host: "127.0.0.6", Box: stack.Addr("udp")})
 	line, err := trunk.New(trunk.Config{ID: "provider", Host: "127.0.0.7"}, stack, ports, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +251,7 @@ func TestStranger(t *testing.T) {
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
-	a := siptest.NewAgent(t, siptest.Config{
+	a := siptest.NewEndpoint(t, siptest.Config{
 		Host: "127.0.0.8", Box: stack.Addr("udp"), Account: &sip.Credentials{Username: "branch", Password: "open sesame"},
 	})
 	line, err := trunk.New(trunk.Config{ID: "provider", Host: a.Addr().String(), Username: "branch", Password: "wrong", FromUser: "branch"}, stack, ports, nil)
@@ -273,7 +273,7 @@ func TestWrongPassword(t *testing.T) {
 func TestRegistrationStatus(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
-	a := siptest.NewAgent(t, siptest.Config{
+	a := siptest.NewEndpoint(t, siptest.Config{
 		Host: "127.0.0.9", Box: stack.Addr("udp"), Account: &sip.Credentials{Username: "branch", Password: "open sesame"},
 	})
 	for _, tt := range []struct {
@@ -318,7 +318,7 @@ func TestRegistrationStatus(t *testing.T) {
 func TestURILine(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
-	a := siptest.NewAgent(t, siptest.Config{
+	a := siptest.NewEndpoint(t, siptest.Config{
 		Host: "127.0.0.10", Box: stack.Addr("udp"), Account: &sip.Credentials{Username: "+15550123", Password: "open sesame"},
 	})
 	line := trunk.NewURILine(trunk.URIConfig{Channels: 1}, stack, ports, nil)
@@ -396,7 +396,7 @@ func TestValidate(t *testing.T) {
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
-	a := siptest.NewAgent(t, siptest.Config{Host: "127.0.0.11", Box: stack.Addr("udp")})
+	a := siptest.NewEndpoint(t, siptest.Config{Host: "127.0.0.11", Box: stack.Addr("udp")})
 	line, err := trunk.New(trunk.Config{ID: "provider", Host: a.Addr().String(), Codecs: []string{"PCMA"}}, stack, ports, nil)
 	if err != nil {
 		t.Fatal(err)

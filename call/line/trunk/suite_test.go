@@ -26,7 +26,7 @@ func newBox(t *testing.T) (*sip.Stack, *rtp.PortPool) {
 	return siptest.NewStack(t, boxHost), siptest.NewPorts(t, boxHost)
 }
 
-func fixture(t *testing.T, line call.Line, a *siptest.Agent, ports *rtp.PortPool) linetest.Fixture {
+func fixture(t *testing.T, line call.Line, a *siptest.Endpoint, ports *rtp.PortPool) linetest.Fixture {
 	t.Helper()
 	return linetest.Fixture{
 		Line: line, Far: a, Voice: a, Dial: call.Dial{To: "+15550100", From: "+15550123"},
@@ -44,7 +44,7 @@ func fixture(t *testing.T, line call.Line, a *siptest.Agent, ports *rtp.PortPool
 func TestSuiteStatic(t *testing.T) {
 	linetest.Run(t, func(t *testing.T) linetest.Fixture {
 		stack, ports := newBox(t)
-		a := siptest.NewAgent(t, siptest.Config{Host: providerHost, Box: stack.Addr("udp"), User: "+15550142"})
+		a := siptest.NewEndpoint(t, siptest.Config{Host: providerHost, Box: stack.Addr("udp"), User: "+15550142"})
 		line, err := trunk.New(trunk.Config{ID: "provider", Host: a.Addr().String()}, stack, ports, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +59,7 @@ func TestSuiteRegistering(t *testing.T) {
 	linetest.Run(t, func(t *testing.T) linetest.Fixture {
 		stack, ports := newBox(t)
 		account := sip.Credentials{Username: "branch", Password: "open sesame"}
-		a := siptest.NewAgent(t, siptest.Config{
+		a := siptest.NewEndpoint(t, siptest.Config{
 			Host: providerHost, Box: stack.Addr("tcp"), Transport: "tcp", User: "+15550142",
 			Account: &account, Codecs: []string{"PCMA"},
 		})

@@ -35,14 +35,14 @@ func newLine(t *testing.T, cfg user.Config) (*user.Line, *sip.Stack, *rtp.PortPo
 
 // phone is a phone that registers once the line is served: the box has no
 // answer for a user that it does not know yet, and the phone tries again.
-func phone(t *testing.T, stack *sip.Stack, cfg siptest.Config) *siptest.Agent {
+func phone(t *testing.T, stack *sip.Stack, cfg siptest.Config) *siptest.Endpoint {
 	t.Helper()
 	network := "udp"
 	if cfg.Transport != "" {
 		network = cfg.Transport
 	}
 	cfg.Box, cfg.User, cfg.Password = stack.Addr(network), "201", password
-	return siptest.NewAgent(t, cfg)
+	return siptest.NewEndpoint(t, cfg)
 }
 
 func suite(t *testing.T, phoneCfg siptest.Config) {
@@ -123,11 +123,11 @@ func until(t *testing.T, leg call.Leg, types ...call.LegEventType) call.LegEvent
 }
 
 // three rings three phones of one user.
-func three(t *testing.T) (call.Line, [3]*siptest.Agent) {
+func three(t *testing.T) (call.Line, [3]*siptest.Endpoint) {
 	t.Helper()
 	line, stack, _ := newLine(t, user.Config{ID: "201", Password: password})
 	serve(t, line)
-	var phones [3]*siptest.Agent
+	var phones [3]*siptest.Endpoint
 	for i := range phones {
 		phones[i] = phone(t, stack, siptest.Config{Host: fmt.Sprintf("127.0.0.%d", 10+i)})
 		phones[i].Register()

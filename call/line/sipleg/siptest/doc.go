@@ -1,4 +1,4 @@
-// Package siptest is the far end of the SIP lines in tests: an [Agent] is a SIP
+// Package siptest is the far end of the SIP lines in tests: an [Endpoint] is a SIP
 // phone or a provider, on a stack of its own on a loopback address, that does
 // what a test tells it.
 //

@@ -15,9 +15,9 @@ import (
 	"callbox/sip/sdp"
 )
 
-// party is one call of an agent. The agent's lock guards the fields below done.
+// party is one call of an endpoint. The endpoint's lock guards the fields below done.
 type party struct {
-	a       *Agent
+	a       *Endpoint
 	d       *sip.Dialog
 	session *sdp.Session
 	local   sdp.Local
@@ -34,7 +34,7 @@ type party struct {
 	digits    []byte
 }
 
-func (a *Agent) newParty(d *sip.Dialog, local netip.Addr) (*party, error) {
+func (a *Endpoint) newParty(d *sip.Dialog, local netip.Addr) (*party, error) {
 	p := &party{a: a, d: d, session: sdp.NewSession(), done: make(chan struct{})}
 	if err := p.listen(local); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (p *party) pickUp() error {
 	ringing := p.ringing
 	p.a.mu.Unlock()
 	if !ringing {
-		return errors.New("agent: nothing rings")
+		return errors.New("endpoint: nothing rings")
 	}
 	body, err := p.describe()
 	if err != nil {
@@ -138,7 +138,7 @@ func (p *party) follow() {
 	}()
 	for e := range p.d.Events() {
 		if err := p.event(e); err != nil && !errors.Is(err, sip.ErrEnded) && !errors.Is(err, rtp.ErrClosed) {
-			p.a.t.Errorf("agent %s: %v: %v", p.a.cfg.User, e.Type, err)
+			p.a.t.Errorf("endpoint %s: %v: %v", p.a.cfg.User, e.Type, err)
 		}
 	}
 	stop()

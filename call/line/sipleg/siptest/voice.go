@@ -61,14 +61,14 @@ func (p *party) current() *rtp.Stream {
 }
 
 // recent is the present or the last party.
-func (a *Agent) recent() *party {
+func (a *Endpoint) recent() *party {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.last
 }
 
 // Say implements linetest.Voice.
-func (a *Agent) Say(samples []int16) {
+func (a *Endpoint) Say(samples []int16) {
 	if p := a.recent(); p != nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -77,7 +77,7 @@ func (a *Agent) Say(samples []int16) {
 }
 
 // Heard implements linetest.Voice.
-func (a *Agent) Heard() []int16 {
+func (a *Endpoint) Heard() []int16 {
 	p := a.recent()
 	if p == nil {
 		return nil
@@ -88,7 +88,7 @@ func (a *Agent) Heard() []int16 {
 }
 
 // Digits implements linetest.Voice.
-func (a *Agent) Digits() string {
+func (a *Endpoint) Digits() string {
 	p := a.recent()
 	if p == nil {
 		return ""
@@ -99,7 +99,7 @@ func (a *Agent) Digits() string {
 }
 
 // Press implements linetest.Voice.
-func (a *Agent) Press(ctx context.Context, digit byte) error {
+func (a *Endpoint) Press(ctx context.Context, digit byte) error {
 	p, err := a.talking(ctx)
 	if err != nil {
 		return err

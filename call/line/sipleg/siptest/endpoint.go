@@ -16,11 +16,11 @@ import (
 )
 
 var (
-	_ linetest.FarEnd = (*Agent)(nil)
-	_ linetest.Voice  = (*Agent)(nil)
+	_ linetest.FarEnd = (*Endpoint)(nil)
+	_ linetest.Voice  = (*Endpoint)(nil)
 )
 
-// Keys is how an agent presses its keys.
+// Keys is how an endpoint presses its keys.
 type Keys int
 
 const (
@@ -29,7 +29,7 @@ const (
 	Tones              // tones in the sound, and no telephone events in the session
 )
 
-// Config describes an agent.
+// Config describes an endpoint.
 type Config struct {
 	Host string // its loopback address: "127.0.0.2"
 	// Box is the SIP address of the box, Transport the way to it (empty: "udp").
@@ -41,14 +41,14 @@ type Config struct {
 	Register       bool // register with the box, as a phone does
 	Keys           Keys
 	Codecs         []string // best first; empty: the box's own
-	// Account is what the agent demands of calls from the box: with it, the
-	// agent is a registrar that the box registers with.
+	// Account is what the endpoint demands of calls from the box: with it, the
+	// endpoint is a registrar that the box registers with.
 	Account *sip.Credentials
 }
 
-// Agent is one SIP phone or provider with one call at a time. All methods may
+// Endpoint is one SIP phone or provider with one call at a time. All methods may
 // be called from any goroutine.
-type Agent struct {
+type Endpoint struct {
 	t     testing.TB
 	cfg   Config
 	Stack *sip.Stack
@@ -74,10 +74,10 @@ type refusal struct {
 	reason sip.Reason
 }
 
-// NewAgent starts an agent that lives until the test ends.
-func NewAgent(t testing.TB, cfg Config) *Agent {
+// NewEndpoint starts an endpoint that lives until the test ends.
+func NewEndpoint(t testing.TB, cfg Config) *Endpoint {
 	t.Helper()
-	a := &Agent{t: t, cfg: cfg, change: make(chan struct{})}
+	a := &Endpoint{t: t, cfg: cfg, change: make(chan struct{})}
 	a.ports = NewPorts(t, cfg.Host)
 	t.Cleanup(a.calls.Wait) // when the stack has stopped, which ends the calls
 	a.Stack = NewStack(t, cfg.Host)
@@ -97,7 +97,7 @@ func NewAgent(t testing.TB, cfg Config) *Agent {
 
 // Register registers with the box, as a phone does, until Leave or the end of
 // the test. It returns when the registration stands; the box must know the user.
-func (a *Agent) Register() {
+func (a *Endpoint) Register() {
 	a.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	registered, done := make(chan struct{}), make(chan struct{})
@@ -123,23 +123,23 @@ func (a *Agent) Register() {
 	select {
 	case <-registered:
 	case <-wait.Done():
-		a.t.Fatalf("agent %s did not register within %v", a.cfg.User, patience)
+		a.t.Fatalf("endpoint %s did not register within %v", a.cfg.User, patience)
 	}
 }
 
-func (a *Agent) credentials() sip.Credentials {
+func (a *Endpoint) credentials() sip.Credentials {
 	return sip.Credentials{Username: a.cfg.User, Password: a.cfg.Password}
 }
 
 // Leave ends the registration in good order.
-func (a *Agent) Leave() {
+func (a *Endpoint) Leave() {
 	if a.leaving != nil {
 		a.leaving()
 	}
 }
 
 // leave ends the last call and waits for its goroutines.
-func (a *Agent) leave() {
+func (a *Endpoint) leave() {
 	a.mu.Lock()
 	p := a.last
 	a.mu.Unlock()
@@ -149,11 +149,11 @@ func (a *Agent) leave() {
 	}
 }
 
-// Addr is where the agent takes SIP over UDP.
-func (a *Agent) Addr() netip.AddrPort { return a.Stack.Addr("udp") }
+// Addr is where the endpoint takes SIP over UDP.
+func (a *Endpoint) Addr() netip.AddrPort { return a.Stack.Addr("udp") }
 
 // wait waits until ok, which is called with the lock held.
-func (a *Agent) wait(ctx context.Context, what string, ok func() bool) error {
+func (a *Endpoint) wait(ctx context.Context, what string, ok func() bool) error {
 	for {
 		a.mu.Lock()
 		done, change := ok(), a.change
@@ -164,19 +164,19 @@ func (a *Agent) wait(ctx context.Context, what string, ok func() bool) error {
 		select {
 		case <-change:
 		case <-ctx.Done():
-			return fmt.Errorf("agent %s: %s: %w", a.cfg.User, what, ctx.Err())
+			return fmt.Errorf("endpoint %s: %s: %w", a.cfg.User, what, ctx.Err())
 		}
 	}
 }
 
 // signal wakes the waiters; the lock is held.
-func (a *Agent) signal() {
+func (a *Endpoint) signal() {
 	close(a.change)
 	a.change = make(chan struct{})
 }
 
 // arrived is an INVITE from the box.
-func (a *Agent) arrived(d *sip.Dialog) {
+func (a *Endpoint) arrived(d *sip.Dialog) {
 	a.mu.Lock()
 	a.invite = append(a.invite, d.Info())
 	refuse := a.refuse
@@ -192,19 +192,19 @@ func (a *Agent) arrived(d *sip.Dialog) {
 	}
 	p, err := a.newParty(d, d.Info().Local)
 	if err != nil {
-		a.t.Errorf("agent: %v", err)
+		a.t.Errorf("endpoint: %v", err)
 		d.Reject(500, sip.Reason{})
 		return
 	}
 	p.ringing = true
 	if err := d.Ring(180, nil); err != nil && !errors.Is(err, sip.ErrEnded) {
-		a.t.Errorf("agent: ring: %v", err)
+		a.t.Errorf("endpoint: ring: %v", err)
 	}
 	a.begin(p)
 }
 
 // begin makes p the present call.
-func (a *Agent) begin(p *party) {
+func (a *Endpoint) begin(p *party) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.now, a.last = p, p
@@ -213,18 +213,18 @@ func (a *Agent) begin(p *party) {
 }
 
 // present is the present call.
-func (a *Agent) present() (*party, error) {
+func (a *Endpoint) present() (*party, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.now == nil {
-		return nil, errors.New("agent: there is no call")
+		return nil, errors.New("endpoint: there is no call")
 	}
 	return a.now, nil
 }
 
 // talking is the present call once requests may be sent in it: after the ACK of
 // our answer.
-func (a *Agent) talking(ctx context.Context) (*party, error) {
+func (a *Endpoint) talking(ctx context.Context) (*party, error) {
 	err := a.wait(ctx, "ACK", func() bool {
 		return a.now == nil || !a.now.d.Info().Inbound || a.now.confirmed
 	})
@@ -235,12 +235,12 @@ func (a *Agent) talking(ctx context.Context) (*party, error) {
 }
 
 // WaitRing implements linetest.FarEnd.
-func (a *Agent) WaitRing(ctx context.Context) error {
+func (a *Endpoint) WaitRing(ctx context.Context) error {
 	return a.wait(ctx, "ring", func() bool { return a.now != nil && a.now.ringing })
 }
 
 // Answer implements linetest.FarEnd.
-func (a *Agent) Answer(context.Context) error {
+func (a *Endpoint) Answer(context.Context) error {
 	p, err := a.present()
 	if err != nil {
 		return err
@@ -249,7 +249,7 @@ func (a *Agent) Answer(context.Context) error {
 }
 
 // Hangup implements linetest.FarEnd.
-func (a *Agent) Hangup(context.Context) error {
+func (a *Endpoint) Hangup(context.Context) error {
 	a.mu.Lock()
 	a.busy = false
 	p := a.now
@@ -266,7 +266,7 @@ func (a *Agent) Hangup(context.Context) error {
 }
 
 // Busy implements linetest.FarEnd.
-func (a *Agent) Busy(context.Context) error {
+func (a *Endpoint) Busy(context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.busy = true
@@ -274,22 +274,22 @@ func (a *Agent) Busy(context.Context) error {
 }
 
 // Call implements linetest.FarEnd.
-func (a *Agent) Call(ctx context.Context, number string) error {
+func (a *Endpoint) Call(ctx context.Context, number string) error {
 	return a.call(ctx, number, nil, false)
 }
 
 // CallWithoutOffer calls with an INVITE that has no session description: the
 // box offers in its 200.
-func (a *Agent) CallWithoutOffer(ctx context.Context, number string) error {
+func (a *Endpoint) CallWithoutOffer(ctx context.Context, number string) error {
 	return a.call(ctx, number, nil, true)
 }
 
 // CallWith calls with any body as session description.
-func (a *Agent) CallWith(ctx context.Context, number string, body []byte) error {
+func (a *Endpoint) CallWith(ctx context.Context, number string, body []byte) error {
 	return a.call(ctx, number, body, false)
 }
 
-func (a *Agent) call(ctx context.Context, number string, body []byte, late bool) error {
+func (a *Endpoint) call(ctx context.Context, number string, body []byte, late bool) error {
 	p, err := a.newParty(nil, netip.MustParseAddr(a.cfg.Host))
 	if err != nil {
 		return err
@@ -318,7 +318,7 @@ func (a *Agent) call(ctx context.Context, number string, body []byte, late bool)
 }
 
 // WaitEnd implements linetest.FarEnd.
-func (a *Agent) WaitEnd(ctx context.Context) (call.Cause, error) {
+func (a *Endpoint) WaitEnd(ctx context.Context) (call.Cause, error) {
 	if err := a.wait(ctx, "end", func() bool { return a.now == nil }); err != nil {
 		return call.Cause{}, err
 	}
@@ -331,7 +331,7 @@ func (a *Agent) WaitEnd(ctx context.Context) (call.Cause, error) {
 }
 
 // Refuse refuses every call from now on; status 0 takes calls again.
-func (a *Agent) Refuse(status int, r sip.Reason) {
+func (a *Endpoint) Refuse(status int, r sip.Reason) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.refuse = nil
@@ -341,28 +341,28 @@ func (a *Agent) Refuse(status int, r sip.Reason) {
 }
 
 // Mute stops and starts the sending of RTP.
-func (a *Agent) Mute(on bool) {
+func (a *Endpoint) Mute(on bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.mute = on
 }
 
 // AnswerWith answers calls with body instead of a proper session description.
-func (a *Agent) AnswerWith(body []byte) {
+func (a *Endpoint) AnswerWith(body []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.answer = body
 }
 
 // Invites are the INVITEs that have arrived, oldest first.
-func (a *Agent) Invites() []sip.DialogInfo {
+func (a *Endpoint) Invites() []sip.DialogInfo {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]sip.DialogInfo(nil), a.invite...)
 }
 
 // Early starts to send sound before the answer (183).
-func (a *Agent) Early() error {
+func (a *Endpoint) Early() error {
 	p, err := a.present()
 	if err != nil {
 		return err
@@ -376,7 +376,7 @@ func (a *Agent) Early() error {
 
 // Reoffer offers a changed session: another direction for hold and resume, and
 // with fresh set another port.
-func (a *Agent) Reoffer(ctx context.Context, dir sdp.Direction, fresh bool) error {
+func (a *Endpoint) Reoffer(ctx context.Context, dir sdp.Direction, fresh bool) error {
 	p, err := a.talking(ctx)
 	if err != nil {
 		return err
@@ -385,7 +385,7 @@ func (a *Agent) Reoffer(ctx context.Context, dir sdp.Direction, fresh bool) erro
 }
 
 // ReofferRaw sends a re-INVITE with any body and gives the answer.
-func (a *Agent) ReofferRaw(ctx context.Context, body []byte) ([]byte, error) {
+func (a *Endpoint) ReofferRaw(ctx context.Context, body []byte) ([]byte, error) {
 	p, err := a.talking(ctx)
 	if err != nil {
 		return nil, err
