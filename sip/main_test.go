@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -13,7 +14,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "16") // these tests wait for timers, they need no processor
+	goleak.VerifyTestMain(m)
+}
 
 // testT1 makes every SIP timer twenty times shorter than RFC 3261's.
 const testT1 = 25 * time.Millisecond

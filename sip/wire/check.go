@@ -142,6 +142,9 @@ func checkMandatory(m sip.Message) error {
 	if b := branchOf(via); len(b) > maxIDBytes {
 		return malformed("Via branch")
 	}
+	// sipgo leaves the white space in that RFC 3261 §25.1 allows before a semicolon.
+	from, to := m.From(), m.To()
+	from.Address.Host, to.Address.Host = strings.TrimSpace(from.Address.Host), strings.TrimSpace(to.Address.Host)
 	for _, p := range []sip.HeaderParams{m.From().Params, m.To().Params} {
 		if tag, _ := Param(p, "tag"); len(tag) > maxIDBytes || strings.ContainsAny(tag, " \t,;<>@\"") {
 			return malformed("tag")

@@ -211,8 +211,10 @@ func (l *Layer) guard(fn func()) {
 	fn()
 }
 
-// receive handles one message of any kind. Nothing of raw is kept.
-func (l *Layer) receive(raw []byte, flow Flow) {
+// Receive handles one message of any kind as having come by flow. It is what
+// every reader calls, and the whole way of a message up to its transaction and
+// handler. Nothing of raw is kept.
+func (l *Layer) Receive(raw []byte, flow Flow) {
 	l.count.received.Add(1)
 	l.guard(func() {
 		msg, err := l.parser.ParseSIP(raw)

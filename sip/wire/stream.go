@@ -14,11 +14,13 @@ import (
 	"time"
 )
 
-// Deadlines of connections. Dead peers show by TCP keep-alive within a minute.
+// Deadlines of connections in T1 (0.5 s). Dead peers show by TCP keep-alive
+// within a minute.
 const (
-	strangerTime = 10 * time.Second // for the first good message of an accepted connection
-	partialTime  = 30 * time.Second // for the rest of a message that has begun
-	writeTime    = 5 * time.Second
+	strangerTime = 20 // for the first good message of an accepted connection
+	partialTime  = 60 // for the rest of a message that has begun
+	writeTime    = 10
+	dialTime     = 10 // TLS handshake included
 )
 
 var (
@@ -174,7 +176,7 @@ func (c *conn) send(b []byte) error {
 
 // dial connects and serves.
 func (c *conn) dial(host string) {
-	ctx, cancel := context.WithTimeout(c.dialing, 10*c.l.cfg.T1)
+	ctx, cancel := context.WithTimeout(c.dialing, dialTime*c.l.cfg.T1)
 	defer cancel()
 	nc, err := c.dialContext(ctx, host)
 	if err != nil {
@@ -237,7 +239,7 @@ func (c *conn) write() {
 		case <-c.done:
 			return
 		case b := <-c.out:
-			_ = c.nc.SetWriteDeadline(time.Now().Add(writeTime))
+			_ = c.nc.SetWriteDeadline(time.Now().Add(writeTime * c.l.cfg.T1))
 			if _, err := c.nc.Write(b); err != nil {
 				c.l.count.sendErrors.Add(1)
 				c.close(err)
@@ -277,9 +279,9 @@ func (c *conn) readDeadline(partial bool) {
 	var t time.Time
 	switch {
 	case !c.admitted.Load():
-		t = time.Now().Add(strangerTime)
+		t = time.Now().Add(strangerTime * c.l.cfg.T1)
 	case partial:
-		t = time.Now().Add(partialTime)
+		t = time.Now().Add(partialTime * c.l.cfg.T1)
 	}
 	_ = c.nc.SetReadDeadline(t)
 }
@@ -299,7 +301,7 @@ func (c *conn) messages(buf []byte) ([]byte, error) {
 		if n == 0 || err != nil {
 			return buf, err
 		}
-		c.l.receive(buf[:n], Flow{Transport: c.transport, Local: c.local(), Remote: c.remote, conn: c})
+		c.l.Receive(buf[:n], Flow{Transport: c.transport, Local: c.local(), Remote: c.remote, conn: c})
 		buf = buf[n:]
 		select {
 		case <-c.done:

@@ -92,7 +92,7 @@ func (s *udpSocket) read() {
 			flow.Local = netip.AddrPortFrom(localOf(oob[:on]), s.bound.Port())
 		}
 		if len(buf[:n]) > 4 { // shorter ones are keep-alives (RFC 5626 §4.4)
-			s.l.receive(buf[:n], flow)
+			s.l.Receive(buf[:n], flow)
 		}
 	}
 }
