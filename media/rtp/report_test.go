@@ -3,6 +3,7 @@ package rtp
 import (
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -236,7 +237,9 @@ func TestKernelAge(t *testing.T) { // not parallel: it counts allocations
 	if r.read(raw) {
 		t.Fatal("read something from nowhere")
 	}
-	// The kernel begins to stamp a little after it was asked to.
+	// The kernel begins to stamp a little after it was asked to. An emulator of
+	// another processor passes no stamps on: then no age may be made up.
+	_, emulated := os.LookupEnv("CALLBOX_TEST_RUNNER")
 	eventually(t, "a datagram of the right age", func() bool {
 		if _, err := c.WriteToUDPAddrPort([]byte("hello"), c.LocalAddr().(*net.UDPAddr).AddrPort()); err != nil {
 			t.Fatal(err)
@@ -245,7 +248,7 @@ func TestKernelAge(t *testing.T) { // not parallel: it counts allocations
 		if !r.read(raw) || string(r.buf[:r.n]) != "hello" || r.from != c.LocalAddr().(*net.UDPAddr).AddrPort() {
 			t.Fatalf("%q from %v", r.buf[:r.n], r.from)
 		}
-		return r.age > 45*time.Millisecond && r.age < 800*time.Millisecond
+		return r.age > 45*time.Millisecond && r.age < 800*time.Millisecond || emulated && r.age == 0
 	})
 	if kernelAge([]byte{1, 2, 3}, time.Now()) != 0 || kernelAge(nil, time.Now()) != 0 {
 		t.Error("an age from nothing")
