@@ -59,16 +59,17 @@ func New(cfg Config) (*Stack, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	layer, err := wire.New(wire.Config{
+	s := &Stack{
+		cfg: cfg, log: cfg.Logger, auth: newAuthenticator(cfg.Realm, cfg.NonceLife),
+		users: map[string]*peer{}, dialogs: map[string]*Dialog{}, merged: map[string]*Dialog{}, gone: map[string]time.Time{},
+	}
+	var err error
+	s.wire, err = wire.New(wire.Config{
 		UDP: cfg.UDP, TCP: cfg.TCP, TLS: cfg.TLS, TLSConfig: cfg.TLSConfig,
 		External: cfg.External, T1: cfg.T1, Logger: cfg.Logger,
-	})
+	}, s)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)
-	}
-	s := &Stack{
-		cfg: cfg, log: cfg.Logger, wire: layer, auth: newAuthenticator(cfg.Realm, cfg.NonceLife),
-		users: map[string]*peer{}, dialogs: map[string]*Dialog{}, merged: map[string]*Dialog{}, gone: map[string]time.Time{},
 	}
 	s.base, s.stop = context.WithCancel(context.Background())
 	return s, nil
@@ -113,7 +114,7 @@ func (s *Stack) Serve(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.wire.Serve(wireCtx, s)
+		s.wire.Serve(wireCtx)
 	}()
 	<-ctx.Done()
 	s.drain()

@@ -158,11 +158,7 @@ func FuzzReceive(f *testing.F) {
 	}
 	f.Add([]byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		l, err := New(Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.handler = newHandler(func(s seen) {
+		l, err := New(Config{}, newHandler(func(s seen) {
 			if s.tx == nil {
 				return
 			}
@@ -171,7 +167,10 @@ func FuzzReceive(f *testing.F) {
 				t.Errorf("the response does not parse: %v\n%s", err, res)
 			}
 			_ = s.tx.Respond(res)
-		})
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
 		flow := Flow{Transport: UDP, Local: netip.MustParseAddrPort("127.0.0.1:5060"), Remote: netip.MustParseAddrPort("192.0.2.1:5060")}
 		l.Receive(raw, flow)
 		l.Receive(raw, flow)

@@ -61,7 +61,7 @@ type Layer struct {
 	cfg     Config
 	log     *slog.Logger
 	parser  *sip.Parser
-	handler Handler // set by Serve before any reader starts
+	handler Handler
 
 	udp    []*udpSocket
 	stream []*listener
@@ -98,14 +98,14 @@ type Counters struct {
 	Conns        int
 }
 
-// New opens the listeners. Serve starts them, or closes them at once when its
-// context has ended.
-func New(cfg Config) (*Layer, error) {
+// New opens the listeners for h. Serve starts them, or closes them at once when
+// its context has ended.
+func New(cfg Config, h Handler) (*Layer, error) {
 	if cfg.T1 <= 0 {
 		cfg.T1 = 500 * time.Millisecond
 	}
 	l := &Layer{
-		cfg: cfg, log: cfg.Logger, parser: sip.NewParser(), timers: newTimers(), done: make(chan struct{}),
+		cfg: cfg, log: cfg.Logger, handler: h, parser: sip.NewParser(), timers: newTimers(), done: make(chan struct{}),
 		server: map[string]*ServerTx{}, client: map[string]*ClientTx{}, conns: map[string]*conn{}, noTCP: map[netip.Addr]time.Time{},
 	}
 	if l.log == nil {
@@ -149,8 +149,7 @@ func (l *Layer) closeListeners() {
 // Serve reads until ctx ends; then it closes every socket, fails what is left
 // of the client transactions with ErrClosed, and returns when all goroutines
 // have ended. It is called once.
-func (l *Layer) Serve(ctx context.Context, h Handler) {
-	l.handler = h
+func (l *Layer) Serve(ctx context.Context) {
 	for _, s := range l.udp {
 		l.wg.Go(s.read)
 	}

@@ -76,13 +76,13 @@ func startLayer(t testing.TB, h Handler, adjust ...func(*Config)) *Layer {
 	for _, f := range adjust {
 		f(&cfg)
 	}
-	l, err := New(cfg)
+	l, err := New(cfg, h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { l.Serve(ctx, h) })
+	wg.Go(func() { l.Serve(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	return l
 }

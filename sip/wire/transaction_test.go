@@ -273,11 +273,10 @@ func TestOrder(t *testing.T) {
 
 func TestTransactionLimit(t *testing.T) {
 	t.Parallel()
-	l, err := New(Config{})
+	l, err := New(Config{}, newHandler(nil)) // never answers
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.handler = newHandler(nil) // never answers
 	flow := Flow{Transport: UDP, Remote: netip.MustParseAddrPort("192.0.2.1:5060")}
 	for i := range maxServerTx + 10 {
 		l.Receive([]byte(message("OPTIONS", fmt.Sprint("z9hG4bKlim", i))), flow)
