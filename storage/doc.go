@@ -10,7 +10,8 @@
 // transaction of its own costs each record 40 kB and more on the SD card. Reads
 // are by id, or by page with cursors. A call.Notice in the outbox gets its rising
 // id when it is accepted, is told to [Config].Committed once it is on disk, and
-// stays until [Store.DoneNotice]. A [Snapshot] is the box's whole configuration.
+// stays until [Store.DoneNotice]. The box's whole configuration is one
+// config.Snapshot.
 //
 // Promises: what Commit acknowledged is found after a loss of power, exactly
 // once. When the disk is full or fails, accepted writes stay in memory and are
@@ -21,7 +22,7 @@
 // the oldest notices are given up and counted), the work of one page (then the
 // page is short and its cursor leads on).
 //
-// It may import call, and is the only package that knows bbolt. It is tested by
+// It may import call and storage/config, and is the only package that knows bbolt. It is tested by
 // storage/storagetest (the suite for stores), by fault tests and by a test that
 // kills a writing process at random moments.
 package storage

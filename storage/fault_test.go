@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/storage/config"
 
 	"go.etcd.io/bbolt"
 )
@@ -201,7 +202,7 @@ func TestSaveConfigOnFullDisk(t *testing.T) {
 	s := openFaulty(t, Config{}, &disk)
 	short, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
 	defer cancel()
-	if _, err := s.SaveConfig(short, Snapshot{Country: "DE"}); !errors.Is(err, syscall.ENOSPC) {
+	if _, err := s.SaveConfig(short, config.Snapshot{Country: "DE"}); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("save: %v", err)
 	}
 	if s.Backlog() != 0 {
@@ -211,7 +212,7 @@ func TestSaveConfigOnFullDisk(t *testing.T) {
 	if c, err := s.LoadConfig(); err != nil || c.Version != 0 {
 		t.Errorf("loaded version %d, %v", c.Version, err)
 	}
-	if c, err := s.SaveConfig(ctx, Snapshot{Country: "FR"}); err != nil || c.Version != 1 {
+	if c, err := s.SaveConfig(ctx, config.Snapshot{Country: "FR"}); err != nil || c.Version != 1 {
 		t.Errorf("saved version %d, %v", c.Version, err)
 	}
 }

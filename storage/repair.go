@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/storage/config"
 
 	"go.etcd.io/bbolt"
 )
@@ -94,7 +95,7 @@ func (r *Repair) copyAll(src, dst *bbolt.DB) error {
 }
 
 func (r *Repair) saveConfig(tx *bbolt.Tx, k, v []byte) bool {
-	var s Snapshot
+	var s config.Snapshot
 	if string(k) != string(keyCurrent) || json.Unmarshal(v, &s) != nil {
 		return false
 	}

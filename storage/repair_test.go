@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"callbox/call"
+	"callbox/storage/config"
 )
 
 // crashed is the file of a process that died with 400 calls and some of
@@ -15,7 +16,7 @@ import (
 func crashed(t *testing.T) []byte {
 	t.Helper()
 	s := open(t, Config{})
-	if _, err := s.SaveConfig(ctx, Snapshot{Country: "DE"}); err != nil {
+	if _, err := s.SaveConfig(ctx, config.Snapshot{Country: "DE"}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 400 {

@@ -22,7 +22,7 @@ import (
 //	rec-ids      id → key in recordings
 //	rec-calls    call 0 created(8) id → key in recordings
 //	notices      id(8) → JSON call.Notice; the bucket's sequence is the last id
-//	config       "current" → JSON Snapshot
+//	config       "current" → JSON config.Snapshot
 //	blobs        name → bytes
 //
 // Times are Unix nanoseconds, big endian, so that keys sort by time. Small

@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 
 	"callbox/api"
-	"callbox/storage"
+	"callbox/storage/config"
 )
 
 // accounts answers what the API asks about the configuration.
 type accounts struct {
-	snap atomic.Pointer[storage.Snapshot]
+	snap atomic.Pointer[config.Snapshot]
 }
 
 var (

@@ -29,6 +29,7 @@ import (
 	"callbox/media/rtp"
 	"callbox/sip"
 	"callbox/storage"
+	"callbox/storage/config"
 )
 
 // drainTime is how long calls may go on after the gateway was told to stop.
@@ -71,7 +72,7 @@ type app struct {
 	ran bool // run has been called: the stack closes its own sockets
 
 	mu   sync.Mutex // guards snap and changes of the configuration
-	snap storage.Snapshot
+	snap config.Snapshot
 }
 
 // newApp opens and builds everything; nothing runs yet. On an error what was
@@ -105,7 +106,7 @@ func (a *app) openStore(ctx context.Context) error {
 	if a.snap.Version > 0 {
 		return nil
 	}
-	a.snap.Accounts = []storage.Account{firstAccount()}
+	a.snap.Accounts = []config.Account{firstAccount()}
 	if a.snap, err = a.store.SaveConfig(ctx, a.snap); err != nil {
 		return err
 	}

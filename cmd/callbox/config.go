@@ -18,7 +18,7 @@ import (
 	"callbox/api/admin"
 	"callbox/api/twilio"
 	"callbox/call"
-	"callbox/storage"
+	"callbox/storage/config"
 )
 
 // gateway is the running app as the control interface sees it.
@@ -55,7 +55,7 @@ func (g gateway) NewRequest(n admin.NewCall) (call.Request, error) {
 }
 
 // config is the present configuration.
-func (a *app) config() storage.Snapshot {
+func (a *app) config() config.Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.snap
@@ -126,7 +126,7 @@ func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string
 }
 
 // asTree is a configuration as YAML writes it.
-func asTree(s storage.Snapshot) (map[string]any, error) {
+func asTree(s config.Snapshot) (map[string]any, error) {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
@@ -157,8 +157,8 @@ func wholeNumbers(v any) any {
 }
 
 // fromTree reads a configuration; an unknown field is an error that names it.
-func fromTree(tree map[string]any) (storage.Snapshot, error) {
-	var s storage.Snapshot
+func fromTree(tree map[string]any) (config.Snapshot, error) {
+	var s config.Snapshot
 	b, err := json.Marshal(tree)
 	if err != nil {
 		return s, err
@@ -319,7 +319,7 @@ func show(v any) any {
 }
 
 // advertised is the address for sound that peers outside are shown.
-func advertised(s storage.Snapshot) netip.Addr {
+func advertised(s config.Snapshot) netip.Addr {
 	a, err := netip.ParseAddr(s.Media.External)
 	if err != nil {
 		return netip.Addr{}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"callbox/storage"
+	"callbox/storage/config"
 )
 
 // Names of what the store keeps for the device's identity.
@@ -36,8 +37,8 @@ func hexID(prefix string, n int) string {
 
 // firstAccount makes the account of a new box. The token is plain hex, because
 // twilio-go refuses credentials with any other character.
-func firstAccount() storage.Account {
-	return storage.Account{ID: hexID("AC", 16), Name: "box", Token: storage.Secret(hexID("", 16))}
+func firstAccount() config.Account {
+	return config.Account{ID: hexID("AC", 16), Name: "box", Token: config.Secret(hexID("", 16))}
 }
 
 // deviceCA gives the box's own certificate authority, made at the first boot,

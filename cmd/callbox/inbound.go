@@ -9,7 +9,7 @@ import (
 	"callbox/call/engine"
 	"callbox/call/number"
 	"callbox/call/script"
-	"callbox/storage"
+	"callbox/storage/config"
 )
 
 // inbound decides what happens to arriving calls by the present configuration.
@@ -19,7 +19,7 @@ import (
 // routes, for phones and users of the box only. A trunk reaches nothing that
 // Numbers does not name, so that nobody outside can call out through the box.
 type inbound struct {
-	snap atomic.Pointer[storage.Snapshot]
+	snap atomic.Pointer[config.Snapshot]
 	api  string // dialect of built-in and configured calls
 }
 
@@ -55,7 +55,7 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 }
 
 // runApplication completes the plan with an application.
-func runApplication(plan engine.Plan, snap *storage.Snapshot, id, why string) engine.Plan {
+func runApplication(plan engine.Plan, snap *config.Snapshot, id, why string) engine.Plan {
 	for _, a := range snap.Applications {
 		if a.ID == id {
 			plan.Account, plan.Application = a.Account, a.ID
@@ -70,7 +70,7 @@ func runApplication(plan engine.Plan, snap *storage.Snapshot, id, why string) en
 }
 
 // ownApplication is what the calling phone or user runs, empty when nothing.
-func ownApplication(snap *storage.Snapshot, info call.LegInfo) string {
+func ownApplication(snap *config.Snapshot, info call.LegInfo) string {
 	switch info.Kind {
 	case call.User:
 		for _, u := range snap.Users {

@@ -10,7 +10,7 @@ import (
 	"callbox/call/engine"
 	"callbox/call/route"
 	"callbox/call/script"
-	"callbox/storage"
+	"callbox/storage/config"
 )
 
 // router turns destinations into routes by the present configuration.
@@ -18,7 +18,7 @@ type router struct{ table atomic.Pointer[route.Table] }
 
 // set compiles the routes of a configuration and uses them from now on.
 // external is every name and address that means the box itself.
-func (r *router) set(snap storage.Snapshot, lines []string, domains []string) error {
+func (r *router) set(snap config.Snapshot, lines []string, domains []string) error {
 	t, err := compileRoutes(snap, lines, domains)
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (r *router) set(snap storage.Snapshot, lines []string, domains []string) er
 
 // compileRoutes makes the route table of a configuration. lines are the ids of
 // all lines that exist on this board.
-func compileRoutes(snap storage.Snapshot, lines []string, domains []string) (*route.Table, error) {
+func compileRoutes(snap config.Snapshot, lines []string, domains []string) (*route.Table, error) {
 	cfg := route.Config{Country: snap.Country, Names: map[string]string{}, Known: lines,
 		Domains: append(append([]string(nil), snap.Domains...), domains...)}
 	have := map[string]bool{}

@@ -12,12 +12,12 @@ import (
 	"callbox/call/line/fxs"
 	"callbox/call/line/trunk"
 	"callbox/call/line/user"
-	"callbox/storage"
+	"callbox/storage/config"
 )
 
 // useConfig makes snap the present configuration: only lines that it changes
 // restart. a.mu is held.
-func (a *app) useConfig(snap storage.Snapshot) error {
+func (a *app) useConfig(snap config.Snapshot) error {
 	a.snap = snap
 	a.accounts.snap.Store(&snap)
 	a.inbound.snap.Store(&snap)
@@ -26,7 +26,7 @@ func (a *app) useConfig(snap storage.Snapshot) error {
 }
 
 // lineIDs lists the lines of a configuration on this board.
-func (a *app) lineIDs(snap storage.Snapshot) []string {
+func (a *app) lineIDs(snap config.Snapshot) []string {
 	var out []string
 	for _, w := range a.wanted(snap) {
 		out = append(out, w.id)
@@ -35,7 +35,7 @@ func (a *app) lineIDs(snap storage.Snapshot) []string {
 }
 
 // wanted lists the lines of a configuration on this board and how to make them.
-func (a *app) wanted(snap storage.Snapshot) []wantedLine {
+func (a *app) wanted(snap config.Snapshot) []wantedLine {
 	out := []wantedLine{{id: sipLine, print: snap.Media.External, make: func() (call.Line, error) {
 		return trunk.NewURILine(trunk.URIConfig{Advertise: advertised(snap)}, a.stack, a.ports, a.log), nil
 	}}}
@@ -61,8 +61,8 @@ func (a *app) wanted(snap storage.Snapshot) []wantedLine {
 }
 
 // wantedPort is the line of an analogue phone port.
-func (a *app) wantedPort(p board.Port, snap storage.Snapshot) wantedLine {
-	ph := storage.Phone{Port: p.Name}
+func (a *app) wantedPort(p board.Port, snap config.Snapshot) wantedLine {
+	ph := config.Phone{Port: p.Name}
 	for _, x := range snap.Phones {
 		if x.Port == p.Name {
 			ph = x
@@ -87,13 +87,13 @@ func fingerprint(parts ...any) string {
 }
 
 // trunkConfig is a trunk's configuration as the line wants it.
-func trunkConfig(t storage.Trunk, snap storage.Snapshot) (trunk.Config, error) {
+func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 	host := t.Host
-	if t.Port != 5060 || t.Transport == storage.TLS && t.Port != 5061 {
+	if t.Port != 5060 || t.Transport == config.TLS && t.Port != 5061 {
 		host = net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
 	}
 	cfg := trunk.Config{ID: t.Name, Host: host, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
-		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires, FromUser: t.FromUser,
+		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
 		FromHost: t.FromDomain, Channels: t.MaxChannels, Codecs: t.Codecs, Advertise: advertised(snap)}
 	for _, in := range t.Inbound {
 		p, err := netip.ParsePrefix(in)

@@ -12,6 +12,7 @@ import (
 
 	"callbox/call"
 	"callbox/storage"
+	"callbox/storage/config"
 )
 
 func recording(id, of string, n int) call.Recording {
@@ -187,11 +188,11 @@ func testConfig(e *env) {
 	mine, err := e.LoadConfig()
 	e.must(err)
 	mine.Country = "DE"
-	mine.Accounts = []storage.Account{{ID: "AC1", Token: storage.Secret(strings.Repeat("0a", 16)), Keys: []storage.Key{{ID: "SK1", Secret: "0123456789abcdef"}}}}
-	mine.Users = []storage.User{{Name: "201", Password: "correct horse"}}
+	mine.Accounts = []config.Account{{ID: "AC1", Token: config.Secret(strings.Repeat("0a", 16)), Keys: []config.Key{{ID: "SK1", Secret: "0123456789abcdef"}}}}
+	mine.Users = []config.User{{Name: "201", Password: "correct horse"}}
 	saved, err := e.SaveConfig(ctx, mine)
 	e.must(err)
-	if saved.Version != 1 || !saved.Changed.Equal(e.now) || saved.Users[0].MaxContacts == 0 {
+	if saved.Version != 1 || !saved.Changed.Equal(e.now) || len(saved.Users[0].Codecs) == 0 {
 		e.Errorf("saved %+v", saved)
 	}
 	mine.Users[0].Name = "changed afterwards"
@@ -209,7 +210,7 @@ func testConfig(e *env) {
 	}
 	bad := saved
 	bad.Country = "Germany"
-	var invalid *storage.InvalidError
+	var invalid *config.InvalidError
 	if _, err := e.SaveConfig(ctx, bad); !errors.As(err, &invalid) || invalid.Problems[0].Field != "country" {
 		e.Errorf("invalid: %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"callbox/call"
 	"callbox/storage"
+	"callbox/storage/config"
 )
 
 // Writer is how changes get into a store.
@@ -46,8 +47,8 @@ type Outbox interface {
 
 // Settings is what a store keeps for the box itself.
 type Settings interface {
-	LoadConfig() (storage.Snapshot, error)
-	SaveConfig(ctx context.Context, snap storage.Snapshot) (storage.Snapshot, error)
+	LoadConfig() (config.Snapshot, error)
+	SaveConfig(ctx context.Context, snap config.Snapshot) (config.Snapshot, error)
 	PutBlob(ctx context.Context, name string, data []byte) error
 	Blob(name string) ([]byte, error)
 	DeleteBlob(ctx context.Context, name string) error

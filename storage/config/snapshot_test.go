@@ -1,4 +1,4 @@
-package storage
+package config
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func office() Snapshot {
 			Status: call.StatusHook{Hook: call.Hook{URL: "https://hooks.example/status"}},
 		}},
 		Trunks: []Trunk{
-			{Name: "provider", Host: "sip.provider.example", Transport: TLS, Username: "u", Password: "p", Register: true, Proxy: "sip:proxy.example", FromDomain: "provider.example", Inbound: []string{"192.0.2.0/24", "198.51.100.7"}, MaxChannels: 8, Strip: 1, Add: "00", SIPURIs: true},
+			{Name: "provider", Host: "sip.provider.example", Transport: TLS, Username: "u", Password: "p", Register: true, Proxy: "sip:proxy.example", FromDomain: "provider.example", Inbound: []string{"192.0.2.0/24", "198.51.100.7"}, MaxChannels: 8, SIPURIs: true},
 			{Name: "pbx", Host: "192.0.2.20", Codecs: []string{"PCMA"}},
 		},
 		Users:  []User{{Name: "201", Password: "correct horse", DisplayName: "Alice", Number: "+14155550111", Application: "AP1"}},
@@ -63,13 +63,13 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	given := office()
 	s := given.WithDefaults()
-	if s.Trunks[0].Port != 5061 || s.Trunks[1].Port != 5060 || s.Trunks[1].Transport != UDP || s.Trunks[0].Expires != time.Hour {
+	if s.Trunks[0].Port != 5061 || s.Trunks[1].Port != 5060 || s.Trunks[1].Transport != UDP || s.Trunks[0].Expires.Std() != time.Hour {
 		t.Errorf("trunks %+v", s.Trunks)
 	}
 	if !slices.Equal(s.Trunks[0].Codecs, []string{"PCMU", "PCMA"}) || !slices.Equal(s.Trunks[1].Codecs, []string{"PCMA"}) {
 		t.Errorf("codecs %v, %v", s.Trunks[0].Codecs, s.Trunks[1].Codecs)
 	}
-	if given.Trunks[1].Port != 0 || given.Users[0].MaxContacts != 0 {
+	if given.Trunks[1].Port != 0 || given.Users[0].Codecs != nil {
 		t.Error("the given snapshot was changed")
 	}
 	if !reflect.DeepEqual(s.WithDefaults(), s) {
@@ -105,19 +105,16 @@ func TestValidate(t *testing.T) {
 		{"trunks[0].port", func(s *Snapshot) { s.Trunks[0].Port = 70000 }},
 		{"trunks[0].transport", func(s *Snapshot) { s.Trunks[0].Transport = "ws" }},
 		{"trunks[0].username", func(s *Snapshot) { s.Trunks[0].Username = "" }},
-		{"trunks[0].expires", func(s *Snapshot) { s.Trunks[0].Expires = time.Second }},
+		{"trunks[0].expires", func(s *Snapshot) { s.Trunks[0].Expires = Duration(time.Second) }},
 		{"trunks[0].proxy", func(s *Snapshot) { s.Trunks[0].Proxy = "proxy.example" }},
 		{"trunks[0].from_domain", func(s *Snapshot) { s.Trunks[0].FromDomain = "@" }},
 		{"trunks[0].inbound[1]", func(s *Snapshot) { s.Trunks[0].Inbound[1] = "provider.example" }},
 		{"trunks[0].codecs", func(s *Snapshot) { s.Trunks[0].Codecs = []string{"G729"} }},
 		{"trunks[0].max_channels", func(s *Snapshot) { s.Trunks[0].MaxChannels = -1 }},
-		{"trunks[0].strip", func(s *Snapshot) { s.Trunks[0].Strip = 33 }},
-		{"trunks[0].add", func(s *Snapshot) { s.Trunks[0].Add = "0+1" }},
 		{"users[0].password", func(s *Snapshot) { s.Users[0].Password = "201" }},
 		{"users[0].password", func(s *Snapshot) { s.Users[0].Name, s.Users[0].Password = "aliceatwork", "AliceAtWork" }},
 		{"users[0].number", func(s *Snapshot) { s.Users[0].Number = "x" }},
 		{"users[0].codecs", func(s *Snapshot) { s.Users[0].Codecs = []string{"PCMU", "PCMU"} }},
-		{"users[0].max_contacts", func(s *Snapshot) { s.Users[0].MaxContacts = 50 }},
 		{"users[0].application", func(s *Snapshot) { s.Users[0].Application = "AP2" }},
 		{"users[0].display_name", func(s *Snapshot) { s.Users[0].DisplayName = "a\r\nb" }},
 		{"phones[0].port", func(s *Snapshot) { s.Phones[0].Port = "" }},
@@ -144,11 +141,10 @@ func TestValidate(t *testing.T) {
 		{"media.port_max", func(s *Snapshot) { s.Media.PortMax = s.Media.PortMin }},
 		{"media.external", func(s *Snapshot) { s.Media.External = "callbox.example" }},
 		{"limits.calls", func(s *Snapshot) { s.Limits.Calls = -1 }},
-		{"limits.calls_per_sec", func(s *Snapshot) { s.Limits.CallsPerSec = 100_000 }},
-		{"limits.ring_timeout", func(s *Snapshot) { s.Limits.RingTimeout = 24 * time.Hour }},
+		{"limits.ring_timeout", func(s *Snapshot) { s.Limits.RingTimeout = Duration(day) }},
 		{"limits.time_limit", func(s *Snapshot) { s.Limits.TimeLimit = -1 }},
 		{"limits.recording_max", func(s *Snapshot) { s.Limits.RecordingMax = 1 }},
-		{"retention.calls", func(s *Snapshot) { s.Retention.Calls = time.Hour }},
+		{"retention.calls", func(s *Snapshot) { s.Retention.Calls = Duration(time.Hour) }},
 		{"retention.call_count", func(s *Snapshot) { s.Retention.CallCount = 1 }},
 		{"retention.recordings", func(s *Snapshot) { s.Retention.Recordings = 1 }},
 		{"retention.recording_bytes", func(s *Snapshot) { s.Retention.RecordingBytes = 1 }},

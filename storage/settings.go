@@ -5,13 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"callbox/storage/config"
+
 	"go.etcd.io/bbolt"
 )
 
 // LoadConfig gives the saved configuration, with defaults filled in. A box that
 // was never set up gives the defaults with Version 0.
-func (s *Store) LoadConfig() (Snapshot, error) {
-	var snap Snapshot
+func (s *Store) LoadConfig() (config.Snapshot, error) {
+	var snap config.Snapshot
 	err := s.view(func(tx *bbolt.Tx) error {
 		v := tx.Bucket(bucketConfig).Get(keyCurrent)
 		if v == nil {
@@ -20,7 +22,7 @@ func (s *Store) LoadConfig() (Snapshot, error) {
 		return json.Unmarshal(v, &snap)
 	})
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("reading the configuration: %w", err)
+		return config.Snapshot{}, fmt.Errorf("reading the configuration: %w", err)
 	}
 	return snap.WithDefaults(), nil
 }
@@ -29,34 +31,34 @@ func (s *Store) LoadConfig() (Snapshot, error) {
 // saved one, and gives it back as saved: defaults filled in, Version one higher,
 // Changed now. It is on disk when SaveConfig returns; an error means that nothing
 // was saved. The error is or wraps ErrConflict (load again, repeat the change)
-// or an *InvalidError.
-func (s *Store) SaveConfig(ctx context.Context, snap Snapshot) (Snapshot, error) {
+// or a *config.InvalidError.
+func (s *Store) SaveConfig(ctx context.Context, snap config.Snapshot) (config.Snapshot, error) {
 	s.configMu.Lock()
 	defer s.configMu.Unlock()
 	current, err := s.LoadConfig()
 	if err != nil {
-		return Snapshot{}, err
+		return config.Snapshot{}, err
 	}
 	if snap.Version != current.Version {
-		return Snapshot{}, fmt.Errorf("%w: the saved version is %d, this change was made to version %d", ErrConflict, current.Version, snap.Version)
+		return config.Snapshot{}, fmt.Errorf("%w: the saved version is %d, this change was made to version %d", ErrConflict, current.Version, snap.Version)
 	}
 	snap = snap.WithDefaults()
 	if err := snap.Validate(); err != nil {
-		return Snapshot{}, err
+		return config.Snapshot{}, err
 	}
 	snap.Version++
 	snap.Changed = s.cfg.Now().UTC().Round(0)
 	v, err := json.Marshal(snap)
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
+		return config.Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
 	}
 	if err := s.commitOrWithdraw(ctx, &accepted{puts: []putOp{{bucketConfig, keyCurrent, v}}}); err != nil {
-		return Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
+		return config.Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
 	}
 	// What the caller gets shares nothing with what it gave.
-	var out Snapshot
+	var out config.Snapshot
 	if err := json.Unmarshal(v, &out); err != nil {
-		return Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
+		return config.Snapshot{}, fmt.Errorf("saving the configuration: %w", err)
 	}
 	return out, nil
 }

@@ -1,4 +1,4 @@
-package storage
+package config
 
 import (
 	"log/slog"
@@ -68,9 +68,9 @@ type Trunk struct {
 	Username  string `json:"username,omitempty"`
 	Password  Secret `json:"password,omitempty"`
 	// Register keeps a registration of Username at Host, renewed before Expires.
-	Register bool          `json:"register,omitempty"`
-	Expires  time.Duration `json:"expires"` // 0: 1 h
-	Proxy    string        `json:"proxy,omitempty"`
+	Register bool     `json:"register,omitempty"`
+	Expires  Duration `json:"expires"` // 0: 1 h
+	Proxy    string   `json:"proxy,omitempty"`
 	// FromUser and FromDomain stand in From instead of the caller's number and the box.
 	FromUser   string `json:"from_user,omitempty"`
 	FromDomain string `json:"from_domain,omitempty"`
@@ -79,9 +79,6 @@ type Trunk struct {
 	Inbound     []string `json:"inbound,omitempty"`
 	Codecs      []string `json:"codecs"`       // best first; empty: PCMU, PCMA
 	MaxChannels int      `json:"max_channels"` // 0: no limit of its own
-	// Strip characters come off the front of a dialled number, then Add goes before it.
-	Strip int    `json:"strip,omitempty"`
-	Add   string `json:"add,omitempty"`
 	// SIPURIs lets calls to SIP addresses of other hosts go out by this trunk.
 	SIPURIs bool `json:"sip_uris,omitempty"`
 }
@@ -93,7 +90,6 @@ type User struct {
 	DisplayName string   `json:"display_name,omitempty"`
 	Number      string   `json:"number,omitempty"` // its own number: caller id, and it is called by it
 	Codecs      []string `json:"codecs"`
-	MaxContacts int      `json:"max_contacts"` // registrations at the same time; 0: 5
 	Application string   `json:"application,omitempty"`
 }
 
@@ -142,19 +138,18 @@ type Media struct {
 
 // Limits keep the box from being overloaded or abused.
 type Limits struct {
-	Calls        int           `json:"calls"`         // at the same time, both legs of a bridge count; 0: 64
-	CallsPerSec  int           `json:"calls_per_sec"` // new calls; 0: 20
-	RingTimeout  time.Duration `json:"ring_timeout"`  // longest that may be asked for; 0: 10 min
-	TimeLimit    time.Duration `json:"time_limit"`    // longest answered call; 0: 4 h
-	RecordingMax time.Duration `json:"recording_max"` // longest recording; 0: 4 h
+	Calls        int      `json:"calls"`         // at the same time, both legs of a bridge count; 0: 64
+	RingTimeout  Duration `json:"ring_timeout"`  // longest that may be asked for; 0: 10 min
+	TimeLimit    Duration `json:"time_limit"`    // longest answered call; 0: 4 h
+	RecordingMax Duration `json:"recording_max"` // longest recording; 0: 4 h
 }
 
 // Retention says how long things are kept.
 type Retention struct {
-	Calls          time.Duration `json:"calls"`           // 0: 400 days
-	CallCount      int           `json:"call_count"`      // oldest go above this; 0: 25,000, about 30 MB
-	Recordings     time.Duration `json:"recordings"`      // 0: 90 days
-	RecordingBytes int64         `json:"recording_bytes"` // oldest go above this; 0: 1 GiB
+	Calls          Duration `json:"calls"`           // 0: 400 days
+	CallCount      int      `json:"call_count"`      // oldest go above this; 0: 25,000, about 30 MB
+	Recordings     Duration `json:"recordings"`      // 0: 90 days
+	RecordingBytes int64    `json:"recording_bytes"` // oldest go above this; 0: 1 GiB
 }
 
 // Transports of a trunk.
@@ -170,13 +165,12 @@ func (s Snapshot) WithDefaults() Snapshot {
 	def(&s.Media.PortMin, 16384)
 	def(&s.Media.PortMax, max(s.Media.PortMin+999, 17383))
 	def(&s.Limits.Calls, 64)
-	def(&s.Limits.CallsPerSec, 20)
-	def(&s.Limits.RingTimeout, 10*time.Minute)
-	def(&s.Limits.TimeLimit, 4*time.Hour)
-	def(&s.Limits.RecordingMax, 4*time.Hour)
-	def(&s.Retention.Calls, 400*24*time.Hour)
+	def(&s.Limits.RingTimeout, Duration(10*time.Minute))
+	def(&s.Limits.TimeLimit, Duration(4*time.Hour))
+	def(&s.Limits.RecordingMax, Duration(4*time.Hour))
+	def(&s.Retention.Calls, Duration(400*day))
 	def(&s.Retention.CallCount, 25_000)
-	def(&s.Retention.Recordings, 90*24*time.Hour)
+	def(&s.Retention.Recordings, Duration(90*day))
 	def(&s.Retention.RecordingBytes, 1<<30)
 	s.Trunks = append([]Trunk(nil), s.Trunks...)
 	for i := range s.Trunks {
@@ -187,7 +181,7 @@ func (s Snapshot) WithDefaults() Snapshot {
 			port = 5061
 		}
 		def(&t.Port, port)
-		def(&t.Expires, time.Hour)
+		def(&t.Expires, Duration(time.Hour))
 		if len(t.Codecs) == 0 {
 			t.Codecs = []string{"PCMU", "PCMA"}
 		}
@@ -195,7 +189,6 @@ func (s Snapshot) WithDefaults() Snapshot {
 	s.Users = append([]User(nil), s.Users...)
 	for i := range s.Users {
 		u := &s.Users[i]
-		def(&u.MaxContacts, 5)
 		if len(u.Codecs) == 0 {
 			u.Codecs = []string{"PCMU", "PCMA"}
 		}

@@ -1,4 +1,4 @@
-package storage
+package config
 
 import (
 	"fmt"
@@ -196,9 +196,9 @@ func (v *validator) between(field string, n, lo, hi int) {
 	}
 }
 
-func (v *validator) period(field string, d, lo, hi time.Duration) {
-	if d < lo || d > hi {
-		v.bad(field, "%s is not between %s and %s", d, lo, hi)
+func (v *validator) period(field string, d Duration, lo, hi time.Duration) {
+	if d.Std() < lo || d.Std() > hi {
+		v.bad(field, "%s is not between %s and %s", d, Duration(lo), Duration(hi))
 	}
 }
 
@@ -236,8 +236,6 @@ func (v *validator) trunk(f string, t Trunk) {
 	}
 	v.codecs(f+".codecs", t.Codecs)
 	v.between(f+".max_channels", t.MaxChannels, 0, 10_000)
-	v.between(f+".strip", t.Strip, 0, 32)
-	v.digits(f+".add", t.Add)
 }
 
 func (v *validator) digits(field, s string) {
@@ -256,7 +254,6 @@ func (v *validator) user(f string, u User) {
 	}
 	v.digits(f+".number", u.Number)
 	v.codecs(f+".codecs", u.Codecs)
-	v.between(f+".max_contacts", u.MaxContacts, 1, 20)
 	v.application(f+".application", u.Application)
 	v.oneLine(f+".display_name", u.DisplayName)
 }
@@ -362,11 +359,10 @@ func (v *validator) media(m Media) {
 
 func (v *validator) limits(l Limits, r Retention) {
 	v.between("limits.calls", l.Calls, 1, 10_000)
-	v.between("limits.calls_per_sec", l.CallsPerSec, 1, 10_000)
 	v.period("limits.ring_timeout", l.RingTimeout, time.Second, time.Hour)
 	v.period("limits.time_limit", l.TimeLimit, time.Second, 48*time.Hour)
 	v.period("limits.recording_max", l.RecordingMax, time.Second, 48*time.Hour)
-	const day, years = 24 * time.Hour, 20 * 366 * 24 * time.Hour
+	const years = 20 * 366 * day
 	v.period("retention.calls", r.Calls, day, years)
 	v.between("retention.call_count", r.CallCount, 100, 1_000_000)
 	v.period("retention.recordings", r.Recordings, time.Minute, years)
