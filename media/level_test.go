@@ -65,7 +65,7 @@ func TestOscillatorKeepsItsAmplitude(t *testing.T) {
 		}
 	}
 	var none Oscillator
-	if none.Next() != 0 || none.Next() != 0 {
+	if a, b := none.Next(), none.Next(); a != 0 || b != 0 {
 		t.Error("the zero oscillator sounds")
 	}
 }

@@ -124,9 +124,7 @@ func serverCertificate(ca *tls.Certificate, now time.Time) (tls.Certificate, err
 		t.DNSNames = append(t.DNSNames, h)
 		t.Subject.CommonName = h
 	}
-	for _, a := range ownAddresses() {
-		t.IPAddresses = append(t.IPAddresses, a)
-	}
+	t.IPAddresses = append(t.IPAddresses, ownAddresses()...)
 	der, err := x509.CreateCertificate(rand.Reader, t, parent, &key.PublicKey, ca.PrivateKey)
 	if err != nil {
 		return tls.Certificate{}, err

@@ -14,16 +14,14 @@ import (
 
 // fakeStream is one direction of a stereo card that moves a block every 20 ms.
 type fakeStream struct {
-	mu      sync.Mutex // guards all below
-	next    int16      // captured: left counts up, right counts down
-	played  []int16
-	fail    error // given once by Wait
-	dead    error // given always by Wait
-	stall   bool
-	short   bool // moves half blocks
-	did     []string
-	closed  bool
-	lastRun time.Time
+	mu     sync.Mutex // guards all below
+	next   int16      // captured: left counts up, right counts down
+	played []int16
+	fail   error // given once by Wait
+	dead   error // given always by Wait
+	stall  bool
+	short  bool // moves half blocks
+	did    []string
 }
 
 func (s *fakeStream) Wait(timeoutMs int) (bool, error) {

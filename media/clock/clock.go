@@ -93,8 +93,8 @@ func (c *Clock) Remove(t media.Ticker) {
 	if id := goroutineID(); id != 0 && c.goid.Load() == id {
 		return // in a tick: the only call that can be running is our own caller's
 	}
-	e.mu.Lock()   // waits for the running call; the next one sees removed
-	e.mu.Unlock() //nolint:staticcheck // an empty critical section is the point
+	e.mu.Lock() // waits for the running call; the next one sees removed
+	defer e.mu.Unlock()
 }
 
 // drop takes t's entry off the list and marks it removed.

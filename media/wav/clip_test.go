@@ -82,7 +82,7 @@ func TestClipPlaysExactFrames(t *testing.T) {
 			t.Errorf("%d samples: got %d", n, len(got))
 		}
 		var f media.Frame
-		if c.ReadFrame(&f) || c.ReadFrame(&f) {
+		if a, b := c.ReadFrame(&f), c.ReadFrame(&f); a || b {
 			t.Errorf("%d samples: more after the end", n)
 		}
 		if err := errors.Join(c.Close(), c.Close(), c.Err()); err != nil || src.closed != 1 || c.Underruns() != 0 {
