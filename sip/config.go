@@ -25,14 +25,16 @@ type Config struct {
 	UserAgent string
 	// Realm is that of digest challenges; empty: "callbox".
 	Realm string
-	// External is the host that Via and Contact show, for a box behind a NAT with
-	// a fixed public address. Empty: the address the kernel uses towards the peer.
+	// External is the host that Via and Contact show to peers with public
+	// addresses, for a box behind a NAT with a fixed public address. Empty, and for
+	// peers on private networks: our address towards the peer.
 	External string
 	// Logger takes one line for each refused message kind, lost connection and
 	// recovered panic; nil discards. Credentials are never logged.
 	Logger *slog.Logger
 	// T1 is the round-trip estimate of RFC 3261 §17.1.1.1 from which all other
-	// timers follow (T2 = 8 T1, timeouts = 64 T1). 0: 500 ms. Tests shorten it.
+	// timers follow (T2 = 8 T1, T4 = 10 T1, timeouts = 64 T1). 0: 500 ms. Tests
+	// shorten it.
 	T1 time.Duration
 	// MinExpires and MaxExpires bound what the registrar grants; a shorter wish is
 	// answered 423, a longer one is cut. 0: 60 s and 1 h.

@@ -1,9 +1,17 @@
-// Package sip is the SIP technology: one [Stack] on sipgo with listeners,
-// message checks, digest, a registrar, outgoing registrations and dialogs. It
-// knows nothing of calls: call/line/trunk and call/line/user adapt it.
+// Package sip is the SIP technology: one [Stack] with listeners, peers, digest,
+// a registrar, outgoing registrations and dialogs. It knows nothing of calls:
+// call/line/trunk and call/line/user adapt it.
 //
-// It owns everything on the wire of RFC 3261; offers and answers are opaque
-// bytes here (sip/sdp makes them). sipgo is used nowhere else but here. It may
-// import sip/sdp only. It is tested over loopback against itself, with SIPp
-// and baresip in cmd/callbox/e2e, and by fuzzing the message check.
+// Concepts, in order: a [Stack] owns the sockets. A [Peer] is somebody it
+// answers, a trunk or a user; everybody else gets silence. A user's phones are
+// its [Binding]s. A [Dialog] is one call in either direction, made by
+// [Stack.Invite] or handed to Peer.Invite, and told as [DialogEvent]s.
+// [Stack.Register] makes the box a client of somebody else's registrar.
+//
+// It owns the user agent's part of RFC 3261; sockets, message checks and
+// transactions are in sip/wire, and offers and answers are opaque bytes here
+// (sip/sdp makes them). Messages are sipgo's, which is used nowhere else but
+// here and in sip/wire. It may import sip/wire and sip/sdp. It is tested over
+// loopback against itself and against bare datagrams, with SIPp and baresip in
+// cmd/callbox/e2e, and by fuzzing the whole stack.
 package sip

@@ -31,7 +31,7 @@ var (
 const (
 	maxServerTx   = 16384 // server transactions
 	maxConns      = 1024  // TCP and TLS connections
-	maxConnsPerIP = 64    // accepted ones from one address
+	maxConnsPerIP = 256   // accepted ones from one address
 	maxOutQueue   = 256   // messages waiting on one connection
 )
 
