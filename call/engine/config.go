@@ -31,8 +31,8 @@ type Config struct {
 	// Tones gives the tones of a digit string, for legs that cannot send digits
 	// outside the sound; w and W are pauses of 0.5 s and 1 s.
 	Tones func(digits string) (media.Clip, error)
-	// MaxCalls bounds the live legs; 0 is 200.
-	MaxCalls int
+	// Limits at the start; see [Engine.SetLimits].
+	Limits Limits
 	// MaxBacklog bounds the records that wait for the disk before new calls are
 	// refused; 0 is 2,000.
 	MaxBacklog int
@@ -74,6 +74,9 @@ type Inbound interface {
 // Plan is what to do with an arriving leg: run the script or the document, or
 // refuse it with the cause.
 type Plan struct {
+	// From and FromName stand for the caller instead of what the leg says; empty:
+	// the leg's own.
+	From, FromName            string
 	Account, API, Application string
 	Script                    call.ScriptSource
 	Document                  *script.Document // built-in document, used when Script is empty
@@ -130,9 +133,6 @@ func (c *Config) setDefaults() error {
 		c.Files == nil || c.NewID == nil || c.Ringback == nil || c.Tones == nil
 	if missing {
 		return errors.New("engine: a required part of the configuration is missing")
-	}
-	if c.MaxCalls == 0 {
-		c.MaxCalls = 200
 	}
 	if c.MaxBacklog == 0 {
 		c.MaxBacklog = 2000

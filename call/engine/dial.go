@@ -55,8 +55,9 @@ func (k control) Dial(ctx context.Context, d script.Dial) (script.DialResult, er
 	if k.c.snapshot().State.Final() {
 		return script.DialResult{}, call.ErrEnded
 	}
-	d.Timeout = orDefault(d.Timeout, 30*time.Second)
-	d.TimeLimit = orDefault(d.TimeLimit, 4*time.Hour)
+	limits := k.c.e.limits.Load()
+	d.Timeout = limits.ring(d.Timeout, 30*time.Second)
+	d.TimeLimit = limits.answered(d.TimeLimit)
 	w := &dialing{control: k, d: d, waiting: d.Targets, trying: map[*live]bool{},
 		news: make(chan childEvent, len(d.Targets)*int(numNews))}
 	defer w.stopTone()
@@ -297,7 +298,7 @@ func (e *Engine) child(parent *live, t script.Target, d script.Dial, news chan c
 	if c.callerName == "" {
 		c.callerName = p.CallerName
 	}
-	c.ringTimeout = orDefault(t.Timeout, d.Timeout)
+	c.ringTimeout = e.limits.Load().ring(t.Timeout, d.Timeout)
 	c.timeLimit = d.TimeLimit + time.Minute // the Dial's own limit comes first
 	parent.do(context.Background(), func() {
 		if t, ok := parent.leg.(call.CodecTeller); ok && t.Codec() != "" {

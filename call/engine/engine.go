@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"callbox/call"
@@ -14,7 +15,8 @@ import (
 
 // Engine owns the live calls. Its methods may be called from any goroutine.
 type Engine struct {
-	cfg Config
+	cfg    Config
+	limits atomic.Pointer[Limits]
 
 	mu       sync.Mutex // guards what follows
 	calls    map[string]*live
@@ -33,7 +35,7 @@ type refusals struct{ limit, backlog, stopping int }
 // Stats are the engine's counters.
 type Stats struct {
 	Live            int // legs under control now
-	RefusedLimit    int // refused because MaxCalls was reached
+	RefusedLimit    int // refused because Limits.Calls was reached
 	RefusedBacklog  int // refused because the disk was behind
 	RefusedStopping int // refused during shutdown
 }
@@ -43,7 +45,9 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, calls: map[string]*live{}, idem: map[string]chan struct{}{}}, nil
+	e := &Engine{cfg: cfg, calls: map[string]*live{}, idem: map[string]chan struct{}{}}
+	e.SetLimits(cfg.Limits)
+	return e, nil
 }
 
 // Stats gives the counters.
@@ -140,16 +144,16 @@ func (e *Engine) turnAway(leg call.Leg, cause call.Cause) {
 
 // admit enters the call into the table, or says why not.
 func (e *Engine) admit(c *live) error {
-	backlog := e.cfg.Journal.Backlog()
+	backlog, most := e.cfg.Journal.Backlog(), e.limits.Load().Calls
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case e.stopping:
 		e.refused.stopping++
 		return call.ErrStopping
-	case len(e.calls) >= e.cfg.MaxCalls:
+	case len(e.calls) >= most:
 		e.refused.limit++
-		return fmt.Errorf("%w: %d of %d are in use; try again when one has ended", call.ErrLimit, len(e.calls), e.cfg.MaxCalls)
+		return fmt.Errorf("%w: %d of %d are in use; try again when one has ended", call.ErrLimit, len(e.calls), most)
 	case backlog >= e.cfg.MaxBacklog:
 		e.refused.backlog++
 		return fmt.Errorf("%w: the disk is %d records behind; check the storage alarm", call.ErrLimit, backlog)
@@ -220,7 +224,7 @@ func (e *Engine) Calls(ctx context.Context, f call.Filter) (call.Page, error) {
 	return p, nil
 }
 
-// liveCalls lists calls that are not final. There are at most MaxCalls, all
+// liveCalls lists calls that are not final. There are at most Limits.Calls, all
 // given in one page.
 func (e *Engine) liveCalls(f call.Filter) call.Page {
 	var p call.Page
@@ -331,8 +335,9 @@ func (e *Engine) outgoing(r call.Request) *live {
 	c.source = r.Script
 	c.target = script.Target{Kind: kindOf(r.To), To: strings.TrimPrefix(r.To, "client:"), Line: r.Line, Auth: r.Auth, Headers: r.Headers}
 	c.callerID = r.CallerID
-	c.ringTimeout = orDefault(r.RingTimeout, 60*time.Second)
-	c.timeLimit = orDefault(r.TimeLimit, 4*time.Hour)
+	limits := e.limits.Load()
+	c.ringTimeout = limits.ring(r.RingTimeout, 60*time.Second)
+	c.timeLimit = limits.answered(r.TimeLimit)
 	c.sendDigits = r.SendDigits
 	c.record = r.Record
 	return c
@@ -340,6 +345,12 @@ func (e *Engine) outgoing(r call.Request) *live {
 
 // arriving makes the call of an arriving leg.
 func (e *Engine) arriving(info call.LegInfo, p Plan) *live {
+	if p.From != "" {
+		info.From = p.From
+	}
+	if p.FromName != "" {
+		info.FromName = p.FromName
+	}
 	c := e.newLive(call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Direction: call.Inbound,
 		From: info.From, To: info.To, CallerName: info.FromName, Forwarded: info.Forwarded,
@@ -350,7 +361,7 @@ func (e *Engine) arriving(info call.LegInfo, p Plan) *live {
 	c.document = p.Document
 	c.refuse = p.Refuse
 	c.ringTimeout = 5 * time.Minute // an unanswered arriving call does not stay for ever
-	c.timeLimit = 4 * time.Hour
+	c.timeLimit = e.limits.Load().answered(0)
 	return c
 }
 

@@ -384,7 +384,7 @@ func (c *live) modify(ch call.Change) error {
 		c.r.Status = *ch.Status
 	}
 	if ch.TimeLimit != nil {
-		c.timeLimit = *ch.TimeLimit
+		c.timeLimit = c.e.limits.Load().answered(*ch.TimeLimit)
 		if c.limit != nil && c.r.Answered != nil {
 			c.limit.Reset(max(0, c.timeLimit-c.e.cfg.Now().Sub(*c.r.Answered)))
 		}

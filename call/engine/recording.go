@@ -45,6 +45,7 @@ func (c *live) startRecording(o call.RecordOptions) (*recording, error) {
 	if o.Track == "" {
 		o.Track = call.TrackBoth
 	}
+	o = c.e.limits.Load().recording(o)
 	id := c.e.cfg.NewID(c.r.API, "recording")
 	file, name, err := c.e.cfg.Files.Create(id, o.Channels)
 	if err != nil {

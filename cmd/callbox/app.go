@@ -217,9 +217,9 @@ func (a *app) openEngine(ctx context.Context) error {
 	var err error
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
-		Publisher: a.bus, Fetcher: a.hooks, Prompts: newPrompts(a.hooks), Files: a.files,
+		Publisher: a.bus, Fetcher: a.hooks, Prompts: newPrompts(a.hooks, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		NewID:    func(_, what string) string { return a.dialect.NewID(api.IDKind(what)) },
-		Ringback: a.ringback, Tones: digitTones, MaxCalls: a.snap.Limits.Calls, Logger: a.log,
+		Ringback: a.ringback, Tones: digitTones, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"callbox/board"
 	"callbox/call"
+	"callbox/call/engine"
 	"callbox/call/line/fxs"
 	"callbox/call/line/trunk"
 	"callbox/call/line/user"
@@ -21,8 +22,14 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.snap = snap
 	a.accounts.snap.Store(&snap)
 	a.inbound.snap.Store(&snap)
+	a.engine.SetLimits(engineLimits(snap.Limits))
 	a.lines.set(a.wanted(snap))
 	return a.router.set(snap, a.lineIDs(snap), nil)
+}
+
+// engineLimits are the limits of a configuration as the engine wants them.
+func engineLimits(l config.Limits) engine.Limits {
+	return engine.Limits{Calls: l.Calls, Ring: l.RingTimeout.Std(), Answered: l.TimeLimit.Std(), Recording: l.RecordingMax.Std()}
 }
 
 // lineIDs lists the lines of a configuration on this board.
