@@ -232,14 +232,19 @@ func (b *baresip) wait(typ string, d time.Duration) phoneEvent {
 	}
 }
 
-// heard is what the phone received in its last call.
+// heard is what the phone received in its last call, which has ended or is about
+// to: the file is whole once the phone has closed it.
 func (b *baresip) heard() []int16 {
 	b.t.Helper()
-	names, err := filepath.Glob(filepath.Join(b.dir, "dump-*-dec.wav"))
-	if err != nil || len(names) == 0 {
-		b.t.Fatalf("baresip %s recorded nothing; its log:\n%s", b.name, b.log.String())
-	}
-	s, _ := readWAV(b.t, names[len(names)-1])
+	var s []int16
+	poll(b.t, 10*time.Second, "baresip "+b.name+" closes its recording", func() bool {
+		names, err := filepath.Glob(filepath.Join(b.dir, "dump-*-dec.wav"))
+		if err != nil || len(names) == 0 {
+			b.t.Fatalf("baresip %s recorded nothing; its log:\n%s", b.name, b.log.String())
+		}
+		s, _ = readWAV(b.t, names[len(names)-1])
+		return len(s) > 0 // its header says nothing of the length before
+	})
 	return s
 }
 
