@@ -91,6 +91,9 @@ func (d *decoder) play(n *node) script.Verb {
 		d.warn(n, codeBadURL, "<Play> has no address and was skipped")
 		return nil
 	}
+	if strings.HasPrefix(address, script.FileScheme) {
+		return script.Play{URL: address, Loop: loop} // a sound that lies on the box
+	}
 	return script.Play{URL: d.resolve(n, "the address", address), Loop: loop}
 }
 

@@ -58,11 +58,16 @@ type Dialer interface {
 
 // Prompts makes sounds. The clips are ready to play.
 type Prompts interface {
-	// Open gives the sound at an absolute URL or, for trusted documents, a file.
+	// Open gives the sound at an absolute URL or, behind FileScheme, one of the
+	// sounds that lie on the box.
 	Open(ctx context.Context, url string) (media.Clip, error)
 	// Speak gives a spoken text. ErrNoSpeech when the box has no voice.
 	Speak(ctx context.Context, s Speech) (media.Clip, error)
 }
+
+// FileScheme begins the address of a sound that lies on the box: "file:welcome.wav"
+// is welcome.wav in its folder of sounds, and nothing outside that can be named.
+const FileScheme = "file:"
 
 // Speech is a text to be spoken.
 type Speech struct {

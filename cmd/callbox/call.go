@@ -113,7 +113,7 @@ func line(ev admin.Event, began time.Time) string {
 	case ev.Note != "":
 		what += " " + ev.Note
 	}
-	return fmt.Sprintf("%7.3f s  %s  %s", ev.At.Sub(began).Seconds(), ev.Record.ID, what)
+	return fmt.Sprintf("%7.3f s  %s  %s", max(0, ev.At.Sub(began).Seconds()), ev.Record.ID, what)
 }
 
 // outcome is nil when the call was answered, else the reason as an error.

@@ -30,6 +30,9 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 	if len(snap.Accounts) > 0 {
 		plan.Account = snap.Accounts[0].ID
 	}
+	if info.Kind == call.User {
+		plan.From, plan.FromName = shownAs(snap, info.Line)
+	}
 	for _, n := range snap.Numbers {
 		if n.Line != "" && n.Line != info.Line || !fits(n.Number, info.To, snap.Country) {
 			continue
@@ -52,6 +55,17 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 	plan.Refuse = &call.Cause{Q850: call.Q850Unallocated, SIP: 404, Who: call.Box,
 		Text: fmt.Sprintf("no number is configured for calls to %s from line %s; add it to numbers", info.To, info.Line)}
 	return plan
+}
+
+// shownAs is what the called see of a user of the box: its own number and name,
+// where it has them. What its phone says of itself proves nothing.
+func shownAs(snap *config.Snapshot, user string) (number, name string) {
+	for _, u := range snap.Users {
+		if u.Name == user {
+			return u.Number, u.DisplayName
+		}
+	}
+	return "", ""
 }
 
 // runApplication completes the plan with an application.
@@ -91,9 +105,7 @@ func ownApplication(snap *config.Snapshot, info call.LegInfo) string {
 // connect is the document that puts a call straight through.
 func connect(to string) *script.Document {
 	t := script.Target{Kind: script.ToNumber, To: to}
-	if a, err := number.ParseAddress(to); err != nil {
-		t.Kind = script.ToUser // SIP phones dial names too: "bob"
-	} else if a.Kind == number.SIP {
+	if a, err := number.ParseAddress(to); err == nil && a.Kind == number.SIP {
 		t.Kind = script.ToSIP
 	}
 	return &script.Document{Verbs: []script.Verb{script.DialVerb{Dial: script.Dial{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"callbox/api/hook"
@@ -16,22 +17,26 @@ import (
 	"callbox/media/wav"
 )
 
-// prompts makes the sounds that verbs play: files from hooks' servers and
-// spoken texts.
+// prompts makes the sounds that verbs play: files from hooks' servers, files in
+// the box's own folder of sounds, and spoken texts.
 type prompts struct {
-	hooks *hook.Client
-	voice *speech.Speaker
+	hooks  *hook.Client
+	voice  *speech.Speaker
+	sounds string // the folder; it need not exist
 }
 
 var _ script.Prompts = (*prompts)(nil)
 
-func newPrompts(h *hook.Client) *prompts {
-	return &prompts{hooks: h, voice: speech.New(speech.Config{})}
+func newPrompts(h *hook.Client, sounds string) *prompts {
+	return &prompts{hooks: h, voice: speech.New(speech.Config{}), sounds: sounds}
 }
 
-// Open gives the sound at a URL. Bare µ-law is told by its content type or its
-// name; everything else must be WAV.
+// Open gives the sound at a URL, or that of a file in the folder of sounds. Bare
+// µ-law is told by its content type or its name; everything else must be WAV.
 func (p *prompts) Open(ctx context.Context, url string) (media.Clip, error) {
+	if name, ok := strings.CutPrefix(url, script.FileScheme); ok {
+		return p.openFile(strings.TrimLeft(name, "/"))
+	}
 	// The clip goes on reading after this has returned: from then on it ends with
 	// its Close and no longer with ctx.
 	reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -43,6 +48,26 @@ func (p *prompts) Open(ctx context.Context, url string) (media.Clip, error) {
 		return nil, err
 	}
 	body = closing{body, cancel}
+	return clipOf(body, typ, url)
+}
+
+// openFile opens a sound that lies on the box. No name leads out of the folder,
+// not even through a link.
+func (p *prompts) openFile(name string) (media.Clip, error) {
+	root, err := os.OpenRoot(p.sounds)
+	if err != nil {
+		return nil, fmt.Errorf("the box has no folder of sounds: make %s and put %s there", p.sounds, name)
+	}
+	defer root.Close()
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the sound %s: %w", name, err)
+	}
+	return clipOf(f, "", name)
+}
+
+// clipOf plays what arrives; it owns body, also when it fails.
+func clipOf(body io.ReadCloser, typ, url string) (media.Clip, error) {
 	if strings.HasPrefix(typ, "audio/basic") || strings.HasPrefix(typ, "audio/x-mulaw") || strings.HasSuffix(url, ".ulaw") {
 		return wav.NewULawClip(body), nil
 	}

@@ -8,6 +8,7 @@ import (
 	"callbox/api/admin"
 	"callbox/call"
 	"callbox/call/engine"
+	"callbox/call/number"
 	"callbox/call/route"
 	"callbox/call/script"
 	"callbox/storage/config"
@@ -80,8 +81,10 @@ func compileRoutes(snap config.Snapshot, lines []string, domains []string) (*rou
 // Route finds the way to a party (engine.Router).
 func (r *router) Route(t script.Target, _ string) (engine.Route, error) {
 	to := t.To
-	if t.Kind == script.ToUser && !strings.HasPrefix(to, "client:") {
-		to = "client:" + to
+	if _, err := number.ParseAddress(to); t.Kind == script.ToUser || err != nil {
+		// What is no number and no SIP address is the name of a user or phone, with
+		// or without the API's prefix: "client:bob", "bob", "fxs1".
+		to = "client:" + strings.TrimPrefix(to, "client:")
 	}
 	d := route.Decide(r.table.Load(), route.Request{To: to, Line: t.Line})
 	if d.Cause != nil {
