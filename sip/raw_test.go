@@ -94,12 +94,31 @@ func (r *raw) responseTo(want, seq int) *gosip.Response {
 	return nil
 }
 
-// request takes the next request with method want, passing over others.
+// request takes the next new request with method want, passing over others and
+// over repetitions.
 func (r *raw) request(want gosip.RequestMethod) *gosip.Request {
+	r.t.Helper()
+	return r.next(want, false)
+}
+
+// again is request that also takes a repetition.
+func (r *raw) again(want gosip.RequestMethod) *gosip.Request {
+	r.t.Helper()
+	return r.next(want, true)
+}
+
+func (r *raw) next(want gosip.RequestMethod, repeated bool) *gosip.Request {
 	r.t.Helper()
 	limit := time.Now().Add(patience)
 	for time.Now().Before(limit) {
-		if req, ok := r.message(time.Until(limit)).(*gosip.Request); ok && req.Method == want {
+		req, ok := r.message(time.Until(limit)).(*gosip.Request)
+		if !ok {
+			continue
+		}
+		key := fmt.Sprint(req.Via(), req.Method)
+		known := r.seen[key]
+		r.seen[key] = true
+		if req.Method == want && (repeated || !known) {
 			return req
 		}
 	}

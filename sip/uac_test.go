@@ -141,7 +141,7 @@ func TestEveryRepeatedAnswerIsAcknowledged(t *testing.T) {
 	d, inv := r.ring()
 	for range 3 {
 		r.answer(inv, 200, "t", "", sdpB)
-		ack := r.request("ACK")
+		ack := r.again("ACK")
 		if ack.CSeq().SeqNo != inv.CSeq().SeqNo || headerValue(ack, "Via") == headerValue(inv, "Via") || ack.Recipient.String() != "sip:bob@"+r.addr() {
 			t.Errorf("ACK:\n%s", ack)
 		}
@@ -187,7 +187,7 @@ func TestDeadFarEnd(t *testing.T) {
 	r := newRaw(t, s)
 	d, _ := r.ring()
 	for range 3 {
-		r.request("INVITE") // repeated
+		r.again("INVITE")
 	}
 	if ev := expectEnd(t, d); ev.By != ByNetwork || ev.Status != 408 || !strings.Contains(ev.Text, r.addr()) {
 		t.Errorf("end %+v", ev)

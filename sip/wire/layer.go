@@ -156,7 +156,7 @@ func (l *Layer) Serve(ctx context.Context) {
 	for _, s := range l.stream {
 		l.wg.Go(s.accept)
 	}
-	l.wg.Go(func() { l.timers.run(l.done, l.guard) })
+	l.wg.Go(func() { l.timers.run(l.done, func(fn func()) { l.guard(fn) }) })
 	<-ctx.Done()
 	l.close()
 	l.wg.Wait()
@@ -199,15 +199,18 @@ func (l *Layer) Counters() Counters {
 	}
 }
 
-// guard calls fn and survives its panic: no message may end the process.
-func (l *Layer) guard(fn func()) {
+// guard calls fn and survives its panic, which it reports by false: no message
+// may end the process.
+func (l *Layer) guard(fn func()) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
+			ok = false
 			l.count.panics.Add(1)
 			l.log.Error("recovered while handling a SIP message or timer", "err", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
 	fn()
+	return true
 }
 
 // Receive handles one message of any kind as having come by flow. It is what
@@ -301,13 +304,9 @@ func (l *Layer) request(req *sip.Request, flow Flow) {
 			return
 		}
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			_ = tx.Respond(NewResponse(req, sip.StatusInternalServerError, "Server Internal Error", NewTag()))
-			panic(p) // counted and logged by guard
-		}
-	}()
-	l.handler.Request(req, flow, tx)
+	if !l.guard(func() { l.handler.Request(req, flow, tx) }) {
+		_ = tx.Respond(NewResponse(req, sip.StatusInternalServerError, "Server Internal Error", NewTag()))
+	}
 }
 
 func (l *Layer) response(res *sip.Response, flow Flow) {
