@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the demo and the tests need, when missing.
+# Installs the Debian packages that the demo and the tests need, when missing;
+# with "bench", those of the benchmarks instead.
 set -euo pipefail
 
 # program:package
 need=(espeak-ng:espeak-ng sox:sox sipp:sip-tester baresip:baresip-core
 	qemu-arm-static:qemu-user-static gcc:gcc)
+[ "${1:-}" = bench ] && need=(rtpengine:rtpengine-daemon)
 
 missing=()
 for n in "${need[@]}"; do
@@ -25,9 +27,20 @@ fi
 echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=""
+trap 'rm -f "$log" $policy' EXIT
+# We start programs ourselves: the packages' services must not start by being
+# installed (Debian policy §9.3.3.1), nor at the next boot.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+	policy=/usr/sbin/policy-rc.d
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+fi
 if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
 	tail -n 20 "$log" >&2
 	echo "apt-get could not install: ${missing[*]}" >&2
 	exit 1
+fi
+if [ "${1:-}" = bench ]; then
+	update-rc.d rtpengine-daemon disable >/dev/null 2>&1 || true
 fi

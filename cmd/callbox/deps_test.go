@@ -60,7 +60,8 @@ var rules = []rule{
 
 // doors are the packages through which a third-party module may come in.
 var doors = map[string][]string{
-	"github.com/emiago/sipgo":           {"sip", "sip/wire", "call/line/sipleg", "call/line/trunk", "call/line/user"},
+	// cmd/callbox/bench measures the gateway beside a bare sipgo user agent.
+	"github.com/emiago/sipgo":           {"sip", "sip/wire", "call/line/sipleg", "call/line/trunk", "call/line/user", "cmd/callbox/bench"},
 	"github.com/pion/rtp":               {"media/rtp"},
 	"github.com/pion/rtcp":              {"media/rtp"},
 	"github.com/pion/srtp":              {"media/srtp"},

@@ -1,0 +1,21 @@
+// Package bench measures the built gateway beside two programs of its kind in
+// the same run: a bare sipgo user agent for setting calls up and for memory,
+// and Debian's rtpengine in user space for carrying sound. It holds a test
+// program only, behind the build tag bench; `make bench` builds it, installs
+// rtpengine when missing, and prints one table.
+//
+// A figure means nothing by itself, because the machine is shared: what counts
+// is the ratio of two figures of one round. Each round measures the programs
+// one after the other, each as a fresh process, and the table shows the median
+// ratio with the smallest and largest beside it.
+//
+//	caller --INVITE--> gateway --INVITE--> callee      signalling, a few lines of
+//	       <--200----          <--200----              text written by hand
+//	ear A  <===RTP===> gateway <===RTP===> ear B       sound with marks in it
+//
+// Nothing here is a test in the sense of right or wrong: a goal that is missed
+// is printed, not failed. It may import everything, and of third-party modules
+// sipgo for the program to compare with; of the gateway it uses only what a
+// user sees, the binary, its command line and its ports. Its own judge of sound
+// is tested in the same package, behind the same tag.
+package bench

@@ -1,0 +1,280 @@
+//go:build bench
+
+package bench
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	packetBytes = 160 // µ-law, 20 ms
+	headerBytes = 12  // of RTP
+	packetTime  = 20 * time.Millisecond
+	sampleTime  = 125 * time.Microsecond
+	// readEvery is how often what has arrived is read. The kernel notes the times
+	// of arrival, so reading late costs no precision and saves wake-ups.
+	readEvery = 4 * time.Millisecond
+	// lateSend is what counts as the measuring side's own lateness.
+	lateSend = time.Millisecond
+)
+
+// ear is a pair of UDP sockets, RTP and RTCP, for the sound of all calls of one
+// side. Only the sending goroutine of a talk writes, only its reading one reads.
+type ear struct {
+	rtp, rtcp int
+	addr      netip.AddrPort // of RTP
+	buf, oob  []byte
+	tails     map[uint16]*tail // by the far end's port
+}
+
+// tail is the end of a stream's last packet: a mark may lie across two.
+type tail struct {
+	b  []byte // the last packet's end and the new packet
+	at int64  // arrival of the last packet
+}
+
+func newEar(host string) (*ear, error) {
+	ip := netip.MustParseAddr(host).As4()
+	e := &ear{rtp: -1, rtcp: -1, buf: make([]byte, 2048), oob: make([]byte, 128)}
+	for range 100 {
+		fd, port, err := openUDP(ip, 0)
+		if err != nil {
+			return nil, err
+		}
+		other, _, err := openUDP(ip, port^1)
+		if err != nil {
+			syscall.Close(fd)
+			continue
+		}
+		if port%2 == 1 {
+			fd, other, port = other, fd, port^1
+		}
+		e.rtp, e.rtcp, e.addr = fd, other, netip.AddrPortFrom(netip.AddrFrom4(ip), uint16(port))
+		return e, nil
+	}
+	return nil, errors.New("no pair of ports for RTP was found")
+}
+
+func openUDP(ip [4]byte, port int) (fd, bound int, err error) {
+	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, 0, err
+	}
+	err = errors.Join(
+		syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<20),
+		syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 1<<20),
+		stampArrivals(fd),
+	)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: ip, Port: port})
+	}
+	var name syscall.Sockaddr
+	if err == nil {
+		name, err = syscall.Getsockname(fd)
+	}
+	if err != nil {
+		syscall.Close(fd)
+		return -1, 0, err
+	}
+	return fd, name.(*syscall.SockaddrInet4).Port, nil
+}
+
+func (e *ear) close() {
+	syscall.Close(e.rtp)
+	syscall.Close(e.rtcp)
+}
+
+// flush forgets what arrived before.
+func (e *ear) flush() {
+	e.tails = map[uint16]*tail{}
+	for _, fd := range []int{e.rtp, e.rtcp} {
+		for {
+			if _, _, err := syscall.Recvfrom(fd, e.buf, syscall.MSG_DONTWAIT); err != nil {
+				break
+			}
+		}
+	}
+}
+
+// leg is one direction of one call: what side says goes to to.
+type leg struct {
+	side int // index of the ear that sends
+	to   netip.AddrPort
+}
+
+// heard is one mark that arrived.
+type heard struct {
+	sent  int64         // ns since 1970
+	delay time.Duration // from the sender's call of the system to the receiver's kernel
+}
+
+// talk is all legs speaking, 50 packets a second each, evenly spread.
+type talk struct {
+	ears [2]*ear
+	legs []leg
+
+	stopping atomic.Bool
+	wg       sync.WaitGroup
+	sent     atomic.Int64
+	late     atomic.Int64 // packets sent more than lateSend after their time
+
+	mu    sync.Mutex // guards marks and err
+	marks []heard
+	err   error
+}
+
+// newTalk begins to talk; end ends it.
+func newTalk(ears [2]*ear, legs []leg) *talk {
+	t := &talk{ears: ears, legs: legs}
+	for _, e := range ears {
+		e.flush()
+	}
+	t.wg.Go(t.speak)
+	t.wg.Go(t.listen)
+	return t
+}
+
+// end stops talking and gives every mark that was heard.
+func (t *talk) end() ([]heard, error) {
+	t.stopping.Store(true)
+	t.wg.Wait()
+	return t.marks, t.err
+}
+
+func (t *talk) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.err = errors.Join(t.err, err)
+}
+
+// speak sends until end. It has a thread of its own, because Go's timers are
+// coarser than the 100 µs between two of 10,000 packets a second.
+func (t *talk) speak() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	packets := make([][]byte, len(t.legs))
+	to := make([]syscall.SockaddrInet4, len(t.legs))
+	sound := filler()
+	for i, l := range t.legs {
+		packets[i] = make([]byte, headerBytes+packetBytes)
+		packets[i][0] = 0x80 // version 2, payload type 0
+		binary.BigEndian.PutUint32(packets[i][8:], uint32(1000+i))
+		copy(packets[i][headerBytes:], sound)
+		to[i] = syscall.SockaddrInet4{Addr: l.to.Addr().As4(), Port: int(l.to.Port())}
+	}
+	began := time.Now()
+	gap := packetTime / time.Duration(len(t.legs))
+	for k := 0; !t.stopping.Load(); k++ {
+		i, round := k%len(t.legs), k/len(t.legs)
+		due := began.Add(time.Duration(round)*packetTime + time.Duration(i)*gap)
+		if d := time.Until(due); d > 0 {
+			ts := syscall.NsecToTimespec(int64(d))
+			_ = syscall.Nanosleep(&ts, nil) // a signal may end it early, by a few µs at most
+		}
+		p := packets[i]
+		if round == 0 {
+			p[1] = 0x80 // the marker bit: a talk spurt begins
+		} else {
+			p[1] = 0
+		}
+		binary.BigEndian.PutUint16(p[2:], uint16(round))
+		binary.BigEndian.PutUint32(p[4:], uint32(round)*packetBytes)
+		now := time.Now()
+		putMark(p[headerBytes:], i, now.UnixNano())
+		if err := syscall.Sendto(t.ears[t.legs[i].side].rtp, p, 0, &to[i]); err != nil && err != syscall.ECONNREFUSED {
+			t.fail(fmt.Errorf("send sound: %w", err))
+			return
+		}
+		t.sent.Add(1)
+		if now.Sub(due) > lateSend {
+			t.late.Add(1)
+		}
+	}
+}
+
+// listen reads what arrives until end.
+func (t *talk) listen() {
+	tick := time.NewTicker(readEvery)
+	defer tick.Stop()
+	for {
+		<-tick.C
+		last := t.stopping.Load()
+		t.mu.Lock()
+		for _, e := range t.ears {
+			t.marks = e.read(t.marks)
+		}
+		t.mu.Unlock()
+		if last {
+			return
+		}
+	}
+}
+
+// read takes all that has arrived and appends the marks in it.
+func (e *ear) read(marks []heard) []heard {
+	for {
+		if _, _, err := syscall.Recvfrom(e.rtcp, e.buf, syscall.MSG_DONTWAIT); err != nil {
+			break
+		}
+	}
+	for {
+		n, o, _, from, err := syscall.Recvmsg(e.rtp, e.buf, e.oob, syscall.MSG_DONTWAIT)
+		if err != nil {
+			return marks
+		}
+		a, ok := from.(*syscall.SockaddrInet4)
+		if !ok || n != headerBytes+packetBytes || e.buf[1]&0x7F != 0 {
+			continue
+		}
+		if h, ok := e.take(uint16(a.Port), e.buf[headerBytes:n], arrivalOf(e.oob[:o])); ok {
+			marks = append(marks, h)
+		}
+	}
+}
+
+// take looks for a mark in a packet and the end of the one before it.
+func (e *ear) take(port uint16, sound []byte, at int64) (heard, bool) {
+	s := e.tails[port]
+	if s == nil {
+		s = &tail{at: at}
+		e.tails[port] = s
+	}
+	old := len(s.b)
+	s.b = append(s.b, sound...)
+	place, _, sent := findMark(s.b)
+	// A mark that began in the packet before counts from that one's arrival. The
+	// sound in front of a mark is heard before it.
+	arrived, offset := at, place-old
+	if offset < 0 {
+		arrived, offset = s.at, packetBytes+offset
+	}
+	keep := min(len(s.b), markBytes-1)
+	if place >= 0 {
+		keep = min(keep, len(s.b)-place-markBytes) // it is not to be found again
+	}
+	s.b = append(s.b[:0], s.b[len(s.b)-keep:]...)
+	s.at = at
+	if place < 0 {
+		return heard{}, false
+	}
+	return heard{sent: sent, delay: time.Duration(arrived-sent) + time.Duration(offset)*sampleTime}, true
+}
+
+// between picks the delays of what was said from one moment to another.
+func between(marks []heard, from, to time.Time) []time.Duration {
+	var out []time.Duration
+	for _, m := range marks {
+		if m.sent >= from.UnixNano() && m.sent < to.UnixNano() {
+			out = append(out, m.delay)
+		}
+	}
+	return out
+}
