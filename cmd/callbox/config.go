@@ -2,22 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
-	"reflect"
-	"sort"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"callbox/api"
 	"callbox/api/admin"
 	"callbox/api/twilio"
 	"callbox/call"
+	"callbox/storage"
 	"callbox/storage/config"
 )
 
@@ -61,48 +56,25 @@ func (a *app) config() config.Snapshot {
 	return a.snap
 }
 
-// hidden stands for a secret in an export; on import it keeps the present one.
-const hidden = "********"
-
 // Export gives the configuration as YAML.
-func (g gateway) Export(secrets bool) ([]byte, error) {
-	tree, err := asTree(g.a.config())
-	if err != nil {
-		return nil, err
-	}
-	delete(tree, "version")
-	delete(tree, "changed")
-	if !secrets {
-		walkSecrets(tree, func(m map[string]any, k string) { m[k] = hidden })
-	}
-	return yaml.Marshal(tree)
-}
+func (g gateway) Export(secrets bool) ([]byte, error) { return g.a.config().Export(secrets) }
 
-// Import checks, stores and applies a configuration.
+// Import checks, stores and applies a configuration. A text that says which
+// version it was made from is refused when there is a newer one.
 func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string, error) {
 	a := g.a
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	old, err := asTree(a.snap)
+	next, err := config.Import(text, a.snap)
 	if err != nil {
 		return nil, err
 	}
-	var tree map[string]any
-	if err := yaml.Unmarshal(text, &tree); err != nil {
-		return nil, fmt.Errorf("the configuration is not YAML: %s", yaml.FormatError(err, false, false))
-	}
-	if tree == nil {
-		tree = map[string]any{}
-	}
-	keepSecrets(tree, old)
-	next, err := fromTree(tree)
-	if err != nil {
-		return nil, err
-	}
-	next.Version, next.Changed = a.snap.Version, a.snap.Changed
-	next = next.WithDefaults()
-	if err := next.Validate(); err != nil {
-		return nil, err
+	switch {
+	case next.Version == 0:
+		next.Version = a.snap.Version
+	case next.Version != a.snap.Version:
+		return nil, fmt.Errorf("%w: it was made from version %d and the present one is %d; export again and repeat the change",
+			storage.ErrConflict, next.Version, a.snap.Version)
 	}
 	if len(next.Accounts) == 0 {
 		return nil, errors.New("accounts: the last account cannot be removed; every call belongs to one")
@@ -110,11 +82,7 @@ func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string
 	if _, err := compileRoutes(next, a.lineIDs(next), nil); err != nil {
 		return nil, err
 	}
-	after, err := asTree(next)
-	if err != nil {
-		return nil, err
-	}
-	diff := difference(old, after)
+	diff := later(config.Diff(a.snap, next))
 	if dryRun || len(diff) == 0 {
 		return diff, nil
 	}
@@ -125,197 +93,14 @@ func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string
 	return diff, a.useConfig(saved)
 }
 
-// asTree is a configuration as YAML writes it.
-func asTree(s config.Snapshot) (map[string]any, error) {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	var tree map[string]any
-	err = json.Unmarshal(b, &tree)
-	return wholeNumbers(tree).(map[string]any), err
-}
-
-// wholeNumbers makes integers of the numbers that JSON has read as fractions,
-// so that YAML writes 5060 and not 5060.0.
-func wholeNumbers(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, x := range v {
-			v[k] = wholeNumbers(x)
-		}
-	case []any:
-		for i, x := range v {
-			v[i] = wholeNumbers(x)
-		}
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return int64(v)
+// later marks what counts from the next start on only.
+func later(diff []string) []string {
+	for i, d := range diff {
+		if strings.HasPrefix(d, "media.") {
+			diff[i] = d + " (from the next start of the gateway on)"
 		}
 	}
-	return v
-}
-
-// fromTree reads a configuration; an unknown field is an error that names it.
-func fromTree(tree map[string]any) (config.Snapshot, error) {
-	var s config.Snapshot
-	b, err := json.Marshal(tree)
-	if err != nil {
-		return s, err
-	}
-	d := json.NewDecoder(strings.NewReader(string(b)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
-		return s, fmt.Errorf("the configuration has a field that does not exist or has the wrong type: %w", err)
-	}
-	return s, nil
-}
-
-// secretKeys are the fields that hold secrets.
-var secretKeys = []string{"token", "password", "secret"}
-
-// walkSecrets calls f for every secret below v.
-func walkSecrets(v any, f func(m map[string]any, key string)) {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, k := range secretKeys {
-			if s, ok := v[k].(string); ok && s != "" {
-				f(v, k)
-			}
-		}
-		for _, x := range v {
-			walkSecrets(x, f)
-		}
-	case []any:
-		for _, x := range v {
-			walkSecrets(x, f)
-		}
-	}
-}
-
-// keepSecrets replaces hidden secrets in next by those of the entry with the
-// same id or name in old.
-func keepSecrets(next, old any) {
-	switch n := next.(type) {
-	case map[string]any:
-		o, _ := old.(map[string]any)
-		for _, k := range secretKeys {
-			if n[k] == hidden && o != nil {
-				n[k] = o[k]
-			}
-		}
-		for k, x := range n {
-			keepSecrets(x, o[k])
-		}
-	case []any:
-		list, _ := old.([]any)
-		for _, x := range n {
-			keepSecrets(x, sameEntry(list, x))
-		}
-	}
-}
-
-// sameEntry finds the entry of list with the id, name or port of x.
-func sameEntry(list []any, x any) any {
-	m, _ := x.(map[string]any)
-	for _, key := range []string{"id", "name", "port"} {
-		want, ok := m[key]
-		if !ok {
-			continue
-		}
-		for _, o := range list {
-			if om, ok := o.(map[string]any); ok && om[key] == want {
-				return o
-			}
-		}
-	}
-	return nil
-}
-
-// difference lists what changes from a to b, one sentence each, without secrets.
-func difference(a, b map[string]any) []string {
-	var out []string
-	keys := map[string]bool{}
-	for k := range a {
-		keys[k] = true
-	}
-	for k := range b {
-		keys[k] = true
-	}
-	for k := range keys {
-		if k != "version" && k != "changed" {
-			out = append(out, differ(k, a[k], b[k])...)
-		}
-	}
-	sort.Strings(out)
-	return out
-}
-
-func differ(path string, a, b any) []string {
-	if reflect.DeepEqual(a, b) {
-		return nil
-	}
-	am, aok := a.(map[string]any)
-	bm, bok := b.(map[string]any)
-	if aok && bok {
-		var out []string
-		for _, d := range difference(am, bm) {
-			out = append(out, path+"."+d)
-		}
-		return out
-	}
-	al, aok := a.([]any)
-	bl, bok := b.([]any)
-	if aok && (bok || b == nil) || bok && a == nil {
-		return differLists(path, al, bl)
-	}
-	for _, k := range secretKeys {
-		if strings.HasSuffix(path, k) {
-			return []string{path + ": changed"}
-		}
-	}
-	return []string{fmt.Sprintf("%s: %v → %v", path, show(a), show(b))}
-}
-
-// differLists matches entries by id, name or port.
-func differLists(path string, a, b []any) []string {
-	var out []string
-	for _, x := range b {
-		o := sameEntry(a, x)
-		if o == nil {
-			out = append(out, fmt.Sprintf("%s: + %s", path, label(x)))
-			continue
-		}
-		out = append(out, differ(path+"["+label(x)+"]", o, x)...)
-	}
-	for _, x := range a {
-		if sameEntry(b, x) == nil {
-			out = append(out, fmt.Sprintf("%s: - %s", path, label(x)))
-		}
-	}
-	if len(out) == 0 {
-		out = append(out, path+": other order")
-	}
-	return out
-}
-
-// label names an entry of a list.
-func label(x any) string {
-	if m, ok := x.(map[string]any); ok {
-		for _, k := range []string{"id", "name", "port", "number"} {
-			if s, ok := m[k].(string); ok && s != "" {
-				return s
-			}
-		}
-	}
-	return fmt.Sprint(x)
-}
-
-func show(v any) any {
-	if v == nil {
-		return "nothing"
-	}
-	return v
+	return diff
 }
 
 // advertised is the address for sound that peers outside are shown.

@@ -68,6 +68,7 @@ var doors = map[string][]string{
 	"github.com/pion/sdp":               {"sip/sdp"},
 	"github.com/zaf/g711":               {"media/codec"},
 	"go.etcd.io/bbolt":                  {"storage"},
+	"github.com/goccy/go-yaml":          {"storage/config"},
 	"go.bug.st/serial":                  {"hal/bus"},
 	"periph.io/x":                       {"hal/bus"},
 	"github.com/warthog618/go-gpiocdev": {"hal/bus"},

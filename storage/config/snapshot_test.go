@@ -99,6 +99,7 @@ func TestValidate(t *testing.T) {
 		{"applications[0].script.main.url", func(s *Snapshot) { s.Applications[0].Script.Main.URL = "/voice" }},
 		{"applications[0].script.main.method", func(s *Snapshot) { s.Applications[0].Script.Main.Method = "PUT" }},
 		{"applications[0].status.url", func(s *Snapshot) { s.Applications[0].Status.URL = "ftp://x.example" }},
+		{"applications[0].status.events[0]", func(s *Snapshot) { s.Applications[0].Status.Events = []call.EventType{"finished"} }},
 		{"trunks[0].name", func(s *Snapshot) { s.Trunks[0].Name = "a b" }},
 		{"users[0].name", func(s *Snapshot) { s.Users[0].Name = "PBX" }},
 		{"trunks[0].host", func(s *Snapshot) { s.Trunks[0].Host = "sip:x" }},

@@ -44,6 +44,9 @@ var (
 // codecs that the box can speak.
 var codecs = []string{"PCMU", "PCMA"}
 
+// statusEvents are those that an application may ask for.
+var statusEvents = []call.EventType{call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded}
+
 // validator collects problems.
 type validator struct {
 	problems []Problem
@@ -145,6 +148,11 @@ func (v *validator) applications(s Snapshot) {
 		v.hook(f+".script.main", a.Script.Main)
 		v.hook(f+".script.fallback", a.Script.Fallback)
 		v.hook(f+".status", a.Status.Hook)
+		for j, e := range a.Status.Events {
+			if !slices.Contains(statusEvents, e) {
+				v.bad(fmt.Sprintf("%s.status.events[%d]", f, j), "%q is not initiated, ringing, answered or completed", e)
+			}
+		}
 		if a.Script.IsZero() {
 			v.bad(f+".script", "says neither an address nor a document to run; set script.main.url or script.inline")
 		}
