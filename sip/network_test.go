@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestBigInvitePrefersTCP, and takes UDP where there is no TCP.
@@ -150,7 +151,8 @@ func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
 	b := startStack(t, withTLS(t))
 	trunkPeer(t, b)
-	s := startStack(t) // trusts the system's authorities only
+	// It trusts the system's authorities only; reading those takes its time.
+	s := startStack(t, func(c *Config) { c.T1 = 500 * time.Millisecond })
 	d, err := s.Invite(t.Context(), Invite{Target: uriOf(b, "bob", "tls"), SDP: []byte(sdpA)})
 	if err != nil {
 		t.Fatal(err)

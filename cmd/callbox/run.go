@@ -9,48 +9,55 @@ import (
 	"time"
 )
 
-// layer is one part of the running gateway: it is started after the layers
-// below it and stopped before them.
-type layer struct {
-	name string
-	run  func(ctx context.Context) error
+// layers are running parts of the gateway, in the order in which they were
+// started; each may use those before it.
+type layers struct {
+	failed chan<- error
+	up     []runningLayer
 }
 
-// runningLayer is a started layer.
 type runningLayer struct {
-	name   string
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-// run starts every part, calls ready, and serves until ctx ends or a part that
-// nothing works without has failed. Then it stops taking calls, lets the live
-// ones go on for drainTime, and stops everything in reverse. The app cannot be
-// run again.
+// start runs a part until stop. When it fails before that, failed is told.
+func (l *layers) start(name string, run func(ctx context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := runningLayer{cancel: cancel, done: make(chan struct{})}
+	l.up = append(l.up, r)
+	go func() {
+		defer close(r.done)
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			l.failed <- fmt.Errorf("%s: %w", name, err)
+		}
+	}()
+}
+
+// stop ends the parts, the last one first, and waits for each.
+func (l *layers) stop() {
+	for i := len(l.up) - 1; i >= 0; i-- {
+		l.up[i].cancel()
+		<-l.up[i].done
+	}
+}
+
+// run starts every part, calls ready, and serves until ctx ends or a part has
+// failed. Then it stops taking calls, lets the live ones go on for drainTime,
+// and stops everything in reverse. The app cannot be run again.
 func (a *app) run(ctx context.Context, ready func()) error {
 	a.ran = true
 	failed := make(chan error, 8)
-	var up []runningLayer
-	start := func(l layer) {
-		lctx, cancel := context.WithCancel(context.Background())
-		r := runningLayer{name: l.name, cancel: cancel, done: make(chan struct{})}
-		up = append(up, r)
-		go func() { // stopped below, which waits for done
-			defer close(r.done)
-			if err := l.run(lctx); err != nil && lctx.Err() == nil {
-				failed <- fmt.Errorf("%s: %w", l.name, err)
-			}
-		}()
-	}
-	start(layer{"webhooks", func(c context.Context) error { a.deliver.Run(c); return nil }})
-	start(layer{"media clock", a.clock.Run})
-	start(layer{"sip", a.stack.Serve})
+	below, doors := layers{failed: failed}, layers{failed: failed}
+	below.start("webhooks", func(c context.Context) error { a.deliver.Run(c); return nil })
+	below.start("media clock", a.clock.Run)
+	below.start("sip", a.stack.Serve)
 	a.mu.Lock()
 	err := a.useConfig(a.snap)
 	a.mu.Unlock()
 	if err == nil {
-		start(layer{"api", func(c context.Context) error { return a.server.Serve(c, a.httpLn) }})
-		start(layer{"control socket", a.serveControl})
+		doors.start("api", func(c context.Context) error { return a.server.Serve(c, a.httpLn) })
+		doors.start("control socket", a.serveControl)
 		ready()
 		select {
 		case <-ctx.Done():
@@ -59,25 +66,13 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	}
 	a.log.Info("stopping", "calls", a.engine.Stats().Live)
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
-	a.engine.Shutdown(drain)
+	a.engine.Shutdown(drain) // the API still answers: calls can be ended by it
 	cancel()
-	a.stopLayers(up)
+	doors.stop()
+	a.lines.close()
+	below.stop()
 	a.close()
 	return err
-}
-
-// stopLayers stops the lines, then the layers from the top down.
-func (a *app) stopLayers(up []runningLayer) {
-	top := len(up)
-	for ; top > 3; top-- { // the API and the control socket stop before the lines
-		up[top-1].cancel()
-		<-up[top-1].done
-	}
-	a.lines.close()
-	for ; top > 0; top-- {
-		up[top-1].cancel()
-		<-up[top-1].done
-	}
 }
 
 // serveControl serves the control socket until ctx ends.

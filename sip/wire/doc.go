@@ -10,10 +10,9 @@
 // handler; nothing here blocks the reader.
 //
 // Messages, headers, URIs and their parser are sipgo's. Its transport and
-// transaction layers are not used, for reasons found by reading and running
-// v1.7.2: it starts a goroutine for each message, which reorders them (a 200
-// overtakes its 183, an INFO the one before); it keeps about 15 KiB for 32 s
-// for each finished transaction and an entry for each UDP source ever seen; a
+// transaction layers are not used, for reasons found by reading v1.7.2: it starts a goroutine for each message, which reorders them (a 200
+// overtakes its 183, an INFO the one before); it keeps each finished
+// transaction whole for 32 s and an entry for each UDP source ever seen; a
 // repeated final response holds the transaction lock for 4 s; it answers
 // strangers; and closing it does not wait for its goroutines.
 //
