@@ -51,7 +51,8 @@ func (s *Store) Call(account, id string) (call.Record, error) {
 // matches EndedAfter and EndedUntil. A page may be shorter than its limit, even
 // empty, and still have a Next cursor: the search was long and goes on there.
 // Calls that were accepted in the last moments may be missing, but those that
-// are listed are as last accepted. The error is or wraps ErrCursor.
+// are listed are as last accepted. The error is or wraps
+// call.ErrCursor.
 func (s *Store) Calls(f call.Filter) (call.Page, error) {
 	s.w.mu.Lock()
 	soon := maps.Clone(s.w.overlay.calls)

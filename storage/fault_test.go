@@ -324,6 +324,41 @@ func TestOutboxBound(t *testing.T) {
 	}
 }
 
+// A notice that cannot be read does not hold up the others.
+func TestUnreadableNotice(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, Config{Dir: dir})
+	if err := s.Commit(ctx, Write{Notices: []call.Notice{{Key: "a"}, {Key: "b"}, {Key: "c"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.update(func(tx *bbolt.Tx) error {
+		for _, id := range []uint64{1, 2} {
+			if err := tx.Bucket(bucketNotices).Put(noticeKey(id), []byte(`{"id":`)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		n, err := s.PendingNotices(0, 1)
+		if err != nil || len(n) != 1 || n[0].Key != "c" {
+			t.Fatalf("%v, %v", n, err)
+		}
+	}
+	if st := s.Stats(); st.Unreadable != 2 {
+		t.Errorf("stats %+v", st)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if st := open(t, Config{Dir: dir}).Stats(); st.Notices != 1 {
+		t.Errorf("%d notices are left", st.Notices)
+	}
+}
+
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

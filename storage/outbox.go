@@ -23,6 +23,7 @@ func (s *Store) PendingNotices(after uint64, limit int) ([]call.Notice, error) {
 	s.w.mu.Lock()
 	done := maps.Clone(s.w.doneSoon)
 	s.w.mu.Unlock()
+	var damaged []uint64
 	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketNotices).Cursor()
 		for k, v := c.Seek(noticeKey(after + 1)); k != nil && len(out) < limit; k, v = c.Next() {
@@ -31,7 +32,8 @@ func (s *Store) PendingNotices(after uint64, limit int) ([]call.Notice, error) {
 			}
 			var n call.Notice
 			if err := json.Unmarshal(v, &n); err != nil {
-				return fmt.Errorf("notice %d: %w", noticeID(k), err)
+				damaged = append(damaged, noticeID(k))
+				continue
 			}
 			out = append(out, n)
 		}
@@ -40,7 +42,22 @@ func (s *Store) PendingNotices(after uint64, limit int) ([]call.Notice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
+	if len(damaged) > 0 {
+		s.dropDamaged(damaged)
+	}
 	return out, nil
+}
+
+// dropDamaged removes notices that cannot be read. When that is not accepted now
+// the next look at the outbox does it.
+func (s *Store) dropDamaged(ids []uint64) {
+	if err := s.DoneNotice(ids...); err != nil {
+		return
+	}
+	s.w.mu.Lock()
+	s.w.stats.Unreadable += uint64(len(ids))
+	s.w.mu.Unlock()
+	s.cfg.Logger.Error("messages in the outbox cannot be read and are dropped", "count", len(ids))
 }
 
 // DoneNotice removes notices that were delivered or given up. It does not wait:

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 
+	"callbox/call"
+
 	"go.etcd.io/bbolt"
 )
 
@@ -28,17 +30,17 @@ func decodeCursor(s string) (direction, []byte, error) {
 		return fromStart, nil, nil
 	}
 	if len(s) > 2*(maxID+16) {
-		return 0, nil, ErrCursor
+		return 0, nil, call.ErrCursor
 	}
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil || len(b) < 1+8 {
-		return 0, nil, ErrCursor
+		return 0, nil, call.ErrCursor
 	}
 	switch d := direction(b[0]); d {
 	case older, newer, newerEqual:
 		return d, b[1:], nil
 	}
-	return 0, nil, ErrCursor
+	return 0, nil, call.ErrCursor
 }
 
 const (

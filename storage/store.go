@@ -16,7 +16,7 @@ import (
 )
 
 // Sentinels that callers branch on. Missing calls and recordings are
-// call.ErrNotFound.
+// call.ErrNotFound, cursors that this store did not make call.ErrCursor.
 var (
 	// ErrLocked: another process uses the data folder.
 	ErrLocked = errors.New("data folder is in use")
@@ -28,8 +28,6 @@ var (
 	ErrClosed = errors.New("store is closed")
 	// ErrConflict: the configuration was changed by somebody else meanwhile.
 	ErrConflict = errors.New("configuration has changed meanwhile")
-	// ErrCursor: a page cursor that this store did not make.
-	ErrCursor = errors.New("not a page cursor")
 	// ErrNoBlob: no blob has this name.
 	ErrNoBlob = errors.New("no such blob")
 )

@@ -395,6 +395,7 @@ type Stats struct {
 	Failures     uint64 // transactions that failed and were tried again
 	Refused      uint64 // writes not accepted because the backlog was full
 	GivenUp      uint64 // notices given up because the outbox was full
+	Unreadable   uint64 // notices dropped because they could not be read
 	Notices      int    // in the outbox on disk now
 	Backlog      int    // accepted writes that wait now
 	Size         int64  // bytes of the database file

@@ -12,6 +12,6 @@
 // The types are values and the functions pure: the package stores nothing
 // (storage does that) and starts nothing. Everything that can be set here has an
 // effect in the running box. It may import call. It is tested by tables of good
-// and bad settings, by
-// exports that must come back as they were, and by fuzzing all that is read.
+// and bad settings, by exports that must come back as they were, and by fuzzing
+// all that is read.
 package config

@@ -196,10 +196,10 @@ func testPagesAreStable(e *env) {
 func testBadCursor(e *env) {
 	e.many(3)
 	for _, c := range []string{"x", "!", "AAAAAAAAAAAAAAAAAAAA", "b", string(make([]byte, 10_000))} {
-		if _, err := e.Calls(call.Filter{Cursor: c}); !errors.Is(err, storage.ErrCursor) {
+		if _, err := e.Calls(call.Filter{Cursor: c}); !errors.Is(err, call.ErrCursor) {
 			e.Errorf("cursor %.20q: %v", c, err)
 		}
-		if _, err := e.Recordings(call.RecordingFilter{Cursor: c}); !errors.Is(err, storage.ErrCursor) {
+		if _, err := e.Recordings(call.RecordingFilter{Cursor: c}); !errors.Is(err, call.ErrCursor) {
 			e.Errorf("cursor %.20q: %v", c, err)
 		}
 	}
