@@ -79,7 +79,7 @@ func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string
 	if len(next.Accounts) == 0 {
 		return nil, errors.New("accounts: the last account cannot be removed; every call belongs to one")
 	}
-	if _, err := compileRoutes(next, a.lineIDs(next), nil); err != nil {
+	if _, err := compileRoutes(next, a.lineIDs(next), true); err != nil {
 		return nil, err
 	}
 	diff := later(config.Diff(a.snap, next))

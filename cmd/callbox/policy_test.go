@@ -84,7 +84,7 @@ func TestInboundPlan(t *testing.T) {
 
 func TestRouter(t *testing.T) {
 	r := &router{}
-	if err := r.set(office(), []string{"sip", "provider", "alice", "bob", "fxs1", "fxs2"}, nil); err != nil {
+	if err := r.set(office(), []string{"sip", "provider", "alice", "bob", "fxs1", "fxs2"}, true); err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
@@ -126,8 +126,11 @@ func TestRoutesOfUnknownLines(t *testing.T) {
 	r := &router{}
 	snap := office()
 	snap.Routes = append(snap.Routes, config.Route{Name: "lost", Prefix: "+33", Lines: []string{"nowhere"}})
-	if err := r.set(snap, []string{"sip", "provider"}, nil); err == nil || !strings.Contains(err.Error(), "nowhere") {
+	if err := r.set(snap, []string{"sip", "provider"}, true); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("a route to a line that does not exist: %v", err)
+	}
+	if err := r.set(snap, []string{"sip", "provider"}, false); err != nil {
+		t.Errorf("a board without the line must not stop the box: %v", err)
 	}
 }
 

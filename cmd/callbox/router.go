@@ -17,10 +17,10 @@ import (
 // router turns destinations into routes by the present configuration.
 type router struct{ table atomic.Pointer[route.Table] }
 
-// set compiles the routes of a configuration and uses them from now on.
-// external is every name and address that means the box itself.
-func (r *router) set(snap config.Snapshot, lines []string, domains []string) error {
-	t, err := compileRoutes(snap, lines, domains)
+// set compiles the routes of a configuration and uses them from now on. A route
+// to a line that is not in lines is an error when strict.
+func (r *router) set(snap config.Snapshot, lines []string, strict bool) error {
+	t, err := compileRoutes(snap, lines, strict)
 	if err != nil {
 		return err
 	}
@@ -30,9 +30,11 @@ func (r *router) set(snap config.Snapshot, lines []string, domains []string) err
 
 // compileRoutes makes the route table of a configuration. lines are the ids of
 // all lines that exist on this board.
-func compileRoutes(snap config.Snapshot, lines []string, domains []string) (*route.Table, error) {
-	cfg := route.Config{Country: snap.Country, Names: map[string]string{}, Known: lines,
-		Domains: append(append([]string(nil), snap.Domains...), domains...)}
+func compileRoutes(snap config.Snapshot, lines []string, strict bool) (*route.Table, error) {
+	cfg := route.Config{Country: snap.Country, Names: map[string]string{}, Domains: snap.Domains}
+	if strict {
+		cfg.Known = lines
+	}
 	have := map[string]bool{}
 	for _, l := range lines {
 		have[l] = true

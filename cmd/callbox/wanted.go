@@ -24,7 +24,15 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.inbound.snap.Store(&snap)
 	a.engine.SetLimits(engineLimits(snap.Limits))
 	a.lines.set(a.wanted(snap))
-	return a.router.set(snap, a.lineIDs(snap), nil)
+	err := a.router.set(snap, a.lineIDs(snap), true)
+	if err == nil {
+		return nil
+	}
+	// An import refuses this; it comes of another board under an old
+	// configuration. Calls that such a route sends to a missing line fail over or
+	// say so, all others go on.
+	a.log.Warn("the routes do not fit the lines of this board; correct them", "err", err)
+	return a.router.set(snap, a.lineIDs(snap), false)
 }
 
 // engineLimits are the limits of a configuration as the engine wants them.
