@@ -23,12 +23,13 @@ import (
 // baresip is a real SIP phone as a child process, steered over its ctrl_tcp
 // module. What it hears is in a WAV file of its sndfile module.
 type baresip struct {
-	t    *testing.T
-	name string
-	dir  string
-	cmd  *exec.Cmd
-	log  *lockedBuffer
-	conn net.Conn
+	t         *testing.T
+	name      string
+	dir       string
+	transport string
+	cmd       *exec.Cmd
+	log       *lockedBuffer
+	conn      net.Conn
 
 	mu     sync.Mutex
 	events []phoneEvent
@@ -50,7 +51,8 @@ type phoneEvent struct {
 type phone struct {
 	name, password string
 	registrar      string // host:port of the gateway
-	transport      string // udp, tcp
+	transport      string // udp, tcp, tls
+	ca             string // file of the CA by which a server's certificate is checked
 	says           []int16
 	answer         string // auto or manual
 	codecs         string // "PCMU,PCMA"
@@ -94,9 +96,20 @@ func free(p, n int) bool {
 // startBaresip starts a phone and waits until it has registered.
 func startBaresip(t *testing.T, p phone) *baresip {
 	t.Helper()
+	b := runBaresip(t, p)
+	// The first registration is faster than the control connection: the log has it.
+	poll(t, 15*time.Second, "baresip "+p.name+" registers", func() bool { return strings.Contains(b.log.String(), "200 OK () [") })
+	return b
+}
+
+// runBaresip starts a phone.
+func runBaresip(t *testing.T, p phone) *baresip {
+	t.Helper()
 	dir := t.TempDir()
-	// The last minutes are silence: at the end of its file baresip hangs up.
-	says := append(append([]int16{}, p.says...), make([]int16, 300*rate)...)
+	// People breathe before they speak: what is said while the answer is still on
+	// its way is lost. The last minutes are silence: at the end of its file baresip
+	// hangs up.
+	says := append(append(make([]int16, 3*rate/10), p.says...), make([]int16, 300*rate)...)
 	writeWAV(t, filepath.Join(dir, "says.wav"), says)
 	port := freePorts(t, 3) // SIP, SIP over TLS, control
 	if p.codecs == "" {
@@ -105,8 +118,12 @@ func startBaresip(t *testing.T, p phone) *baresip {
 	if p.transport == "" {
 		p.transport = "udp"
 	}
+	trust := ""
+	if p.ca != "" {
+		trust = "sip_cafile " + p.ca + "\n"
+	}
 	files := map[string]string{
-		"config": fmt.Sprintf(`poll_method epoll
+		"config": trust + fmt.Sprintf(`poll_method epoll
 sip_listen 127.0.0.1:%d
 net_interface 127.0.0.1
 audio_source aufile,%s/says.wav
@@ -131,7 +148,7 @@ snd_path %s
 			t.Fatal(err)
 		}
 	}
-	b := &baresip{t: t, name: p.name, dir: dir, log: &lockedBuffer{}, more: make(chan struct{}, 1)}
+	b := &baresip{t: t, name: p.name, transport: p.transport, dir: dir, log: &lockedBuffer{}, more: make(chan struct{}, 1)}
 	b.cmd = exec.Command("baresip", "-f", dir)
 	b.cmd.Stdout, b.cmd.Stderr = b.log, b.log
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -140,10 +157,6 @@ snd_path %s
 	}
 	t.Cleanup(b.stop)
 	b.connect(net.JoinHostPort("127.0.0.1", strconv.Itoa(port+2)))
-	if p.registrar != "" {
-		// The first registration is faster than the control connection: the log has it.
-		poll(t, 15*time.Second, "baresip "+p.name+" registers", func() bool { return strings.Contains(b.log.String(), "200 OK () [") })
-	}
 	return b
 }
 
