@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"callbox/call"
@@ -290,7 +291,7 @@ func (e *Engine) child(parent *live, t script.Target, d script.Dial, news chan c
 	}
 	c := e.newLive(call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Parent: p.ID,
-		Direction: call.OutboundDial, From: from, To: t.To, Status: t.Status, Forwarded: p.Forwarded,
+		Direction: call.OutboundDial, From: from, To: party(t), Status: t.Status, Forwarded: p.Forwarded,
 	})
 	c.parent, c.watch = parent, news
 	c.target = t
@@ -306,4 +307,13 @@ func (e *Engine) child(parent *live, t script.Target, d script.Dial, news chan c
 		}
 	})
 	return c
+}
+
+// party names a target as a Create Call's To would: the record of a dialled
+// user reads like that of a called one.
+func party(t script.Target) string {
+	if t.Kind == script.ToUser && !strings.HasPrefix(t.To, "client:") {
+		return "client:" + t.To
+	}
+	return t.To
 }

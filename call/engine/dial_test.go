@@ -86,7 +86,7 @@ func TestDialFirstAnswerWins(t *testing.T) {
 		if res().State != call.Completed || !res().Bridged || res().Duration.Round(time.Second) != 11*time.Second {
 			t.Errorf("result %+v", res())
 		}
-		if child := w.record(res().Child); child.Parent != id || child.Line != "202" || child.Direction != call.OutboundDial {
+		if child := w.record(res().Child); child.Parent != id || child.Line != "202" || child.To != "client:202" || child.Direction != call.OutboundDial {
 			t.Errorf("child %+v", child)
 		}
 	})
