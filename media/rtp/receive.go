@@ -20,7 +20,7 @@ func (s *Stream) receive() {
 	b := make([]byte, maxDatagram)
 	s.skipBacklog(b)
 	for failed := 0; failed < maxReadErrors; {
-		n, from, err := s.ports.rtp.ReadFromUDPAddrPort(b)
+		n, from, err := s.rtp.ReadFromUDPAddrPort(b)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || s.isClosing() {
 				return
@@ -38,7 +38,7 @@ func (s *Stream) receive() {
 func (s *Stream) skipBacklog(b []byte) {
 	_ = s.ports.rtp.SetReadDeadline(time.Now().Add(time.Millisecond))
 	for range 4 * maxPerSweep {
-		if _, _, err := s.ports.rtp.ReadFromUDPAddrPort(b); err != nil {
+		if _, _, err := s.rtp.ReadFromUDPAddrPort(b); err != nil {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				continue
 			}

@@ -105,6 +105,7 @@ type Config struct {
 type Stream struct {
 	cfg     Config
 	ports   pair
+	rtp     *socket // on ports.rtp
 	rtcpRaw syscall.RawConn
 	epoch   time.Time // arrival times are counted from here
 	cname   string
@@ -159,8 +160,13 @@ func Listen(cfg Config) (*Stream, error) {
 		return nil, fmt.Errorf("opening the RTCP port: %w", err)
 	}
 	stampArrivals(raw)
-	s := newStream(cfg, ports.rtp, time.Now())
-	s.ports, s.rtcpRaw = ports, raw
+	sock, err := newSocket(ports.rtp)
+	if err != nil {
+		cfg.Pool.release(ports)
+		return nil, err
+	}
+	s := newStream(cfg, sock, time.Now())
+	s.ports, s.rtp, s.rtcpRaw = ports, sock, raw
 	s.rtcp.conn = ports.rtcp
 	return s, nil
 }
