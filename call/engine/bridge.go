@@ -2,8 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
+	"time"
 
 	"callbox/call"
 	"callbox/media/session"
@@ -15,8 +16,9 @@ type link struct {
 	mine bool // this is the caller's side
 }
 
-// press passes a key on to the other side. The channel is bounded; keys beyond
-// it, more than any thumb can press in the time one takes to send, are dropped.
+// press passes a key on to the other side. The queue is bounded; keys beyond
+// it, more than any thumb can press in the time one takes to send, are dropped
+// and counted.
 func (l *link) press(d byte) {
 	if l.mine && d == '*' && l.b.onStar {
 		select {
@@ -25,89 +27,112 @@ func (l *link) press(d byte) {
 		}
 		return
 	}
-	if l.b.relaying() {
+	if l.b.sa.Relaying() {
 		return // the events travel with the forwarded packets
 	}
+	keys := l.b.toCaller
+	if l.mine {
+		keys = l.b.toCallee
+	}
 	select {
-	case l.b.keys <- crossing{toChild: l.mine, digit: d}:
+	case keys <- d:
 	default:
+		l.b.a.e.lostKeys.Add(1)
 	}
 }
 
-// crossing is a key on its way through the bridge.
-type crossing struct {
-	toChild bool
-	digit   byte
-}
+const (
+	// maxCrossing bounds the keys that wait to be sent to the other side.
+	maxCrossing = 32
+	// digitPatience bounds the sending of one of them.
+	digitPatience = 3 * time.Second
+)
 
 // bridge is two connected calls.
 type bridge struct {
-	a, b   *live // the caller and the callee
-	sa, sb *session.Session
-	onStar bool
-	star   chan struct{}
-	keys   chan crossing
-
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	a, b               *live // the caller and the callee
+	sa, sb             *session.Session
+	onStar             bool
+	star               chan struct{}
+	toCaller, toCallee chan byte
+	cancel             context.CancelFunc // ends carry, twice
 }
 
-func (b *bridge) relaying() bool { return b.sa.Relaying() }
+// errCalleeGone says that the callee ended while it was being connected.
+var errCalleeGone = errors.New("the callee hung up")
 
 // join connects the sound and the keys of the call and the child.
 func (w *dialing) join(ctx context.Context, child *live) (*bridge, error) {
-	b := &bridge{a: w.c, b: child, onStar: w.d.HangupOnStar, star: make(chan struct{}, 1), keys: make(chan crossing, 32)}
-	var toA, toB call.Leg
+	b := &bridge{a: w.c, b: child, onStar: w.d.HangupOnStar, star: make(chan struct{}, 1),
+		toCaller: make(chan byte, maxCrossing), toCallee: make(chan byte, maxCrossing)}
 	err := w.ask(ctx, func() error {
-		toA, b.sa = w.c.leg, w.c.sess
+		if b.sa = w.c.sess; b.sa == nil {
+			return call.ErrEnded
+		}
 		return nil
 	})
-	if err == nil && !child.do(ctx, func() { toB, b.sb = child.leg, child.sess }) {
-		err = call.ErrEnded
-	}
 	if err != nil {
 		return nil, err
 	}
-	if toA == nil || toB == nil {
-		return nil, call.ErrEnded
-	}
-	if err := session.Bridge(b.sa, b.sb); err != nil {
-		return nil, fmt.Errorf("connect the sound: %w", err)
+	err = control{c: child}.ask(ctx, func() error {
+		if b.sb = child.sess; b.sb == nil || child.watch == nil { // nil: redirected
+			return errCalleeGone
+		}
+		child.link = &link{b: b}
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, call.ErrEnded) {
+			err = errCalleeGone
+		}
+		return nil, err
 	}
 	kctx, cancel := context.WithCancel(context.Background())
 	b.cancel = cancel
-	b.wg.Go(func() { b.carry(kctx, toA, toB) })
-	w.c.do(ctx, func() { w.c.link = &link{b: b, mine: true} })
-	child.do(ctx, func() { child.link = &link{b: b} })
+	b.a.e.tasks.Go(func() { carry(kctx, b.toCaller, b.a) })
+	b.a.e.tasks.Go(func() { carry(kctx, b.toCallee, b.b) })
+	err = w.ask(ctx, func() error {
+		w.c.link = &link{b: b, mine: true}
+		return nil
+	})
+	if err == nil {
+		if err = session.Bridge(b.sa, b.sb); err != nil {
+			err = fmt.Errorf("connect the sound: %w", err)
+		}
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
 	return b, nil
 }
 
-// carry sends the keys to the other side, in order.
-func (b *bridge) carry(ctx context.Context, toA, toB call.Leg) {
+// carry sends the keys to one side, in order. The bridge does not wait for it:
+// a leg that does not heed its context must not hold up the call.
+func carry(ctx context.Context, keys <-chan byte, to *live) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case x := <-b.keys:
-			leg, on := toA, b.a
-			if x.toChild {
-				leg, on = toB, b.b
-			}
-			if s, ok := leg.(call.DigitSender); ok {
-				s.SendDigit(ctx, x.digit, digitLength) // a leg that has ended refuses; nobody is left to tell
-				continue
-			}
-			// In-band: the tone is mixed into what that side hears.
-			sound{control{on}}.SendDigits(ctx, string(x.digit))
+		case d := <-keys:
+			one, cancel := context.WithTimeout(ctx, digitPatience)
+			// A leg that has ended refuses; nobody is left to tell.
+			_ = sound{control{c: to}}.SendDigits(one, string(d))
+			cancel()
 		}
 	}
 }
 
-// close separates the two. It may be called after either has ended.
+// close separates the two. It may be called after either has ended, or has gone
+// on to another connection.
 func (b *bridge) close() {
-	b.a.do(context.Background(), func() { b.a.link = nil })
-	b.b.do(context.Background(), func() { b.b.link = nil })
 	b.cancel()
-	b.wg.Wait()
+	for _, c := range []*live{b.a, b.b} {
+		c.do(context.Background(), func() {
+			if c.link != nil && c.link.b == b {
+				c.link = nil
+			}
+		})
+	}
 	b.sa.Unbridge()
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"callbox/call"
@@ -11,7 +12,10 @@ import (
 )
 
 // control is a script's hold on its call. It runs on the script's goroutine.
-type control struct{ c *live }
+type control struct {
+	c *live
+	s *running // the script that holds; nil: the engine itself
+}
 
 // sound is the same hold as script.Audio.
 type sound struct{ control }
@@ -22,12 +26,21 @@ var (
 	_ script.Audio   = sound{}
 )
 
-func (c *live) env() script.Env {
-	k := control{c}
+const (
+	// legTime bounds what a leg is asked to do (Progress, and to end after it
+	// refused an answer because it has ended).
+	legTime = 5 * time.Second
+	// closeTime is how long a script waits for a stopped sound to be closed.
+	closeTime = time.Second
+)
+
+// env is what the script s may do.
+func (c *live) env(s *running) script.Env {
+	k := control{c, s}
 	return script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: c.e.cfg.Prompts, Fetcher: c.e.cfg.Fetcher}
 }
 
-// ask runs f on the call's goroutine unless the call is final.
+// ask runs f on the call's goroutine unless the call is final. f must not block.
 func (k control) ask(ctx context.Context, f func() error) error {
 	err := call.ErrEnded
 	if !k.c.do(ctx, func() {
@@ -40,6 +53,17 @@ func (k control) ask(ctx context.Context, f func() error) error {
 	return err
 }
 
+// leg gives the call's leg.
+func (k control) leg(ctx context.Context) (leg call.Leg, err error) {
+	err = k.ask(ctx, func() error {
+		if leg = k.c.leg; leg == nil {
+			return call.ErrEnded
+		}
+		return nil
+	})
+	return leg, err
+}
+
 // Record is a snapshot of the call.
 func (k control) Record() call.Record { return k.c.snapshot() }
 
@@ -48,26 +72,38 @@ func (k control) Tell(t call.EventType, note string) {
 	k.c.do(context.Background(), func() { k.c.note(t, note) })
 }
 
-// Hangup ends the call in any state.
+// Hangup ends the call in any state. A script that another one has replaced
+// no longer ends it.
 func (k control) Hangup(cause call.Cause) {
-	k.c.do(context.Background(), func() { k.c.end(cause) })
+	k.c.do(context.Background(), func() {
+		if k.s == nil || !k.s.replaced {
+			k.c.end(cause)
+		}
+	})
+}
+
+// progress tells an arriving call's far end how far the call has got.
+func (k control) progress(ctx context.Context, p call.Progress) error {
+	leg, err := k.leg(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, legTime)
+	defer cancel()
+	return leg.Progress(ctx, p)
 }
 
 // Answer takes an arriving call off-hook and waits until that is done.
 func (k control) Answer(ctx context.Context) error {
-	var leg call.Leg
-	err := k.ask(ctx, func() error { leg = k.c.leg; return nil })
+	leg, err := k.leg(ctx)
 	if err != nil {
 		return err
 	}
 	if k.c.snapshot().State == call.InProgress {
 		return nil
 	}
-	if leg == nil {
-		return call.ErrEnded
-	}
 	if err := leg.Answer(ctx); err != nil {
-		return err
+		return k.refused(ctx, err)
 	}
 	select {
 	case <-k.c.up:
@@ -76,6 +112,33 @@ func (k control) Answer(ctx context.Context) error {
 		return call.ErrEnded
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// refused is what a script is told when its leg refused with err. A leg that
+// has ended says so itself in a moment, with the true cause: the script must not
+// end the call before.
+func (k control) refused(ctx context.Context, err error) error {
+	if !errors.Is(err, call.ErrLegEnded) {
+		return err
+	}
+	if werr := k.wait(ctx, legTime); werr != nil {
+		return werr
+	}
+	return err
+}
+
+// wait lets d pass.
+func (k control) wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-k.c.over:
+		return call.ErrEnded
 	}
 }
 
@@ -97,11 +160,24 @@ func (k sound) Play(ctx context.Context, clip media.Clip) error {
 	case <-p.Done():
 		return nil
 	case <-ctx.Done():
-		p.Stop()
-		return ctx.Err()
+		err = ctx.Err()
 	case <-k.c.over:
-		p.Stop()
-		return call.ErrEnded
+		err = call.ErrEnded
+	}
+	k.silence(p)
+	return err
+}
+
+// silence stops a clip and waits for it to be closed, but not for ever: it may
+// be a child process that does not die.
+func (k control) silence(p *session.Playback) {
+	k.c.e.tasks.Go(p.Stop)
+	t := time.NewTimer(closeTime)
+	defer t.Stop()
+	select {
+	case <-p.Done():
+	case <-t.C:
+		k.Tell(call.EventWarning, "a sound that was stopped takes long to close")
 	}
 }
 
@@ -110,19 +186,15 @@ const digitLength = 100 * time.Millisecond
 
 // SendDigits sends digits outside the sound where the leg can, else as tones.
 func (k sound) SendDigits(ctx context.Context, digits string) error {
-	var leg call.Leg
-	if err := k.ask(ctx, func() error { leg = k.c.leg; return nil }); err != nil {
+	leg, err := k.leg(ctx)
+	if err != nil {
 		return err
 	}
 	sender, ok := leg.(call.DigitSender)
 	if !ok {
-		clip, err := k.c.e.cfg.Tones(digits)
-		if err != nil {
-			return err
-		}
-		return k.Play(ctx, clip)
+		return k.sendTones(ctx, digits)
 	}
-	for _, d := range []byte(digits) {
+	for i, d := range []byte(digits) {
 		pause := digitLength
 		switch d {
 		case 'w':
@@ -130,8 +202,16 @@ func (k sound) SendDigits(ctx context.Context, digits string) error {
 		case 'W':
 			pause = time.Second
 		default:
-			if err := sender.SendDigit(ctx, d, digitLength); err != nil {
-				return err
+			err := sender.SendDigit(ctx, d, digitLength)
+			switch {
+			case err == nil:
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case errors.Is(err, call.ErrLegEnded):
+				return k.refused(ctx, err)
+			default:
+				k.tonesInstead(err)
+				return k.sendTones(ctx, digits[i:])
 			}
 		}
 		if err := k.wait(ctx, pause); err != nil {
@@ -141,18 +221,23 @@ func (k sound) SendDigits(ctx context.Context, digits string) error {
 	return nil
 }
 
-// wait lets d pass.
-func (k sound) wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-k.c.over:
-		return call.ErrEnded
+// tonesInstead says once per call that its digits go in the sound.
+func (k sound) tonesInstead(err error) {
+	k.c.do(context.Background(), func() {
+		if !k.c.tones {
+			k.c.tones = true
+			k.c.note(call.EventWarning, "digits are sent as tones: "+err.Error())
+		}
+	})
+}
+
+// sendTones plays digits in the sound.
+func (k sound) sendTones(ctx context.Context, digits string) error {
+	clip, err := k.c.e.cfg.Tones(digits)
+	if err != nil {
+		return err
 	}
+	return k.Play(ctx, clip)
 }
 
 // Digit waits for the next key press.
@@ -163,8 +248,7 @@ func (k sound) DropDigits() { k.c.keys.drop() }
 
 // Record starts a recording of the call.
 func (k sound) Record(o call.RecordOptions) (script.Recording, error) {
-	var r *recording
-	err := k.ask(context.Background(), func() (err error) { r, err = k.c.startRecording(o); return err })
+	r, err := k.c.makeRecording(o)
 	if err != nil {
 		return nil, err
 	}

@@ -14,34 +14,20 @@ import (
 // maxTargets bounds the parties of one Dial (call-api.md §5.3).
 const maxTargets = 10
 
-// childNews is what a child tells the Dial that made it.
-type childNews int
-
-const (
-	childRings childNews = iota
-	childEarly           // it sends sound before the answer
-	childReady           // answered and screened: connect it
-	childLeft            // it was redirected to a document of its own
-	childEnded
-	numNews
-)
-
-type childEvent struct {
-	child *live
-	what  childNews
-}
-
 // dialing is one Dial verb at work, on the script's goroutine.
 type dialing struct {
 	control
 	d       script.Dial
-	news    chan childEvent
+	news    *news
 	waiting []script.Target // not tried yet (Sequential)
-	trying  map[*live]bool
-	last    *live // the last child that ended
-	tone    *session.Playback
-	early   bool // early sound is connected
-	rec     *recording
+	trying  map[*live]standing
+	last    *live       // the last child that was tried, or ended
+	refused *call.Cause // why the last child was not admitted
+	rec     script.Recording
+
+	tone  *session.Playback // the ringback, while it plays
+	rang  bool              // the unanswered caller was told that it rings
+	heard hearing
 }
 
 // Dial rings the targets, connects the first to answer, and returns when the
@@ -53,20 +39,26 @@ func (k control) Dial(ctx context.Context, d script.Dial) (script.DialResult, er
 	if len(d.Targets) > maxTargets {
 		return script.DialResult{}, errors.New("dial names more than 10 parties")
 	}
-	if k.c.snapshot().State.Final() {
-		return script.DialResult{}, call.ErrEnded
+	if err := k.ask(ctx, func() error { k.c.dialled = nil; return nil }); err != nil {
+		return script.DialResult{}, err
 	}
 	limits := k.c.e.limits.Load()
 	d.Timeout = limits.ring(d.Timeout, 30*time.Second)
 	d.TimeLimit = limits.answered(d.TimeLimit)
-	w := &dialing{control: k, d: d, waiting: d.Targets, trying: map[*live]bool{},
-		news: make(chan childEvent, len(d.Targets)*int(numNews))}
-	defer w.stopTone()
+	w := &dialing{control: k, d: d, waiting: d.Targets, trying: map[*live]standing{}, news: newNews()}
 	if d.Record != nil && d.Record.FromRinging {
-		w.startRecording(ctx)
+		w.startRecording()
 	}
+	res, err := w.run(ctx)
+	w.quiet()
+	res.Recording = w.stopRecording()
+	return res, err
+}
+
+// run is Dial without its recording.
+func (w *dialing) run(ctx context.Context) (script.DialResult, error) {
 	first := len(w.waiting)
-	if d.Sequential {
+	if w.d.Sequential {
 		first = 1
 	}
 	w.try(first)
@@ -74,30 +66,34 @@ func (k control) Dial(ctx context.Context, d script.Dial) (script.DialResult, er
 	if winner == nil {
 		w.dropTrying(call.Cause{Q850: call.Q850Normal, SIP: 487, Who: call.Peer, Text: "the caller gave up"})
 		res := w.failed()
-		k.c.do(context.Background(), func() { k.c.dialled = &res.Cause })
-		res.Recording = w.stopRecording()
+		if err == nil {
+			w.c.do(context.Background(), func() { w.c.dialled = &res.Cause })
+		}
 		return res, err
 	}
 	w.dropTrying(call.Cause{Q850: 26, SIP: 487, Who: call.Peer, Text: "another phone answered"})
-	if err := k.Answer(ctx); err != nil {
-		winner.hangupFrom(call.NormalClearing(call.Peer))
-		return w.result(winner, false, 0, nil), err
+	w.stopTone()
+	if err := w.Answer(ctx); err != nil {
+		winner.release(call.NormalClearing(call.Peer))
+		return w.result(winner, false, 0), err
 	}
 	return w.connect(ctx, winner)
 }
 
-// try starts the next n targets.
+// try starts the next n targets that are admitted.
 func (w *dialing) try(n int) {
-	for range min(n, len(w.waiting)) {
+	for n > 0 && len(w.waiting) > 0 {
 		t := w.waiting[0]
 		w.waiting = w.waiting[1:]
 		child := w.c.e.child(w.c, t, w.d, w.news)
-		w.last = child
 		if err := w.c.e.admit(child); err != nil {
-			w.Tell(call.EventWarning, "cannot call "+t.To+": "+err.Error())
+			w.refused = &call.Cause{Q850: call.Q850Congestion, SIP: 503, Who: call.Box, Text: "cannot call " + t.To + ": " + err.Error()}
+			w.Tell(call.EventWarning, w.refused.Text)
 			continue
 		}
-		w.trying[child] = true
+		n--
+		w.last = child
+		w.trying[child] = standing{}
 		child.start(nil)
 	}
 }
@@ -107,23 +103,14 @@ func (w *dialing) try(n int) {
 func (w *dialing) ring(ctx context.Context) (*live, error) {
 	for len(w.trying) > 0 {
 		select {
-		case n := <-w.news:
-			switch n.what {
-			case childRings:
-				w.ringing(ctx)
-			case childEarly:
-				w.earlySound(ctx, n.child)
-			case childReady:
-				delete(w.trying, n.child)
-				return n.child, nil
-			case childLeft, childEnded:
-				delete(w.trying, n.child)
-				w.last = n.child
-				w.early = false
-				if len(w.trying) == 0 {
-					w.try(1) // Sequential has more; otherwise none is waiting
-				}
+		case <-w.news.more:
+			if winner := w.hearNews(); winner != nil {
+				return winner, nil
 			}
+			if len(w.trying) == 0 {
+				w.try(1) // Sequential has more; otherwise none is waiting
+			}
+			w.present(ctx)
 		case <-w.c.over:
 			return nil, call.ErrEnded
 		case <-ctx.Done():
@@ -133,85 +120,75 @@ func (w *dialing) ring(ctx context.Context) (*live, error) {
 	return nil, nil
 }
 
-// ringing lets the caller hear that it rings: as signalling while unanswered,
-// else as a tone.
-func (w *dialing) ringing(ctx context.Context) {
-	if w.tone != nil || w.early {
-		return
-	}
-	w.ask(ctx, func() error {
-		if w.c.r.State != call.InProgress {
-			return w.c.leg.Progress(ctx, call.ProgressRinging)
-		}
-		if w.c.sess != nil {
-			w.tone = w.c.sess.Play(w.c.e.cfg.Ringback(w.d.RingTone))
-		}
-		return nil
-	})
-}
-
-func (w *dialing) stopTone() {
-	if w.tone != nil {
-		w.tone.Stop()
-		w.tone = nil
-	}
-}
-
-// earlySound connects what a single callee sends before it answers.
-func (w *dialing) earlySound(ctx context.Context, child *live) {
-	if len(w.d.Targets) > 1 {
-		w.ringing(ctx)
-		return
-	}
-	var theirs *session.Session
-	child.do(ctx, func() { theirs = child.sess })
-	w.ask(ctx, func() error {
-		if theirs == nil || w.c.sess == nil {
+// hearNews notes where the children stand, and gives one that is ready.
+func (w *dialing) hearNews() *live {
+	for {
+		child, s, ok := w.news.take()
+		if !ok {
 			return nil
 		}
-		if w.c.r.State != call.InProgress {
-			if err := w.c.leg.Progress(ctx, call.ProgressEarly); err != nil {
-				return err
-			}
+		if _, ok := w.trying[child]; !ok {
+			continue
 		}
-		w.stopTone()
-		w.early = true
-		return session.Bridge(w.c.sess, theirs)
-	})
+		switch s.stage {
+		case childReady:
+			delete(w.trying, child)
+			return child
+		case childLeft, childEnded:
+			delete(w.trying, child)
+			w.last = child
+		default:
+			w.trying[child] = s
+		}
+	}
 }
 
 // dropTrying ends the children that did not win.
 func (w *dialing) dropTrying(cause call.Cause) {
 	for child := range w.trying {
-		child.hangupFrom(cause)
+		child.release(cause)
 	}
 	clear(w.trying)
 }
 
-// hangupFrom ends the call from another goroutine.
-func (c *live) hangupFrom(cause call.Cause) {
-	c.do(context.Background(), func() { c.end(cause) })
+// release ends a child, from the goroutine of its Dial, unless it was
+// redirected: then it lives on without the Dial.
+func (c *live) release(cause call.Cause) {
+	c.do(context.Background(), func() {
+		if c.watch != nil {
+			c.end(cause)
+		}
+	})
 }
 
 // failed is the result when nobody was connected: that of the last child.
 func (w *dialing) failed() script.DialResult {
-	if w.last == nil {
-		return script.DialResult{State: call.Failed}
+	if w.last != nil {
+		return w.result(w.last, false, 0)
 	}
-	return w.result(w.last, false, 0, nil)
+	res := script.DialResult{State: call.Failed}
+	if w.refused != nil {
+		res.Cause, res.SIPStatus = *w.refused, w.refused.SIP
+	}
+	return res
 }
 
-func (w *dialing) result(child *live, bridged bool, d time.Duration, rec *call.Recording) script.DialResult {
+func (w *dialing) result(child *live, bridged bool, d time.Duration) script.DialResult {
 	r := child.snapshot()
-	res := script.DialResult{State: r.State, Child: r.ID, Duration: d, Bridged: bridged, SIPCallID: r.SIPCallID, Recording: rec}
-	if bridged {
-		res.State = call.Completed
-	}
+	res := script.DialResult{State: r.State, Child: r.ID, Duration: d, Bridged: bridged, SIPCallID: r.SIPCallID}
 	if r.Cause != nil {
 		res.Cause, res.SIPStatus = *r.Cause, r.Cause.SIP
+	} else {
+		res.Cause = call.Cause{Q850: call.Q850Normal, Who: call.API, Text: "the called party went on to a document of its own"}
 	}
-	if bridged || r.Answered != nil {
+	if r.Answered != nil {
 		res.SIPStatus = 200
+	}
+	switch {
+	case bridged:
+		res.State = call.Completed
+	case r.Answered != nil || !r.State.Final():
+		res.State = call.NoAnswer // "completed" says that the two were connected (call-api.md §5.4)
 	}
 	return res
 }
@@ -219,33 +196,37 @@ func (w *dialing) result(child *live, bridged bool, d time.Duration, rec *call.R
 // connect bridges the call with the winner until one of them ends, the time
 // limit or the star, or the document is replaced.
 func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, error) {
-	w.stopTone()
 	b, err := w.join(ctx, child)
 	if err != nil {
-		child.hangupFrom(call.NormalClearing(call.Peer))
-		return w.result(child, false, 0, nil), err
+		child.release(call.NormalClearing(call.Peer))
+		if !over(ctx, err) { // the caller lives on, and with it the document
+			w.Tell(call.EventWarning, "nobody was connected: "+err.Error())
+			err = nil
+		}
+		return w.result(child, false, 0), err
 	}
+	w.heard = hearing{} // the early sound, if any, is now the connection's
 	began := w.c.e.cfg.Now()
 	if w.d.Record != nil && w.rec == nil {
-		w.startRecording(ctx)
+		w.startRecording()
 	}
-	left, err := w.talk(ctx, b, child)
+	err = w.talk(ctx, b, child)
 	length := w.c.e.cfg.Now().Sub(began)
 	b.close()
-	if !left {
-		child.hangupFrom(call.NormalClearing(call.Peer))
-	}
-	return w.result(child, true, length, w.stopRecording()), err
+	child.release(call.NormalClearing(call.Peer))
+	return w.result(child, true, length), err
 }
 
 // startRecording records the connection, on the caller's side.
-func (w *dialing) startRecording(ctx context.Context) {
-	w.ask(ctx, func() (err error) {
-		if w.rec, err = w.c.startRecording(*w.d.Record); err != nil {
-			w.c.note(call.EventWarning, "the connection is not recorded: "+err.Error())
-		}
-		return nil
-	})
+func (w *dialing) startRecording() {
+	rec, err := sound{w.control}.Record(*w.d.Record)
+	if err == nil {
+		w.rec = rec
+		return
+	}
+	if !errors.Is(err, call.ErrEnded) {
+		w.Tell(call.EventWarning, "the connection is not recorded: "+err.Error())
+	}
 }
 
 // stopRecording ends it and gives its record, nil when there is none.
@@ -260,30 +241,36 @@ func (w *dialing) stopRecording() *call.Recording {
 	return &r
 }
 
-// talk waits for the end of the connection. left: the child lives on without it.
-func (w *dialing) talk(ctx context.Context, b *bridge, child *live) (left bool, err error) {
+// talk waits for the end of the connection.
+func (w *dialing) talk(ctx context.Context, b *bridge, child *live) error {
 	limit := time.NewTimer(w.d.TimeLimit)
 	defer limit.Stop()
 	for {
 		select {
-		case n := <-w.news:
-			if n.child == child && (n.what == childLeft || n.what == childEnded) {
-				return n.what == childLeft, nil
+		case <-w.news.more:
+			for {
+				c, s, ok := w.news.take()
+				if !ok {
+					break
+				}
+				if c == child && s.stage >= childLeft {
+					return nil
+				}
 			}
 		case <-limit.C:
-			return false, nil
+			return nil
 		case <-b.star:
-			return false, nil
+			return nil
 		case <-w.c.over:
-			return false, call.ErrEnded
+			return call.ErrEnded
 		case <-ctx.Done():
-			return false, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
 
 // child makes the call of one target.
-func (e *Engine) child(parent *live, t script.Target, d script.Dial, news chan childEvent) *live {
+func (e *Engine) child(parent *live, t script.Target, d script.Dial, watch *news) *live {
 	p := parent.snapshot()
 	from := d.CallerID
 	if from == "" {
@@ -293,7 +280,7 @@ func (e *Engine) child(parent *live, t script.Target, d script.Dial, news chan c
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Parent: p.ID,
 		Direction: call.OutboundDial, From: from, To: party(t), Status: t.Status, Forwarded: p.Forwarded,
 	})
-	c.parent, c.watch = parent, news
+	c.watch = watch
 	c.target = t
 	c.callerName = d.CallerName
 	if c.callerName == "" {

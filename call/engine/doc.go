@@ -3,16 +3,20 @@
 // Each call is a value owned by one goroutine (live.go): it applies the state
 // table of package call, tells the world what happened, and is the only one to
 // touch its leg. Whoever else wants something of a call sends it a function and
-// waits. The script of a call runs on a goroutine of its own (control.go is
-// what it may do); a Dial verb makes child calls, which are calls like any
-// other, and bridges the sound of two of them (dial.go). Recordings are made by
-// media/session and end as files with a record (recording.go).
+// waits; the call's goroutine itself waits for nobody: lines, disks, sounds and
+// hooks are asked on goroutines beside it. The script of a call runs on one of
+// its own (control.go is what it may do); a Dial verb makes child calls, which
+// are calls like any other, lets the caller hear how they stand (news.go,
+// ringing.go), and bridges the sound of two of them (dial.go, bridge.go).
+// Recordings are made by media/session and end as files with a record
+// (recording.go). Each call ends with one final event, after which only its
+// recordings are told of (tell.go).
 //
 // The engine decides no policy and knows no technology, no dialect and no
 // database: lines, routes, the journal, documents and prompts come in through
 // the small interfaces of config.go.
 //
 // It may import call, call/{event,number,route,script} and media/*. It is
-// tested with lines of call/engine/enginetest inside testing/synctest bubbles,
-// races included.
+// tested with lines, a journal and a clock of the tests' own inside
+// testing/synctest bubbles, races included.
 package engine

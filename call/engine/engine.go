@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,11 +21,10 @@ type Engine struct {
 	calls    map[string]*live
 	idem     map[string]chan struct{} // account NUL value → closed when its Create is done
 	stopping bool
-	idle     chan struct{} // closed when stopping and no call is left; nil before
+	refused  refusals
 
-	refused refusals
-
-	wg sync.WaitGroup // every goroutine of the engine: calls, scripts, drains
+	lostKeys atomic.Int64
+	tasks    tasks // every call, and every goroutine that works for one
 }
 
 // refusals counts calls that were not admitted.
@@ -38,6 +36,7 @@ type Stats struct {
 	RefusedLimit    int // refused because Limits.Calls was reached
 	RefusedBacklog  int // refused because the disk was behind
 	RefusedStopping int // refused during shutdown
+	LostKeys        int // key presses that nobody took in time
 }
 
 // New makes an engine. It starts no goroutine until there is a call.
@@ -54,7 +53,7 @@ func New(cfg Config) (*Engine, error) {
 func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return Stats{Live: len(e.calls), RefusedLimit: e.refused.limit, RefusedBacklog: e.refused.backlog, RefusedStopping: e.refused.stopping}
+	return Stats{Live: len(e.calls), RefusedLimit: e.refused.limit, RefusedBacklog: e.refused.backlog, RefusedStopping: e.refused.stopping, LostKeys: int(e.lostKeys.Load())}
 }
 
 // Create accepts a call, returns its record once that is on disk, and starts it.
@@ -80,12 +79,35 @@ func (e *Engine) Create(ctx context.Context, r call.Request) (rec call.Record, r
 		return call.Record{}, false, err
 	}
 	rec = c.snapshot()
-	if err := e.cfg.Journal.Create(ctx, rec); err != nil {
+	if err := e.write(ctx, rec); err != nil {
 		e.remove(c)
 		return call.Record{}, false, fmt.Errorf("write the new call: %w", err)
 	}
 	c.start(nil)
 	return rec, false, nil
+}
+
+// createTime bounds the writing of a new call.
+const createTime = 10 * time.Second
+
+// write puts a new call's record on disk. It does not stop when the one who
+// asked goes away: the record might reach the disk all the same, and nobody
+// would ever end that call.
+func (e *Engine) write(ctx context.Context, rec call.Record) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
+	defer cancel()
+	err := e.cfg.Journal.Create(ctx, rec)
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	// It may still be written: let its end follow. Nobody was told of the call, so
+	// nobody is told of its end.
+	now := e.cfg.Now()
+	rec.State, rec.Ended, rec.Updated, rec.Status = call.Failed, &now, now, call.StatusHook{}
+	rec.Cause = &call.Cause{Q850: call.Q850Temporary, SIP: 503, Who: call.Box,
+		Text: "the disk did not take the call within " + createTime.String() + "; it was refused"}
+	e.cfg.Journal.Append(call.Event{Type: call.EventEnded, At: now, Record: rec}, true)
+	return err
 }
 
 // reserve makes concurrent requests with the same idempotency value wait for
@@ -132,14 +154,8 @@ func (e *Engine) Incoming(leg call.Leg) {
 
 // turnAway ends a leg that never becomes a call.
 func (e *Engine) turnAway(leg call.Leg, cause call.Cause) {
-	info := leg.Info()
-	e.cfg.Logger.Info("arriving call refused", "line", info.Line, "err", cause.Error())
-	leg.Hangup(cause)
-	// The leg ends within its own bound and closes its events; nobody else reads them.
-	e.wg.Go(func() {
-		for range leg.Events() { //nolint:revive // drained on purpose
-		}
-	})
+	e.cfg.Logger.Info("arriving call refused", "line", leg.Info().Line, "err", cause.Error())
+	e.dispose(leg, cause)
 }
 
 // admit enters the call into the table, or says why not.
@@ -162,39 +178,27 @@ func (e *Engine) admit(c *live) error {
 		return fmt.Errorf("a call with the id %s exists already", c.id)
 	}
 	e.calls[c.id] = c
+	e.tasks.add()
 	return nil
 }
 
-// remove takes an ended call out of the table.
+// remove takes an ended call, or one that never started, out of the table.
 func (e *Engine) remove(c *live) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	delete(e.calls, c.id)
-	if e.stopping && len(e.calls) == 0 && e.idle != nil {
-		close(e.idle)
-		e.idle = nil
-	}
+	e.mu.Unlock()
+	close(c.gone)
+	e.tasks.done()
 }
 
 // find gives a live call of the account, nil when there is none.
 func (e *Engine) find(account, id string) *live {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if c := e.calls[id]; c != nil && c.account == account {
+	if c := e.calls[id]; c != nil && c.account == account && !c.deleted.Load() {
 		return c
 	}
 	return nil
-}
-
-// live lists the live calls.
-func (e *Engine) all() []*live {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make([]*live, 0, len(e.calls))
-	for _, c := range e.calls {
-		out = append(out, c)
-	}
-	return out
 }
 
 // Call gives one call's record, live or remembered; call.ErrNotFound.
@@ -203,61 +207,6 @@ func (e *Engine) Call(ctx context.Context, account, id string) (call.Record, err
 		return c.snapshot(), nil
 	}
 	return e.cfg.Journal.Call(ctx, account, id)
-}
-
-// Calls lists records, newest first. What is in memory is fresher than what is
-// on disk, so live records replace stored ones, and a filter for a state that
-// is not final looks at the live calls only.
-func (e *Engine) Calls(ctx context.Context, f call.Filter) (call.Page, error) {
-	if f.State != nil && !f.State.Final() {
-		return e.liveCalls(f), nil
-	}
-	p, err := e.cfg.Journal.Calls(ctx, f)
-	if err != nil {
-		return p, err
-	}
-	for i := range p.Records {
-		if c := e.find(p.Records[i].Account, p.Records[i].ID); c != nil {
-			p.Records[i] = c.snapshot()
-		}
-	}
-	return p, nil
-}
-
-// liveCalls lists calls that are not final. There are at most Limits.Calls, all
-// given in one page.
-func (e *Engine) liveCalls(f call.Filter) call.Page {
-	var p call.Page
-	for _, c := range e.all() {
-		r := c.snapshot()
-		// "dialing" is "queued" for the APIs, see call.State.String.
-		same := r.State == *f.State || (*f.State == call.Queued && r.State == call.Dialing)
-		if same && matches(r, f) {
-			p.Records = append(p.Records, r)
-		}
-	}
-	slices.SortFunc(p.Records, func(a, b call.Record) int {
-		if d := b.Created.Compare(a.Created); d != 0 {
-			return d
-		}
-		return strings.Compare(b.ID, a.ID)
-	})
-	return p
-}
-
-func matches(r call.Record, f call.Filter) bool {
-	if f.Account != "" && r.Account != f.Account || f.From != "" && r.From != f.From ||
-		f.To != "" && r.To != f.To || f.Parent != "" && r.Parent != f.Parent {
-		return false
-	}
-	return within(r.Started, f.StartedAfter, f.StartedUntil) && within(r.Ended, f.EndedAfter, f.EndedUntil)
-}
-
-func within(t *time.Time, from, until time.Time) bool {
-	if from.IsZero() && until.IsZero() {
-		return true
-	}
-	return t != nil && (from.IsZero() || !t.Before(from)) && (until.IsZero() || !t.After(until))
 }
 
 // Modify changes a live call. call.ErrNotFound, call.ErrEnded, or
@@ -282,44 +231,61 @@ func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change)
 	return rec, err
 }
 
-// Delete forgets an ended call; call.ErrNotEnded while it is live.
+// Delete forgets an ended call; call.ErrNotEnded while it is live. What is left
+// of it, a leg or a recording on its way down, no longer brings it back.
 func (e *Engine) Delete(ctx context.Context, account, id string) error {
-	if c := e.find(account, id); c != nil && !c.snapshot().State.Final() {
+	c := e.find(account, id)
+	if c == nil {
+		return e.cfg.Journal.Delete(ctx, account, id)
+	}
+	final := true
+	c.do(ctx, func() {
+		if final = c.r.State.Final(); final {
+			c.tellEnd() // the record must be written before it can be deleted
+			c.deleted.Store(true)
+		}
+	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !final {
 		return call.ErrNotEnded
 	}
 	return e.cfg.Journal.Delete(ctx, account, id)
 }
 
+// lastPatience is how long Shutdown waits for what it has ended: a leg's 10 s,
+// the last request of a script, and a little.
+const lastPatience = script.PartingTime + legPatience + 5*time.Second
+
 // Shutdown refuses new calls from now on, lets the live ones go on until ctx
-// ends, then ends them and waits until all are gone (each within its own bound,
-// script.PartingTime at worst).
+// ends, then ends them and waits until all are gone. Each has its bounds; if
+// something passes them all the same, Shutdown says so in the log and returns.
 func (e *Engine) Shutdown(ctx context.Context) {
 	e.mu.Lock()
 	e.stopping = true
-	var idle chan struct{}
-	if len(e.calls) > 0 {
-		if e.idle == nil {
-			e.idle = make(chan struct{})
-		}
-		idle = e.idle
-	}
 	e.mu.Unlock()
-	if idle == nil {
-		e.wg.Wait()
-		return
-	}
+	idle := e.tasks.idle()
 	select {
 	case <-idle:
-		e.wg.Wait()
 		return
 	case <-ctx.Done():
 	}
 	cause := call.Cause{Q850: call.Q850Temporary, SIP: 503, Who: call.Box, Text: "the gateway is shutting down"}
 	for _, c := range e.all() {
-		c.do(context.Background(), func() { c.end(cause) })
+		e.tasks.Go(func() { c.do(context.Background(), func() { c.end(cause) }) })
 	}
-	<-idle
-	e.wg.Wait()
+	t := time.NewTimer(lastPatience)
+	defer t.Stop()
+	select {
+	case <-idle:
+	case <-t.C:
+		var ids []string
+		for _, c := range e.all() {
+			ids = append(ids, c.id)
+		}
+		e.cfg.Logger.Error("something does not end; the gateway stops without it", "calls", ids)
+	}
 }
 
 // outgoing makes the call of a request.

@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"callbox/call"
 )
 
-// maxKeys bounds the key presses that wait for a script; later ones are dropped.
+// maxKeys bounds the key presses that wait for a script; later ones are
+// dropped and counted.
 const maxKeys = 64
 
 // keys is the queue of pressed keys between the call's goroutine and its script.
@@ -15,10 +17,10 @@ type keys struct {
 	mu      sync.Mutex
 	pressed []byte        // at most maxKeys
 	more    chan struct{} // holds one token while pressed may be non-empty
-	dropped int           // presses beyond maxKeys
+	lost    *atomic.Int64 // counts presses beyond maxKeys
 }
 
-func newKeys() *keys { return &keys{more: make(chan struct{}, 1)} }
+func newKeys(lost *atomic.Int64) *keys { return &keys{more: make(chan struct{}, 1), lost: lost} }
 
 // press adds a key.
 func (k *keys) press(d byte) {
@@ -26,7 +28,7 @@ func (k *keys) press(d byte) {
 	if len(k.pressed) < maxKeys {
 		k.pressed = append(k.pressed, d)
 	} else {
-		k.dropped++
+		k.lost.Add(1)
 	}
 	k.mu.Unlock()
 	select {

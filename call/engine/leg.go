@@ -3,14 +3,43 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"callbox/call"
 	"callbox/media/session"
 )
 
+// legPatience is how long a leg that was hung up may take to end, twice what
+// call.Leg promises.
+const legPatience = 10 * time.Second
+
+// placing is an attempt on its way through Line.Dial.
+type placing struct {
+	cancel  context.CancelFunc
+	done    chan placed
+	dropped chan struct{} // closed when the call no longer waits for done
+	why     call.Cause    // set before dropped is closed: ends a leg that comes too late
+}
+
+type placed struct {
+	leg call.Leg
+	err error
+}
+
+// drop gives the attempt up. A line that does not heed its context is not
+// waited for; the leg that it may still come up with is hung up.
+func (p *placing) drop(why call.Cause) {
+	p.why = why
+	close(p.dropped)
+	p.cancel()
+}
+
 // route finds the attempts for a call to be placed and starts the first.
 func (c *live) route() {
 	r, err := c.e.cfg.Router.Route(c.target, c.r.From)
+	if err == nil && len(r.Attempts) == 0 {
+		err = call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box, Text: "the route to " + c.target.To + " leads nowhere; check the routes"}
+	}
 	if err != nil {
 		c.fail(call.CauseOf(err))
 		return
@@ -35,6 +64,9 @@ func (c *live) place() {
 		c.r.Started = &now
 	}
 	c.apply(call.InDial) // only the first attempt moves the state
+	if c.attempt > 0 {
+		c.tellParent(childTrying)
+	}
 	line, ok := c.e.cfg.Lines.Line(a.Line)
 	if !ok {
 		c.attemptFailed(call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box,
@@ -48,26 +80,40 @@ func (c *live) place() {
 	d := call.Dial{To: a.To, From: from, FromName: c.callerName, Auth: c.target.Auth,
 		Headers: c.target.Headers, Codecs: c.codecs, Reason: c.r.Reason}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &placing{cancel: cancel, done: make(chan placed, 1)}
+	p := &placing{cancel: cancel, done: make(chan placed), dropped: make(chan struct{})}
 	c.placing = p
-	c.e.wg.Go(func() {
+	e := c.e
+	e.tasks.Go(func() {
+		defer cancel()
 		leg, err := line.Dial(ctx, d)
-		p.done <- placed{leg, err}
+		select {
+		case p.done <- placed{leg, err}:
+		case <-p.dropped:
+			if err == nil {
+				e.dispose(leg, p.why)
+			}
+		}
+	})
+}
+
+// dispose ends a leg that is not, or no longer, a call's. The leg closes its
+// events when it has ended; nobody else reads them.
+func (e *Engine) dispose(leg call.Leg, cause call.Cause) {
+	leg.Hangup(cause)
+	e.tasks.Go(func() {
+		for range leg.Events() { //nolint:revive // drained on purpose
+		}
 	})
 }
 
 // onPlaced takes the outcome of Line.Dial.
 func (c *live) onPlaced(p placed) {
-	c.placing.cancel()
 	c.placing = nil
 	if p.err != nil {
 		c.attemptFailed(call.CauseOf(p.err))
 		return
 	}
 	c.adopt(p.leg)
-	if c.r.State.Final() { // ended while the attempt was being started
-		c.hangup()
-	}
 }
 
 // attemptFailed tries the next line when the cause allows it.
@@ -75,7 +121,7 @@ func (c *live) attemptFailed(cause call.Cause) {
 	if c.r.State.Final() {
 		return
 	}
-	if c.attempt+1 < len(c.way.Attempts) {
+	if c.attempt+1 < len(c.way.Attempts) && c.way.Next != nil {
 		if next, why := c.way.Next(c.attempt, cause); next {
 			c.note(call.EventWarning, why)
 			c.attempt++
@@ -89,9 +135,41 @@ func (c *live) attemptFailed(cause call.Cause) {
 // adopt makes leg the call's leg.
 func (c *live) adopt(leg call.Leg) {
 	info := leg.Info()
-	c.leg, c.legEvents = leg, leg.Events()
+	c.leg, c.legEvents, c.early = leg, leg.Events(), false
 	c.sess = session.New(c.e.cfg.Scheduler, leg.Audio())
 	c.r.SIPCallID, c.r.Remote = info.CallID, info.Remote
+	c.publish()
+}
+
+// hangup ends the leg, or gives up the attempt that would make one.
+func (c *live) hangup() {
+	cause := c.why()
+	if c.placing != nil {
+		c.placing.drop(cause)
+		c.placing = nil
+	}
+	if c.leg == nil {
+		return
+	}
+	if c.timers.leg == nil {
+		c.timers.leg = time.NewTimer(legPatience)
+	}
+	c.leg.Hangup(cause)
+}
+
+// why is the cause that the leg is told.
+func (c *live) why() call.Cause {
+	if c.cause != nil {
+		return *c.cause
+	}
+	return call.NormalClearing(call.Box)
+}
+
+// abandonLeg lets go of a leg that did not end when it was hung up.
+func (c *live) abandonLeg() {
+	c.e.cfg.Logger.Error("a leg does not end; it is left to its line", "call", c.id, "line", c.r.Line)
+	c.e.dispose(c.leg, c.why())
+	c.legDown(c.why())
 }
 
 // onLeg takes an event of the leg; ok is false when its channel was closed.
@@ -101,22 +179,39 @@ func (c *live) onLeg(ev call.LegEvent, ok bool) {
 		c.legDown(call.Cause{Q850: call.Q850Unspecified, Who: call.Network, Text: "the line lost the call"})
 		return
 	}
+	if ev.Type == call.LegEnded {
+		c.legDown(ev.Cause)
+		return
+	}
+	if c.r.State.Final() {
+		return // what crosses our hang-up no longer counts
+	}
 	switch ev.Type {
-	case call.LegRinging:
-		c.apply(call.InRing)
-	case call.LegEarly:
-		c.apply(call.InRing)
-		c.tellParent(childEarly)
+	case call.LegRinging, call.LegEarly:
+		c.onRings(ev.Type == call.LegEarly)
 	case call.LegAnswered:
 		c.apply(call.InAnswer)
 	case call.LegDigit:
 		c.digit(ev.Digit)
 	case call.LegHeld:
-		c.note(call.EventWarning, "the far end put the call on hold")
+		c.mention(call.EventWarning, "the far end put the call on hold")
 	case call.LegResumed:
-		c.note(call.EventWarning, "the far end took the call back from hold")
-	case call.LegEnded:
-		c.legDown(ev.Cause)
+		c.mention(call.EventWarning, "the far end took the call back from hold")
+	}
+}
+
+// onRings follows a sign of life before the answer.
+func (c *live) onRings(sound bool) {
+	if c.r.State == call.InProgress {
+		return
+	}
+	c.early = c.early || sound
+	c.apply(call.InRing) // counts once, whichever line it comes from
+	c.recordRinging()
+	if c.early {
+		c.tellParent(childEarly)
+	} else {
+		c.tellParent(childRinging)
 	}
 }
 
@@ -127,7 +222,10 @@ func (c *live) legDown(cause call.Cause) {
 	}
 	c.mediaStats()
 	answered := c.r.State == call.InProgress
-	c.sess.Close() // its recordings end with it
+	// The recordings end with the session. Closing it waits for the clip, which
+	// may be a child process or a download: not this goroutine's time.
+	c.e.tasks.Go(c.sess.Close)
+	stop(&c.timers.leg)
 	c.leg, c.legEvents, c.sess = nil, nil, nil
 	if c.r.State.Final() {
 		return

@@ -17,18 +17,15 @@ type live struct {
 	id      string
 	account string
 
-	inbox chan func()                 // functions to run on the call's goroutine
-	gone  chan struct{}               // closed when that goroutine has ended
-	up    chan struct{}               // closed when the call is answered
-	over  chan struct{}               // closed when the call is final
-	rec   atomic.Pointer[call.Record] // latest snapshot
-	keys  *keys                       // pressed digits, for the script
+	inbox   chan func()                 // functions to run on the call's goroutine
+	gone    chan struct{}               // closed when that goroutine has ended, or will never start
+	up      chan struct{}               // closed when the call is answered
+	over    chan struct{}               // closed when the call is final
+	rec     atomic.Pointer[call.Record] // latest snapshot
+	deleted atomic.Bool                 // forgotten by request; set after the call was final
+	keys    *keys                       // pressed digits, for the script
 
-	// Set before start, then read-only.
-	parent *live
-	watch  chan childEvent // told to a parent's Dial; nil without one
-
-	// Owned by run.
+	// Owned by run, or by the maker until start.
 	r           call.Record
 	source      call.ScriptSource
 	document    *script.Document
@@ -40,40 +37,42 @@ type live struct {
 	ringTimeout time.Duration
 	timeLimit   time.Duration
 	sendDigits  string
+	announce    bool // tell the caller that it rings, before the script
 	record      *call.RecordOptions
+	watch       *news // of the Dial that made this call; nil without one, or when the call has left it
 
 	way       Route
 	attempt   int      // index into way.Attempts
 	placing   *placing // an attempt that is being started
 	leg       call.Leg
 	legEvents <-chan call.LegEvent // nil when the leg has ended
+	early     bool                 // this leg sent sound before the answer
+	opened    bool                 // the arriving leg's sound was opened before the answer
+	tones     bool                 // the leg could not send digits outside the sound
 	sess      *session.Session
 	cause     *call.Cause // why we are ending the leg ourselves
-	ringTimer *time.Timer
-	limit     *time.Timer
+	timers    timers
 	script    *running
 	next      *call.ScriptSource // to run when the present script has gone
-	recs      map[*recording]bool
-	link      *link // set while a Dial has connected this call with another
-	told      [numNews]bool
-	dialled   *call.Cause // why the last Dial connected nobody
+	ready     bool               // a child that its Dial may connect
+	link      *link              // set while a Dial has connected this call with another
+	dialled   *call.Cause        // why the last Dial connected nobody
+	recording recordings
+	ending    ending
 }
 
-// placing is an attempt on its way through Line.Dial.
-type placing struct {
-	cancel context.CancelFunc
-	done   chan placed
+// timers are what may happen to a call by itself; nil when they do not run.
+type timers struct {
+	ring  *time.Timer // nobody answers
+	limit *time.Timer // answered for as long as it may
+	leg   *time.Timer // a leg that was hung up does not end
+	end   *time.Timer // a recording is not whole
 }
 
-type placed struct {
-	leg call.Leg
-	err error
-}
-
-// running is a script on its goroutine.
-type running struct {
-	cancel context.CancelFunc
-	done   chan struct{}
+// ending is how far the end of a call has been told.
+type ending struct {
+	told    bool // the final event is out: nothing follows but recordings'
+	amended bool // the record has changed since
 }
 
 func (e *Engine) newLive(r call.Record) *live {
@@ -82,24 +81,26 @@ func (e *Engine) newLive(r call.Record) *live {
 	c := &live{
 		e: e, id: r.ID, account: r.Account, r: r,
 		inbox: make(chan func()), gone: make(chan struct{}), up: make(chan struct{}), over: make(chan struct{}),
-		keys: newKeys(), recs: map[*recording]bool{},
+		keys: newKeys(&e.lostKeys),
 	}
 	c.publish()
 	return c
 }
 
-// publish makes the present record the snapshot that others read.
+// publish makes the present record the snapshot that others read. Its slices
+// are only ever appended to, so they are shared, but without room to append.
 func (c *live) publish() {
 	r := c.r
-	r.Recordings = append([]string(nil), c.r.Recordings...)
-	r.Warnings = append([]string(nil), c.r.Warnings...)
+	r.Recordings = r.Recordings[:len(r.Recordings):len(r.Recordings)]
+	r.Warnings = r.Warnings[:len(r.Warnings):len(r.Warnings)]
 	c.rec.Store(&r)
 }
 
 func (c *live) snapshot() call.Record { return *c.rec.Load() }
 
 // do runs f on the call's goroutine and waits for it. It reports false, and f
-// did not run, when the call's goroutine has ended or ctx ended first.
+// did not run, when the call's goroutine has ended or ctx ended first. It must
+// not be used by anything that the call's goroutine waits for.
 func (c *live) do(ctx context.Context, f func()) bool {
 	done := make(chan struct{})
 	select {
@@ -112,15 +113,15 @@ func (c *live) do(ctx context.Context, f func()) bool {
 	return false
 }
 
-// start begins the call's life; leg is the arriving one, nil for a call to be placed.
+// start begins the life of an admitted call; leg is the arriving one, nil for a
+// call to be placed.
 func (c *live) start(leg call.Leg) {
-	c.e.wg.Go(func() { c.run(leg) })
+	go c.run(leg) // counted from admit to remove
 }
 
-// run is the call's goroutine: it ends when the call is final, its leg is down,
-// its script has gone and its recordings are whole.
+// run is the call's goroutine: it ends when the call is final and has been told
+// so, its leg is down, its script has gone and its recordings are whole.
 func (c *live) run(leg call.Leg) {
-	defer close(c.gone)
 	defer c.e.remove(c)
 	c.begin(leg)
 	for !c.finished() {
@@ -131,18 +132,23 @@ func (c *live) run(leg call.Leg) {
 			c.onLeg(ev, ok)
 		case p := <-c.placingDone():
 			c.onPlaced(p)
-		case <-fired(c.ringTimer):
-			c.ringTimer = nil
-			c.endWith(call.InRingTimeout, call.Cause{Q850: call.Q850NoAnswer, SIP: 487, Who: call.Box,
-				Text: "nobody answered within " + c.ringTimeout.String()})
-		case <-fired(c.limit):
-			c.limit = nil
-			c.endWith(call.InTimeLimit, call.Cause{Q850: call.Q850Normal, Who: call.Box,
-				Text: "the call reached its time limit of " + c.timeLimit.String()})
 		case <-c.scriptDone():
 			c.onScriptDone()
+		case <-fired(c.timers.ring):
+			c.timers.ring = nil
+			c.endWith(call.InRingTimeout, call.Cause{Q850: call.Q850NoAnswer, SIP: c.unansweredStatus(), Who: call.Box,
+				Text: "nobody answered within " + c.ringTimeout.String()})
+		case <-fired(c.timers.limit):
+			c.timers.limit = nil
+			c.endWith(call.InTimeLimit, call.Cause{Q850: call.Q850Normal, Who: call.Box,
+				Text: "the call reached its time limit of " + c.timeLimit.String()})
+		case <-fired(c.timers.leg):
+			c.timers.leg = nil
+			c.abandonLeg()
+		case <-fired(c.timers.end):
+			c.timers.end = nil
+			c.tellEnd()
 		}
-		c.publish()
 	}
 	c.close()
 }
@@ -153,6 +159,13 @@ func fired(t *time.Timer) <-chan time.Time {
 		return nil
 	}
 	return t.C
+}
+
+func stop(t **time.Timer) {
+	if *t != nil {
+		(*t).Stop()
+		*t = nil
+	}
 }
 
 func (c *live) placingDone() <-chan placed {
@@ -170,21 +183,19 @@ func (c *live) scriptDone() <-chan struct{} {
 }
 
 func (c *live) finished() bool {
-	return c.r.State.Final() && c.leg == nil && c.placing == nil && c.script == nil && len(c.recs) == 0
+	return c.ending.told && c.leg == nil && c.script == nil && len(c.recording.running) == 0
 }
 
 // close frees what is left. The goroutine is about to end.
 func (c *live) close() {
-	stop(&c.ringTimer)
-	stop(&c.limit)
-	c.publish()
-}
-
-func stop(t **time.Timer) {
-	if *t != nil {
-		(*t).Stop()
-		*t = nil
+	stop(&c.timers.ring)
+	stop(&c.timers.limit)
+	stop(&c.timers.leg)
+	stop(&c.timers.end)
+	if c.placing != nil {
+		c.placing.drop(c.why())
 	}
+	c.amend()
 }
 
 // begin takes the first step: place the call, or look at the arriving leg.
@@ -201,14 +212,10 @@ func (c *live) begin(leg call.Leg) {
 		c.hangup()
 		return
 	}
-	if c.document == nil {
-		// An application looks at the call: its caller hears that something happens.
-		// A built-in document connects straight through and passes the callee's own
-		// progress on instead.
-		if err := leg.Progress(context.Background(), call.ProgressRinging); err != nil {
-			c.note(call.EventWarning, "cannot tell the caller that it rings: "+err.Error())
-		}
-	}
+	// An application looks at the call: its caller hears that something happens.
+	// A built-in document connects straight through and passes the callee's own
+	// progress on instead.
+	c.announce = c.document == nil
 	c.startScript(c.source, c.document)
 }
 
@@ -243,24 +250,19 @@ func (c *live) act(a call.Action, now time.Time) {
 	case call.DoTellRinging:
 		c.r.Rang = &now
 		c.tell(call.EventRinging, false)
-		c.tellParent(childRings)
 	case call.DoTellAnswered:
 		c.r.Answered = &now
 		c.tell(call.EventAnswered, true)
 		close(c.up)
 	case call.DoTellEnded:
-		c.mediaStats()
-		c.tell(call.EventEnded, true)
-		c.publish()
-		close(c.over)
-		c.tellParent(childEnded)
+		c.onFinal()
 	case call.DoStartRingTimer:
-		c.ringTimer = time.NewTimer(c.ringTimeout)
+		c.timers.ring = time.NewTimer(c.ringTimeout)
 	case call.DoStopTimers:
-		stop(&c.ringTimer)
-		stop(&c.limit)
+		stop(&c.timers.ring)
+		stop(&c.timers.limit)
 	case call.DoStartTimeLimit:
-		c.limit = time.NewTimer(c.timeLimit)
+		c.timers.limit = time.NewTimer(c.timeLimit)
 	case call.DoStartScript:
 		c.onAnswered()
 	case call.DoStopScript:
@@ -275,9 +277,7 @@ func (c *live) act(a call.Action, now time.Time) {
 
 // onAnswered starts what waits for the answer.
 func (c *live) onAnswered() {
-	if c.record != nil {
-		c.startRecording(*c.record)
-	}
+	c.recordCall()
 	switch {
 	case c.script != nil: // an arriving call: its script did the answering
 	case c.watch != nil:
@@ -308,64 +308,22 @@ func (c *live) end(cause call.Cause) {
 		// that it waited for reached nobody.
 		cause = *c.dialled
 		cause.Who = call.Peer
+		if cause.SIP == 487 { // our own cancel of the callee is not the caller's affair
+			cause.SIP = 0
+		}
 	}
 	c.endWith(call.EndedInput(cause), cause)
 	c.hangup()
 }
 
-// hangup ends the leg, or stops the attempt that would make one.
-func (c *live) hangup() {
-	if c.placing != nil {
-		c.placing.cancel()
+// unansweredStatus is the SIP status that ends an unanswered leg without a
+// reason of the far end: 487 for the cancel that the box sends, 480 for the
+// caller that it turns away.
+func (c *live) unansweredStatus() int {
+	if c.r.Direction == call.Inbound {
+		return 480
 	}
-	if c.leg == nil {
-		return
-	}
-	cause := call.NormalClearing(call.Box)
-	if c.cause != nil {
-		cause = *c.cause
-	}
-	c.leg.Hangup(cause)
-}
-
-// tell publishes a status event and journals it; keep also writes the record.
-func (c *live) tell(t call.EventType, keep bool) {
-	seq := c.r.Seq
-	c.r.Seq++
-	c.r.Updated = c.e.cfg.Now()
-	c.publish()
-	ev := call.Event{Type: t, Seq: seq, At: c.r.Updated, Record: c.snapshot()}
-	c.e.cfg.Publisher.Publish(ev)
-	c.e.cfg.Journal.Append(ev, keep)
-}
-
-// note publishes an event that no status hook is told of.
-func (c *live) note(t call.EventType, text string) {
-	if t == call.EventWarning && len(c.r.Warnings) < maxWarnings {
-		c.r.Warnings = append(c.r.Warnings, text)
-	}
-	c.publish()
-	c.e.cfg.Publisher.Publish(call.Event{Type: t, At: c.e.cfg.Now(), Record: c.snapshot(), Note: text})
-}
-
-// maxWarnings bounds Record.Warnings.
-const maxWarnings = 20
-
-// tellParent tells the Dial that made this call. Each kind of news is told once
-// and the channel has room for all of them, so this never blocks, even when the
-// Dial no longer listens.
-func (c *live) tellParent(what childNews) {
-	if c.watch != nil && !c.told[what] {
-		c.told[what] = true
-		c.watch <- childEvent{child: c, what: what}
-	}
-}
-
-// mediaStats copies the leg's counters into the record.
-func (c *live) mediaStats() {
-	if m, ok := c.leg.(call.MediaReporter); ok {
-		c.r.Media = m.MediaStats()
-	}
+	return 487
 }
 
 // modify does a Change on the call's goroutine.
@@ -376,36 +334,30 @@ func (c *live) modify(ch call.Change) error {
 	if ch.Cancel && c.r.State == call.InProgress {
 		return call.ErrWrongState
 	}
-	if ch.Script != nil && c.r.State != call.InProgress && c.r.Direction != call.Inbound {
-		// Before the answer the new document simply takes the old one's place.
-		c.source, c.document = *ch.Script, nil
-	}
 	if ch.Status != nil {
 		c.r.Status = *ch.Status
 	}
 	if ch.TimeLimit != nil {
 		c.timeLimit = c.e.limits.Load().answered(*ch.TimeLimit)
-		if c.limit != nil && c.r.Answered != nil {
-			c.limit.Reset(max(0, c.timeLimit-c.e.cfg.Now().Sub(*c.r.Answered)))
+		if c.timers.limit != nil && c.r.Answered != nil {
+			c.timers.limit.Reset(max(0, c.timeLimit-c.e.cfg.Now().Sub(*c.r.Answered)))
 		}
 	}
-	if ch.Script != nil && (c.r.State == call.InProgress || c.r.Direction == call.Inbound) {
+	c.r.Updated = c.e.cfg.Now()
+	c.publish()
+	if ch.Script != nil {
 		c.redirect(*ch.Script)
+	}
+	cause := call.Cause{Q850: call.Q850Normal, Who: call.API, Text: "ended by request"}
+	if c.r.State != call.InProgress {
+		cause.SIP = c.unansweredStatus()
 	}
 	switch {
 	case ch.Cancel:
-		c.endWith(call.InCancel, call.Cause{Q850: call.Q850Normal, SIP: 487, Who: call.API, Text: "canceled by request"})
+		cause.Text = "canceled by request"
+		c.endWith(call.InCancel, cause)
 	case ch.Complete:
-		c.endWith(call.InComplete, call.Cause{Q850: call.Q850Normal, SIP: completeStatus(c.r.State), Who: call.API, Text: "ended by request"})
+		c.endWith(call.InComplete, cause)
 	}
 	return nil
-}
-
-// completeStatus is the SIP status of an end by request: 487 cancels an
-// unanswered leg, an answered one has no status.
-func completeStatus(s call.State) int {
-	if s == call.InProgress {
-		return 0
-	}
-	return 487
 }

@@ -4,19 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"callbox/call"
 	"callbox/media/session"
 )
 
-// recording is a recording of a live call. It belongs to its own goroutine
+// maxRecordings bounds the recordings of one call: a document may loop.
+const maxRecordings = 1000
+
+// recordings are those of one call; they belong to the call's goroutine.
+type recordings struct {
+	running map[*recording]bool
+	of      *session.Session // the one that the call's own recording was started on
+	last    *call.Recording  // the last that was completed
+}
+
+// recording is a recording of a live call. It has a goroutine of its own
 // (keep), which ends when the file is whole.
 type recording struct {
 	c    *live
+	on   *session.Session
 	opts call.RecordOptions
 	rec  *session.Recorder
 	file RecordingFile
-	stop chan struct{} // closed by the first Stop
+	once sync.Once
+	stop chan struct{} // closed by the first halt
 	done chan struct{} // closed when the recording has stopped by itself or by Stop
 	end  chan struct{} // closed when final and err are set
 
@@ -29,16 +42,31 @@ var tracks = map[call.RecordTrack]session.Track{
 	call.TrackBoth: session.Both, call.TrackInbound: session.Inbound, call.TrackOutbound: session.Outbound,
 }
 
-// startRecording starts a recording of the call, on the call's goroutine.
-func (c *live) startRecording(o call.RecordOptions) (*recording, error) {
-	if c.sess == nil {
-		return nil, call.ErrEnded
+// recordRinging starts the call's own recording before the answer, if that was
+// asked for.
+func (c *live) recordRinging() {
+	if c.record != nil && c.record.FromRinging {
+		c.recordCall()
 	}
-	for r := range c.recs {
-		if r.opts.Source == o.Source {
-			return nil, errors.New("the call is being recorded already")
+}
+
+// recordCall starts the call's own recording, unless it runs. Making the file
+// is left to another goroutine: a slow disk must not hold up the call.
+func (c *live) recordCall() {
+	if c.record == nil || c.recording.of == c.sess {
+		return
+	}
+	c.recording.of = c.sess
+	o := *c.record
+	c.e.tasks.Go(func() {
+		if _, err := c.makeRecording(o); err != nil && !errors.Is(err, call.ErrEnded) {
+			control{c: c}.Tell(call.EventWarning, "the call is not recorded: "+err.Error())
 		}
-	}
+	})
+}
+
+// makeRecording starts a recording from any goroutine but the call's.
+func (c *live) makeRecording(o call.RecordOptions) (*recording, error) {
 	if o.Channels != 2 {
 		o.Channels = 1
 	}
@@ -46,30 +74,81 @@ func (c *live) startRecording(o call.RecordOptions) (*recording, error) {
 		o.Track = call.TrackBoth
 	}
 	o = c.e.limits.Load().recording(o)
-	id := c.e.cfg.NewID(c.r.API, "recording")
+	id := c.e.cfg.NewID(c.snapshot().API, "recording")
 	file, name, err := c.e.cfg.Files.Create(id, o.Channels)
 	if err != nil {
 		return nil, fmt.Errorf("make the recording's file: %w", err)
 	}
+	var r *recording
+	given := false // to the recorder, which closes it
+	err = control{c: c}.ask(context.Background(), func() (err error) {
+		if err = c.mayRecord(o.Source); err == nil {
+			given = true
+			r, err = c.startRecording(o, id, name, file)
+		}
+		return err
+	})
+	if err != nil {
+		if !given {
+			file.Close() //nolint:errcheck // nothing was recorded; the first error counts
+		}
+		file.Discard() //nolint:errcheck // likewise
+		return nil, err
+	}
+	return r, nil
+}
+
+// mayRecord says why a recording cannot be started now.
+func (c *live) mayRecord(source string) error {
+	if c.sess == nil {
+		return call.ErrEnded
+	}
+	if len(c.r.Recordings) >= maxRecordings {
+		return fmt.Errorf("the call has %d recordings already", maxRecordings)
+	}
+	for r := range c.recording.running {
+		if r.opts.Source == source && r.on == c.sess && !r.stopped() {
+			return errors.New("the call is being recorded already")
+		}
+	}
+	return nil
+}
+
+// stopped reports whether the recording has ended, though its file may not be
+// whole yet.
+func (r *recording) stopped() bool {
+	select {
+	case <-r.done:
+	case <-r.stop:
+	default:
+		return false
+	}
+	return true
+}
+
+// startRecording starts a recording of the call, on the call's goroutine.
+func (c *live) startRecording(o call.RecordOptions, id, name string, file RecordingFile) (*recording, error) {
 	rec, err := session.Record(c.sess, session.RecorderConfig{
 		Channels: o.Channels, Track: tracks[o.Track],
 		MaxLength: o.MaxLength, MaxSilence: o.MaxSilence,
 	}, file)
 	if err != nil {
-		file.Discard() //nolint:errcheck // nothing was recorded; the first error counts
 		return nil, fmt.Errorf("start the recording: %w", err)
 	}
 	now := c.e.cfg.Now()
-	r := &recording{c: c, opts: o, rec: rec, file: file,
+	r := &recording{c: c, on: c.sess, opts: o, rec: rec, file: file,
 		stop: make(chan struct{}), done: make(chan struct{}), end: make(chan struct{}),
 		final: call.Recording{ID: id, Call: c.id, Account: c.account, API: c.r.API, Status: "in-progress",
 			Source: o.Source, Track: o.Track, Channels: o.Channels, Created: now, Started: now, Updated: now,
 			File: name, Hook: o.Status}}
-	c.recs[r] = true
+	if c.recording.running == nil {
+		c.recording.running = map[*recording]bool{}
+	}
+	c.recording.running[r] = true
 	c.r.Recordings = append(c.r.Recordings, id)
 	c.e.cfg.Journal.AppendRecording(r.final)
 	c.tellRecording(call.EventRecordingStarted, r.final)
-	c.e.wg.Go(r.keep)
+	c.e.tasks.Go(r.keep)
 	return r, nil
 }
 
@@ -91,20 +170,22 @@ func (r *recording) keep() {
 	close(r.done)
 	err := r.rec.Stop() // waits until all samples are written
 	rec := r.final
-	rec.BySilence = r.rec.Stats().Reason == session.SilenceEnd
+	stats := r.rec.Stats()
+	rec.BySilence = stats.Reason == session.SilenceEnd
 	r.finish(&rec, err)
 	r.final, r.err = rec, err
+	// The record first: whoever waits for the end will ask for it.
+	r.c.do(context.Background(), func() { r.c.recordingDone(r, rec, stats.Dropped) })
 	close(r.end)
-	r.c.do(context.Background(), func() { r.c.recordingDone(r, rec) })
 }
 
 // finish closes the file and completes its record.
 func (r *recording) finish(rec *call.Recording, err error) {
-	rec.Updated = r.c.e.cfg.Now()
 	length, size, sum, ferr := r.file.Finish(r.opts.Trim)
 	if err == nil {
 		err = ferr
 	}
+	rec.Updated = r.c.e.cfg.Now()
 	rec.Duration, rec.Size, rec.SHA256 = length, size, sum
 	switch {
 	case err != nil:
@@ -116,29 +197,37 @@ func (r *recording) finish(rec *call.Recording, err error) {
 	}
 }
 
-// recordingDone tells the end of a recording, on the call's goroutine.
-func (c *live) recordingDone(r *recording, rec call.Recording) {
-	delete(c.recs, r)
+// recordingDone tells the end of a recording, on the call's goroutine, and then
+// that of the call if it waits for this.
+func (c *live) recordingDone(r *recording, rec call.Recording, lost uint64) {
+	delete(c.recording.running, r)
 	c.e.cfg.Journal.AppendRecording(rec)
 	t := call.EventRecordingDone
 	if rec.Status == "absent" {
 		t = call.EventRecordingAbsent
 		c.note(call.EventWarning, "recording "+rec.ID+": "+rec.Error)
+	} else {
+		c.recording.last = &rec
+	}
+	if lost > 0 {
+		c.note(call.EventWarning, fmt.Sprintf("recording %s lacks %d frames of 20 ms: the disk was too slow", rec.ID, lost))
 	}
 	c.tellRecording(t, rec)
+	if c.r.State.Final() && len(c.recording.running) == 0 {
+		c.tellEnd()
+	}
 }
 
 // Done is closed when the recording has stopped.
 func (r *recording) Done() <-chan struct{} { return r.done }
 
-// Stop ends the recording and gives its final record. It is called by one
-// goroutine, the script's.
+// halt ends the recording; its file becomes whole a little later. It may be
+// called from any goroutine, and again.
+func (r *recording) halt() { r.once.Do(func() { close(r.stop) }) }
+
+// Stop ends the recording and gives its final record.
 func (r *recording) Stop() (call.Recording, error) {
-	select {
-	case <-r.stop:
-	default:
-		close(r.stop)
-	}
+	r.halt()
 	<-r.end
 	return r.final, r.err
 }

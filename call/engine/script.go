@@ -2,41 +2,70 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"callbox/call"
 	"callbox/call/script"
 )
 
+// running is a script on its goroutine.
+type running struct {
+	cancel   context.CancelFunc
+	done     chan struct{}
+	replaced bool // another script waits for its end; owned by the call's goroutine
+}
+
 // startScript runs src on the call, or doc when src is empty.
 func (c *live) startScript(src call.ScriptSource, doc *script.Document) {
-	env := c.env()
-	if src.IsZero() && doc != nil {
-		env.Fetcher = given{env.Fetcher, *doc}
-		src.Inline = "built in"
-	}
-	digits := c.sendDigits
-	c.sendDigits = ""
-	c.runScript(func(ctx context.Context) {
-		if digits != "" && env.SendDigits(ctx, digits) != nil {
-			return // the call has ended, or another script takes over
+	digits, announce := c.sendDigits, c.announce
+	c.sendDigits, c.announce = "", false
+	c.runScript(func(ctx context.Context, env script.Env) {
+		if src.IsZero() && doc != nil {
+			env.Fetcher = given{env.Fetcher, *doc}
+			src.Inline = "built in"
+		}
+		if announce {
+			if err := (control{c: c}).progress(ctx, call.ProgressRinging); err != nil && !over(ctx, err) {
+				env.Tell(call.EventWarning, "cannot tell the caller that it rings: "+err.Error())
+			}
+		}
+		if digits != "" {
+			err := env.SendDigits(ctx, digits)
+			if err != nil && over(ctx, err) {
+				return
+			}
+			if err != nil {
+				env.Tell(call.EventWarning, "cannot send the digits: "+err.Error())
+			}
 		}
 		script.Runner{}.Run(ctx, env, src)
 	})
+}
+
+// over reports whether err, got under ctx, only says that the script is over.
+func over(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, call.ErrEnded)
 }
 
 // startScreen prepares an answered child for its connection: digits, then the
 // screening document, then word to the parent's Dial, or a hang-up when the
 // callee declined.
 func (c *live) startScreen() {
-	env := c.env()
 	t := c.target
 	if t.SendDigits == "" && t.Screen.IsZero() {
-		c.tellParent(childReady)
+		c.connectable()
 		return
 	}
-	c.runScript(func(ctx context.Context) {
-		if t.SendDigits != "" && env.SendDigits(ctx, t.SendDigits) != nil {
-			return
+	c.tellParent(childScreened)
+	c.runScript(func(ctx context.Context, env script.Env) {
+		if t.SendDigits != "" {
+			err := env.SendDigits(ctx, t.SendDigits)
+			if err != nil && over(ctx, err) {
+				return
+			}
+			if err != nil {
+				env.Tell(call.EventWarning, "cannot send the digits: "+err.Error())
+			}
 		}
 		if !t.Screen.IsZero() && !(script.Runner{}).Screen(ctx, env, t.Screen) {
 			env.Hangup(call.Cause{Q850: call.Q850Rejected, SIP: 603, Who: call.Script, Text: "the callee declined the call"})
@@ -44,38 +73,50 @@ func (c *live) startScreen() {
 		}
 		c.do(ctx, func() {
 			if !c.r.State.Final() {
-				c.tellParent(childReady)
+				c.connectable()
 			}
 		})
 	})
 }
 
+// connectable offers the call to the Dial that made it.
+func (c *live) connectable() {
+	c.ready = true
+	c.tellParent(childReady)
+}
+
 // runScript runs f on the script's goroutine.
-func (c *live) runScript(f func(ctx context.Context)) {
+func (c *live) runScript(f func(ctx context.Context, env script.Env)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &running{cancel: cancel, done: make(chan struct{})}
 	c.script = s
-	c.e.wg.Go(func() {
+	c.e.tasks.Go(func() {
 		defer close(s.done)
 		defer cancel()
-		f(ctx)
+		f(ctx, c.env(s))
 	})
 }
 
-// redirect drops the running document and runs src instead. A child leaves the
-// Dial that made it; the parent's document goes on.
+// redirect drops the running document and runs src instead; before the answer
+// of a call that the box placed, src waits for it. A child leaves the Dial that
+// made it; the parent's document goes on.
 func (c *live) redirect(src call.ScriptSource) {
 	c.source, c.document = src, nil
 	if c.watch != nil {
 		c.tellParent(childLeft)
-		c.watch = nil
+		c.watch, c.link = nil, nil
+		if c.sess != nil {
+			c.sess.Unbridge() // the Dial follows; nobody listens in meanwhile
+		}
 	}
-	if c.script != nil {
+	switch {
+	case c.script != nil:
 		c.next = &src
+		c.script.replaced = true
 		c.script.cancel()
-		return
+	case c.r.State == call.InProgress:
+		c.startScript(src, nil)
 	}
-	c.startScript(src, nil)
 }
 
 // onScriptDone follows a script's end: the next one, or the end of the call.
@@ -90,7 +131,7 @@ func (c *live) onScriptDone() {
 		c.startScript(src, nil)
 		return
 	}
-	if c.watch == nil { // a child's script only prepares it
+	if c.watch == nil || !c.ready { // a child's script only prepares it
 		c.end(call.NormalClearing(call.Script))
 	}
 }

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"strings"
+	"time"
+
+	"callbox/call"
+)
+
+const (
+	// maxWarnings bounds Record.Warnings, maxWarning the bytes of each.
+	maxWarnings = 20
+	maxWarning  = 500
+	// wholePatience is how long the final event waits for the call's recordings.
+	wholePatience = 2 * time.Second
+)
+
+// tell publishes a status event and journals it; keep also writes the record.
+func (c *live) tell(t call.EventType, keep bool) {
+	c.r.Updated = c.e.cfg.Now()
+	c.emit(call.Event{Type: t, At: c.r.Updated}, keep)
+}
+
+// emit gives ev its number and the present record, and sends it out.
+func (c *live) emit(ev call.Event, keep bool) {
+	ev.Seq = c.r.Seq
+	c.r.Seq++
+	c.publish()
+	ev.Record = c.snapshot()
+	c.e.cfg.Publisher.Publish(ev)
+	c.e.cfg.Journal.Append(ev, keep)
+}
+
+// onFinal follows the move to a final state: the world sees it at once, the
+// final event goes out when the recordings are whole, so that it can carry
+// theirs.
+func (c *live) onFinal() {
+	c.mediaStats()
+	c.publish()
+	close(c.over)
+	c.tellParent(childEnded)
+	c.watch = nil
+	for r := range c.recording.running {
+		r.halt()
+	}
+	if len(c.recording.running) == 0 {
+		c.tellEnd()
+		return
+	}
+	c.timers.end = time.NewTimer(wholePatience)
+}
+
+// tellEnd sends the final event, once, with the last recording.
+func (c *live) tellEnd() {
+	if c.ending.told {
+		return
+	}
+	c.ending.told = true
+	stop(&c.timers.end)
+	c.emit(call.Event{Type: call.EventEnded, At: *c.r.Ended, Recording: c.recording.last}, !c.deleted.Load())
+}
+
+// note publishes an event that no status hook is told of. A warning also stays
+// in the record.
+func (c *live) note(t call.EventType, text string) {
+	if t == call.EventWarning && len(c.r.Warnings) < maxWarnings {
+		c.r.Warnings = append(c.r.Warnings, shorten(text))
+		c.ending.amended = c.ending.told
+		c.publish()
+	}
+	c.mention(t, text)
+}
+
+// mention publishes an event that leaves no trace in the record.
+func (c *live) mention(t call.EventType, text string) {
+	if c.ending.told {
+		c.e.cfg.Logger.Info("after the end", "call", c.id, "event", string(t), "text", text)
+		return
+	}
+	c.e.cfg.Publisher.Publish(call.Event{Type: t, At: c.e.cfg.Now(), Record: c.snapshot(), Note: text})
+}
+
+// amend writes the record once more if something was added after its end: an
+// action hook that could not be told of a hang-up, a recording that failed late.
+func (c *live) amend() {
+	if c.ending.amended && !c.deleted.Load() {
+		c.e.cfg.Journal.Append(call.Event{Type: call.EventWarning, At: c.e.cfg.Now(), Record: c.snapshot()}, true)
+	}
+}
+
+// shorten cuts a sentence to maxWarning bytes of whole characters.
+func shorten(s string) string {
+	if len(s) <= maxWarning {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxWarning-len("…")], "") + "…"
+}
+
+// mediaStats copies the leg's counters into the record.
+func (c *live) mediaStats() {
+	if m, ok := c.leg.(call.MediaReporter); ok {
+		c.r.Media = m.MediaStats()
+	}
+}
