@@ -50,8 +50,7 @@ func (s *Store) Call(account, id string) (call.Record, error) {
 // when searched by StartedAfter and StartedUntil; one without Ended never
 // matches EndedAfter and EndedUntil. A page may be shorter than its limit, even
 // empty, and still have a Next cursor: the search was long and goes on there.
-// Calls that were accepted in the last moments may be missing, but those that
-// are listed are as last accepted. The error is or wraps
+// Calls are listed as they were last accepted. The error is or wraps
 // call.ErrCursor.
 func (s *Store) Calls(f call.Filter) (call.Page, error) {
 	s.w.mu.Lock()
@@ -74,6 +73,9 @@ func (s *Store) Calls(f call.Filter) (call.Page, error) {
 				q.streams = append(q.streams, newStream(calls, o))
 			}
 		}
+		q.streams = append(q.streams, soonStream(soon, tx.Bucket(bucketCallIDs), func(p place) bool {
+			return (f.Account == "" || p.account == f.Account) && (f.Parent == "" || p.owner == f.Parent)
+		}))
 		var failed error
 		var err error
 		res, err = run(q, func(id string, v []byte) (call.Record, bool) {
@@ -223,10 +225,12 @@ func (s *Store) Idempotent(account, value string) (rec call.Record, ok bool, err
 func (w *writer) claimedSoon(account, value string, fresh func(time.Time) bool) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, a := range w.queue {
-		for _, o := range a.calls {
-			if o.rec.Account == account && o.rec.Idempotency == value && fresh(o.rec.Created) {
-				return o.rec.ID
+	for _, list := range [][]*accepted{w.logged, w.queue} {
+		for _, a := range list {
+			for _, o := range a.calls {
+				if o.rec.Account == account && o.rec.Idempotency == value && fresh(o.rec.Created) {
+					return o.rec.ID
+				}
 			}
 		}
 	}
@@ -332,6 +336,9 @@ func (s *Store) Recordings(f call.RecordingFilter) (call.RecordingPage, error) {
 				q.streams = append(q.streams, newStream(recs, o))
 			}
 		}
+		q.streams = append(q.streams, soonStream(soon, tx.Bucket(bucketRecIDs), func(p place) bool {
+			return (f.Account == "" || p.account == f.Account) && (f.Call == "" || p.owner == f.Call)
+		}))
 		var failed, err error
 		res, err = run(q, func(id string, v []byte) (rec call.Recording, ok bool) {
 			if o, ok := soon[id]; !ok {

@@ -68,7 +68,8 @@ func (a *acks) say(format string, args ...any) {
 // writeForever commits calls with their notices, recordings and changes from
 // many goroutines, and prints every acknowledgement, until it is killed.
 func writeForever(dir, run string) error {
-	s, err := Open(Config{Dir: dir, MaxDelay: time.Millisecond})
+	// A small log, so that the database is written every now and then.
+	s, err := Open(Config{Dir: dir, MaxDelay: time.Millisecond, LogSize: 256 << 10})
 	if err != nil {
 		return err
 	}

@@ -304,6 +304,9 @@ func TestOutboxBound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := s.settleNow(ctx); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.DoneNotice(24); err != nil {
 		t.Fatal(err)
 	}
@@ -318,6 +321,9 @@ func TestOutboxBound(t *testing.T) {
 	if err := s.Commit(ctx, Write{Notices: []call.Notice{{Key: "new"}}}); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.settleNow(ctx); err != nil {
+		t.Fatal(err)
+	}
 	n, err := s.PendingNotices(0, 100)
 	if err != nil || len(n) != 5 || n[4].Key != "new" || n[0].Key != "20" || s.Stats().GivenUp != 5 {
 		t.Errorf("%v, %v, %+v", n, err, s.Stats())
@@ -330,6 +336,9 @@ func TestUnreadableNotice(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Config{Dir: dir})
 	if err := s.Commit(ctx, Write{Notices: []call.Notice{{Key: "a"}, {Key: "b"}, {Key: "c"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.settleNow(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.update(func(tx *bbolt.Tx) error {
@@ -470,6 +479,9 @@ func TestBoundedScan(t *testing.T) {
 	if err := s.Commit(ctx, w); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.settleNow(ctx); err != nil {
+		t.Fatal(err)
+	}
 	page := func(cursor string) (res result[string]) {
 		err := s.view(func(tx *bbolt.Tx) error {
 			var err error
@@ -524,6 +536,9 @@ func TestLostMapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Commit(ctx, Write{Calls: []call.Record{record("CA2", 2)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.settleNow(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := s.Calls(call.Filter{}); err != nil || len(p.Records) != 2 {

@@ -203,8 +203,8 @@ func (o putOp) apply(tx *bbolt.Tx) error {
 	return tx.Bucket(o.bucket).Put(o.key, o.value)
 }
 
-// overlay is what was accepted and is not on disk yet, so that readers see
-// their own writes. It is owned by writer.mu.
+// overlay is what was accepted and is not in the database yet, so that readers
+// see their own writes. It is owned by writer.mu.
 type overlay struct {
 	calls      map[string]overlaid[call.Record]
 	recordings map[string]overlaid[call.Recording]
@@ -215,6 +215,13 @@ type overlaid[T any] struct {
 	seq     uint64 // of the write
 	deleted bool
 	rec     T
+	place   place // of the first accepted version
+}
+
+// place is where a record stands in the indexes, unless the database knows better.
+type place struct {
+	account, owner string // owner: the call's parent, the recording's call
+	created        time.Time
 }
 
 func newOverlay() overlay {
@@ -223,10 +230,10 @@ func newOverlay() overlay {
 
 func (o *overlay) add(a *accepted) {
 	for _, c := range a.calls {
-		o.calls[c.rec.ID] = overlaid[call.Record]{seq: a.seq, rec: c.rec}
+		lay(o.calls, c.rec.ID, a.seq, c.rec, place{c.rec.Account, c.rec.Parent, c.rec.Created})
 	}
 	for _, r := range a.recordings {
-		o.recordings[r.rec.ID] = overlaid[call.Recording]{seq: a.seq, rec: r.rec}
+		lay(o.recordings, r.rec.ID, a.seq, r.rec, place{r.rec.Account, r.rec.Call, r.rec.Created})
 	}
 	for _, id := range a.delCalls {
 		o.calls[id] = overlaid[call.Record]{seq: a.seq, deleted: true}
@@ -234,6 +241,13 @@ func (o *overlay) add(a *accepted) {
 	for _, id := range a.delRecs {
 		o.recordings[id] = overlaid[call.Recording]{seq: a.seq, deleted: true}
 	}
+}
+
+func lay[T any](m map[string]overlaid[T], id string, seq uint64, rec T, at place) {
+	if old, ok := m[id]; ok && !old.deleted {
+		at = old.place
+	}
+	m[id] = overlaid[T]{seq: seq, rec: rec, place: at}
 }
 
 // remove forgets what a put there, unless a later write replaced it.
@@ -258,7 +272,8 @@ func drop[T any](m map[string]overlaid[T], id string, seq uint64) {
 	}
 }
 
-// callSoon gives the accepted version of a call that is not on disk yet.
+// callSoon gives the accepted version of a call that is not in the database
+// yet.
 func (w *writer) callSoon(id string) (overlaid[call.Record], bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

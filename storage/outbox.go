@@ -19,14 +19,24 @@ func (s *Store) PendingNotices(after uint64, limit int) ([]call.Notice, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
-	// Taken before the look at the disk, so that none shows up while it is removed.
+	// Taken before the look at the database, so that none goes there unseen or shows
+	// up while it is removed.
 	s.w.mu.Lock()
 	done := maps.Clone(s.w.doneSoon)
+	for _, n := range s.w.pending {
+		if n.ID > after && !done[n.ID] && len(out) < limit {
+			out = append(out, n)
+		}
+	}
 	s.w.mu.Unlock()
+	var older []call.Notice
 	var damaged []uint64
 	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketNotices).Cursor()
-		for k, v := c.Seek(noticeKey(after + 1)); k != nil && len(out) < limit; k, v = c.Next() {
+		for k, v := c.Seek(noticeKey(after + 1)); k != nil && len(older) < limit; k, v = c.Next() {
+			if len(out) > 0 && noticeID(k) >= out[0].ID {
+				break // it has just come from the log
+			}
 			if done[noticeID(k)] {
 				continue
 			}
@@ -35,13 +45,15 @@ func (s *Store) PendingNotices(after uint64, limit int) ([]call.Notice, error) {
 				damaged = append(damaged, noticeID(k))
 				continue
 			}
-			out = append(out, n)
+			older = append(older, n)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
+	out = append(older, out...)
+	out = out[:min(limit, len(out))]
 	if len(damaged) > 0 {
 		s.dropDamaged(damaged)
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 
 	"callbox/call"
 
@@ -50,29 +51,46 @@ const (
 	maxScan = 100_000
 )
 
-// stream walks the entries of one owner in one index.
+// source is what a stream walks over. All give the entry that they went to: its
+// position, nil at the end, and its value.
+type source interface {
+	older(position []byte) (pos, v []byte)                 // the newest before position, or of all when it is nil
+	newer(position []byte, inclusive bool) (pos, v []byte) // the oldest after position, or at it if inclusive
+	prev() (pos, v []byte)
+	next() (pos, v []byte)
+}
+
+// stream walks the entries of one source.
 type stream struct {
+	source
+	pos []byte // of the present entry, nil at the end
+	v   []byte
+}
+
+func (s *stream) set(pos, v []byte) { s.pos, s.v = pos, v }
+
+// indexed is the entries of one owner in an index of the database.
+type indexed struct {
 	c      *bbolt.Cursor
 	prefix []byte // owner 0
-	pos    []byte // of the present entry, nil at the end
-	v      []byte
 }
 
 func newStream(b *bbolt.Bucket, owner []byte) *stream {
-	return &stream{c: b.Cursor(), prefix: append(append([]byte(nil), owner...), 0)}
+	return &stream{source: &indexed{c: b.Cursor(), prefix: append(append([]byte(nil), owner...), 0)}}
 }
 
-// set takes the entry that the cursor is at.
-func (s *stream) set(k, v []byte) {
+// cut makes an entry of what the cursor is at.
+func (s *indexed) cut(k, v []byte) (pos, value []byte) {
 	if k == nil || !bytes.HasPrefix(k, s.prefix) || len(k) < len(s.prefix)+8 {
-		s.pos, s.v = nil, nil
-		return
+		return nil, nil
 	}
-	s.pos, s.v = k[len(s.prefix):], v
+	return k[len(s.prefix):], v
 }
 
-// seekOlder goes to the newest entry before position, or of all when it is nil.
-func (s *stream) seekOlder(position []byte) {
+func (s *indexed) prev() (pos, v []byte) { return s.cut(s.c.Prev()) }
+func (s *indexed) next() (pos, v []byte) { return s.cut(s.c.Next()) }
+
+func (s *indexed) older(position []byte) (pos, v []byte) {
 	var end []byte
 	if position == nil {
 		end = append([]byte(nil), s.prefix...)
@@ -81,20 +99,64 @@ func (s *stream) seekOlder(position []byte) {
 		end = append(append([]byte(nil), s.prefix...), position...)
 	}
 	if k, _ := s.c.Seek(end); k == nil {
-		s.set(s.c.Last())
-		return
+		return s.cut(s.c.Last())
 	}
-	s.set(s.c.Prev())
+	return s.cut(s.c.Prev())
 }
 
-// seekNewer goes to the oldest entry after position, or at it if inclusive.
-func (s *stream) seekNewer(position []byte, inclusive bool) {
+func (s *indexed) newer(position []byte, inclusive bool) (pos, v []byte) {
 	at := append(append([]byte(nil), s.prefix...), position...)
 	k, v := s.c.Seek(at)
 	if k != nil && !inclusive && bytes.Equal(k, at) {
 		k, v = s.c.Next()
 	}
-	s.set(k, v)
+	return s.cut(k, v)
+}
+
+// listed is entries in memory: their positions, oldest first. They have no values.
+type listed struct {
+	all [][]byte
+	at  int
+}
+
+func (s *listed) entry() (pos, v []byte) {
+	if s.at < 0 || s.at >= len(s.all) {
+		return nil, nil
+	}
+	return s.all[s.at], nil
+}
+
+func (s *listed) prev() (pos, v []byte) { s.at--; return s.entry() }
+func (s *listed) next() (pos, v []byte) { s.at++; return s.entry() }
+
+func (s *listed) older(position []byte) (pos, v []byte) {
+	s.at = len(s.all)
+	if position != nil {
+		s.at, _ = slices.BinarySearchFunc(s.all, position, bytes.Compare)
+	}
+	return s.prev()
+}
+
+func (s *listed) newer(position []byte, inclusive bool) (pos, v []byte) {
+	at, found := slices.BinarySearchFunc(s.all, position, bytes.Compare)
+	if found && !inclusive {
+		at++
+	}
+	s.at = at
+	return s.entry()
+}
+
+// soonStream walks the records that were accepted and that the database has not
+// got yet: those in soon that fits takes and whose ids are not in the index.
+func soonStream[T any](soon map[string]overlaid[T], ids *bbolt.Bucket, fits func(place) bool) *stream {
+	var l listed
+	for id, o := range soon {
+		if !o.deleted && fits(o.place) && ids.Get([]byte(id)) == nil {
+			l.all = append(l.all, append(stamp(o.place.created), id...))
+		}
+	}
+	slices.SortFunc(l.all, bytes.Compare)
+	return &stream{source: &l}
 }
 
 // owners lists the distinct owners of an index. They are few: accounts.
@@ -160,7 +222,7 @@ func runOlder[T any](q query, position []byte, take func(string, []byte) (T, boo
 		}
 	}
 	for _, s := range q.streams {
-		s.seekOlder(start)
+		s.set(s.older(start))
 	}
 	var first, last, seen []byte
 	for n := 0; ; n++ {
@@ -185,7 +247,7 @@ func runOlder[T any](q query, position []byte, take func(string, []byte) (T, boo
 			last = append(last[:0], s.pos...)
 		}
 		seen = append(seen[:0], s.pos...)
-		s.set(s.c.Prev())
+		s.set(s.prev())
 	}
 	switch {
 	case position == nil:
@@ -199,7 +261,7 @@ func runOlder[T any](q query, position []byte, take func(string, []byte) (T, boo
 
 func runNewer[T any](q query, position []byte, inclusive bool, take func(string, []byte) (T, bool)) (res result[T]) {
 	for _, s := range q.streams {
-		s.seekNewer(position, inclusive)
+		s.set(s.newer(position, inclusive))
 	}
 	var last, seen []byte
 	for n := 0; ; n++ {
@@ -224,7 +286,7 @@ func runNewer[T any](q query, position []byte, inclusive bool, take func(string,
 			last = append(last[:0], s.pos...)
 		}
 		seen = append(seen[:0], s.pos...)
-		s.set(s.c.Next())
+		s.set(s.next())
 	}
 	if len(res.records) == 0 {
 		res.next = encodeCursor(older, append(append([]byte(nil), position...), 0))

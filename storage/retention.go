@@ -21,6 +21,9 @@ const chunk = 200
 // stops between two of them.
 func (s *Store) DeleteOlder(ctx context.Context, before time.Time) (int, error) {
 	total := 0
+	if err := s.settleNow(ctx); err != nil {
+		return 0, fmt.Errorf("looking for old calls: %w", err)
+	}
 	if err := s.expireKeys(ctx); err != nil {
 		return 0, err
 	}
@@ -54,6 +57,9 @@ func (s *Store) DeleteOlder(ctx context.Context, before time.Time) (int, error) 
 // to check after a loss of power, which the number of calls bounds.
 func (s *Store) TrimCalls(ctx context.Context, keep int) (int, error) {
 	total := 0
+	if err := s.settleNow(ctx); err != nil {
+		return 0, fmt.Errorf("looking for the oldest calls: %w", err)
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return total, err
@@ -87,7 +93,7 @@ func oldestCalls(tx *bbolt.Tx, n int) (ids []string) {
 	var streams []*stream
 	for _, owner := range owners(calls) {
 		s := newStream(calls, owner)
-		s.seekNewer(nil, true)
+		s.set(s.newer(nil, true))
 		streams = append(streams, s)
 	}
 	for len(ids) < n {
@@ -98,7 +104,7 @@ func oldestCalls(tx *bbolt.Tx, n int) (ids []string) {
 		if id := s.pos[8:]; open.Get(id) == nil {
 			ids = append(ids, string(id))
 		}
-		s.set(s.c.Next())
+		s.set(s.next())
 	}
 	return ids
 }
@@ -110,7 +116,7 @@ func oldCalls(tx *bbolt.Tx, limit []byte, after map[string][]byte) ([]string, er
 	calls, open := tx.Bucket(bucketCalls), tx.Bucket(bucketCallOpen)
 	for _, owner := range owners(calls) {
 		s := newStream(calls, owner)
-		s.seekNewer(after[string(owner)], false)
+		s.set(s.newer(after[string(owner)], false))
 		for s.pos != nil && string(s.pos[:8]) < string(limit) {
 			if len(ids) == chunk {
 				return ids, nil
@@ -119,7 +125,7 @@ func oldCalls(tx *bbolt.Tx, limit []byte, after map[string][]byte) ([]string, er
 				ids = append(ids, string(id))
 			}
 			after[string(owner)] = append([]byte(nil), s.pos...)
-			s.set(s.c.Next())
+			s.set(s.next())
 		}
 	}
 	return ids, nil
@@ -158,13 +164,16 @@ func (s *Store) expireKeys(ctx context.Context) error {
 func (s *Store) DeleteRecordingsOlder(ctx context.Context, before time.Time, remove func(call.Recording) error) (int, error) {
 	total := 0
 	limit := stamp(before)
+	if err := s.settleNow(ctx); err != nil {
+		return 0, fmt.Errorf("looking for old recordings: %w", err)
+	}
 	for {
 		var old []call.Recording
 		err := s.view(func(tx *bbolt.Tx) error {
 			recs := tx.Bucket(bucketRecordings)
 			for _, owner := range owners(recs) {
 				st := newStream(recs, owner)
-				for st.seekNewer(nil, true); st.pos != nil && string(st.pos[:8]) < string(limit) && len(old) < chunk; st.set(st.c.Next()) {
+				for st.set(st.newer(nil, true)); st.pos != nil && string(st.pos[:8]) < string(limit) && len(old) < chunk; st.set(st.next()) {
 					var rec call.Recording
 					if err := decode(st.v, &rec); err != nil {
 						return err

@@ -12,7 +12,8 @@ import (
 
 // The buckets. Every bucket holds one type:
 //
-//	meta         schema → version (8 bytes), clean → 1 after a clean stop, else 0
+//	meta         schema → version (8 bytes), clean → 1 after a clean stop, else 0,
+//	             log → owner(8) number(8) of the last entry of the log that is in
 //	calls        account 0 created(8) id → JSON call.Record
 //	call-ids     id → key in calls
 //	call-parents parent 0 created(8) id → key in calls, for child calls
@@ -44,6 +45,7 @@ var (
 
 	keySchema  = []byte("schema")
 	keyClean   = []byte("clean")
+	keyLog     = []byte("log")
 	keyCurrent = []byte("current")
 )
 

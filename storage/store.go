@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/storage/wal"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -46,9 +47,16 @@ type Config struct {
 	MaxLinger  time.Duration
 	DoneLinger time.Duration
 
+	// LogSize (2 MiB) is the room in the write-ahead log, where writes are durable
+	// first. When it is full, SettleAfter (10 min) after the first of them, and at
+	// Close, they go into the database together.
+	LogSize     int64
+	SettleAfter time.Duration
+
 	// MaxBacklog (10,000) is the number of accepted writes that may wait in memory.
 	MaxBacklog int
-	// MaxNotices (20,000) is the size of the outbox; above it the oldest are given up.
+	// MaxNotices (20,000) is the size of the outbox in the database; above it the
+	// oldest are given up.
 	MaxNotices int
 	// IdempotencyFor (24 h) is how long Store.Idempotent finds a request's value.
 	IdempotencyFor time.Duration
@@ -78,13 +86,15 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxDelay = orDefault(c.MaxDelay, 100*time.Millisecond)
 	c.MaxLinger = max(orDefault(c.MaxLinger, 2*time.Second), c.MaxDelay)
 	c.DoneLinger = max(orDefault(c.DoneLinger, 30*time.Second), c.MaxDelay)
+	c.LogSize = orDefault(c.LogSize, 2<<20)
+	c.SettleAfter = orDefault(c.SettleAfter, 10*time.Minute)
 	c.MaxBacklog = orDefault(c.MaxBacklog, 10_000)
 	c.MaxNotices = orDefault(c.MaxNotices, 20_000)
 	c.IdempotencyFor = orDefault(c.IdempotencyFor, 24*time.Hour)
 	return c, nil
 }
 
-func orDefault[T int | time.Duration](v, d T) T {
+func orDefault[T int | int64 | time.Duration](v, d T) T {
 	if v <= 0 {
 		return d
 	}
@@ -96,6 +106,7 @@ const (
 	newSuffix  = ".new"
 	keptSuffix = ".damaged"
 	lockName   = "callbox.lock"
+	logName    = "callbox.wal"
 )
 
 // Store is an open database. All methods may be called concurrently.
@@ -104,6 +115,7 @@ type Store struct {
 	lock   *os.File // holds the lock of the data folder
 	repair *Repair  // what Open had to repair, nil: nothing
 	unkept bool     // the last run did not stop cleanly
+	log    *wal.Log // the writer's; nil: it could not be made
 
 	dbmu sync.RWMutex // readers hold it while they read; the writer to replace db
 	db   *bbolt.DB
@@ -133,7 +145,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	if err := s.start(); err != nil {
-		return nil, errors.Join(err, s.db.Close(), lock.Close())
+		return nil, errors.Join(err, s.closeLog(), s.db.Close(), lock.Close())
 	}
 	return s, nil
 }
@@ -141,12 +153,21 @@ func Open(cfg Config) (*Store, error) {
 // path is the database's file.
 func (s *Store) path() string { return filepath.Join(s.cfg.Dir, fileName) }
 
-// start brings the schema up to date, marks the database as in use and starts
-// the writer.
+// start brings the schema up to date, takes over what the log holds, marks the
+// database as in use and starts the writer.
 func (s *Store) start() error {
+	var err error
+	if s.log, err = wal.Open(filepath.Join(s.cfg.Dir, logName), s.cfg.LogSize); err != nil {
+		// Without it everything works, at the price of more writing.
+		s.cfg.Logger.Error("the write-ahead log cannot be used", "err", err)
+	}
 	st := writerState{}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err = s.db.Update(func(tx *bbolt.Tx) error {
 		if err := migrate(tx, migrations); err != nil {
+			return err
+		}
+		var err error
+		if st.log, err = s.replay(tx); err != nil {
 			return err
 		}
 		b := tx.Bucket(bucketNotices)
@@ -161,9 +182,19 @@ func (s *Store) start() error {
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", s.path(), err)
 	}
+	if st.log.file != nil {
+		st.log.file.Rewind(st.log.owner, st.log.last)
+	}
 	s.w = newWriter(s, st)
 	go s.w.run()
 	return nil
+}
+
+func (s *Store) closeLog() error {
+	if s.log == nil {
+		return nil
+	}
+	return s.log.Close()
 }
 
 // Close writes what is accepted, marks the stop as clean and frees the data
@@ -179,7 +210,7 @@ func (s *Store) Close() error {
 	if err == nil {
 		err = s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyClean, []byte{1}) })
 	}
-	return errors.Join(err, s.db.Close(), s.lock.Close())
+	return errors.Join(err, s.closeLog(), s.db.Close(), s.lock.Close())
 }
 
 // view reads in one consistent transaction.

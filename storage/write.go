@@ -34,6 +34,7 @@ type accepted struct {
 	delRecs    []string
 	delNotices []uint64
 	puts       []putOp
+	settle     bool // nothing of its own, but all before it must get into the database
 
 	linger time.Duration // how long it may wait for company, 0: Config.MaxDelay
 	since  time.Time     // when it was accepted
