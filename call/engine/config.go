@@ -81,6 +81,7 @@ type Plan struct {
 	Script                    call.ScriptSource
 	Document                  *script.Document // built-in document, used when Script is empty
 	Status                    call.StatusHook
+	Session                   call.Session
 	Refuse                    *call.Cause
 	Why                       string // one sentence for the record
 }

@@ -37,7 +37,33 @@ const (
 // env is what the script s may do.
 func (c *live) env(s *running) script.Env {
 	k := control{c, s}
-	return script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: c.e.cfg.Prompts, Fetcher: c.e.cfg.Fetcher}
+	return script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher}
+}
+
+// prompts are the box's, with what the call says of its speech.
+type prompts struct {
+	script.Prompts
+	c *live
+}
+
+// Speak speaks in the call's voice and language where s names none.
+func (p prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error) {
+	own := p.c.snapshot().Session.Speech
+	if s.Voice == "" && (s.Language == "" || s.Language == own.Language) {
+		s.Voice = own.Voice // a voice speaks one language
+	}
+	if s.Language == "" {
+		s.Language = own.Language
+	}
+	if s.Vendor == "" {
+		s.Vendor = own.Vendor
+	}
+	return p.Prompts.Speak(ctx, s)
+}
+
+// Change does to the call what a request from outside could.
+func (k control) Change(ctx context.Context, ch call.Change) error {
+	return k.ask(ctx, func() error { return k.c.modify(ch) })
 }
 
 // ask runs f on the call's goroutine unless the call is final. f must not block.

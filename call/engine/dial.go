@@ -279,7 +279,15 @@ func (e *Engine) child(parent *live, t script.Target, d script.Dial, watch *news
 	c := e.newLive(call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Parent: p.ID,
 		Direction: call.OutboundDial, From: from, To: party(t), Status: t.Status, Forwarded: p.Forwarded,
+		Application: p.Application, Session: p.Session,
 	})
+	if d.Tag != "" {
+		c.r.Session.Tag = d.Tag
+	}
+	if d.SameStatus && t.Status.IsZero() {
+		c.r.Status = p.Status
+	}
+	c.publish()
 	c.watch = watch
 	c.target = t
 	c.callerName = d.CallerName

@@ -296,11 +296,12 @@ func (e *Engine) outgoing(r call.Request) *live {
 	c := e.newLive(call.Record{
 		ID: r.ID, API: r.API, Account: r.Account, Direction: call.OutboundAPI,
 		From: r.From, To: r.To, Application: r.Application, Status: r.Status,
-		Reason: r.Reason, AMD: r.AMD, Idempotency: r.Idempotency,
+		Session: r.Session, Reason: r.Reason, AMD: r.AMD, Idempotency: r.Idempotency,
 	})
 	c.source = r.Script
-	c.target = script.Target{Kind: kindOf(r.To), To: strings.TrimPrefix(r.To, "client:"), Line: r.Line, Auth: r.Auth, Headers: r.Headers}
-	c.callerID = r.CallerID
+	c.target = script.Target{Kind: kindOf(r.To), To: strings.TrimPrefix(r.To, "client:"), Line: r.Line,
+		Auth: r.Auth, Headers: r.Headers, SIP: r.SIP}
+	c.callerID, c.callerName = r.CallerID, r.CallerName
 	limits := e.limits.Load()
 	c.ringTimeout = limits.ring(r.RingTimeout, 60*time.Second)
 	c.timeLimit = limits.answered(r.TimeLimit)
@@ -320,7 +321,7 @@ func (e *Engine) arriving(info call.LegInfo, p Plan) *live {
 	c := e.newLive(call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Direction: call.Inbound,
 		From: info.From, To: info.To, CallerName: info.FromName, Forwarded: info.Forwarded,
-		Application: p.Application, Status: p.Status, Line: info.Line, Route: p.Why,
+		Application: p.Application, Session: p.Session, Status: p.Status, Line: info.Line, Route: p.Why,
 		SIPCallID: info.CallID, Remote: info.Remote, Headers: info.Headers,
 	})
 	c.source = p.Script

@@ -141,6 +141,8 @@ type farLine struct {
 	dials  chan call.Dial
 	refuse error         // what Dial says
 	slow   chan struct{} // when set, Dial waits for it or its context
+	deaf   bool          // Dial does not heed its context
+	wrap   func(*farLeg) call.Leg
 }
 
 func newFarLine(id string) *farLine {
@@ -156,6 +158,9 @@ func (l *farLine) Serve(ctx context.Context, _ call.Receiver) error {
 
 func (l *farLine) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	l.dials <- d
+	if l.deaf {
+		ctx = context.Background()
+	}
 	if l.slow != nil {
 		select {
 		case <-l.slow:
@@ -168,6 +173,9 @@ func (l *farLine) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	}
 	leg := newFarLeg(call.LegInfo{Line: l.id, Kind: call.User, From: d.From, To: d.To, Remote: "192.0.2.1:5060"})
 	l.dialed <- leg
+	if l.wrap != nil {
+		return l.wrap(leg), nil
+	}
 	return leg, nil
 }
 
@@ -190,6 +198,9 @@ type world struct {
 	create  error
 	next    int
 	ticks   *ticks
+	stored  func(ctx context.Context) error // what Create does instead
+	opened  func(url string) media.Clip     // what Open gives instead
+	disk    func(*memFile) error            // asked before a file is made; may change it
 }
 
 // newWorld makes an engine with the lines 201, 202, 203, each reached by its name.
@@ -243,7 +254,12 @@ func (w *world) Route(t script.Target, _ string) (Route, error) {
 
 func (w *world) Plan(call.LegInfo) Plan { return w.plan }
 
-func (w *world) Create(_ context.Context, rec call.Record) error {
+func (w *world) Create(ctx context.Context, rec call.Record) error {
+	if w.stored != nil {
+		if err := w.stored(ctx); err != nil {
+			return err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.create != nil {
@@ -290,6 +306,10 @@ func (w *world) Calls(_ context.Context, f call.Filter) (call.Page, error) {
 		if matches(r, f) {
 			p.Records = append(p.Records, r)
 		}
+	}
+	slices.SortFunc(p.Records, newestFirst)
+	if f.Limit > 0 && len(p.Records) > f.Limit {
+		p.Records, p.Next = p.Records[:f.Limit], "more"
 	}
 	return p, nil
 }
@@ -338,6 +358,9 @@ func (w *world) Decode(context.Context, call.Record, string) (script.Document, e
 }
 
 func (w *world) Open(_ context.Context, url string) (media.Clip, error) {
+	if w.opened != nil {
+		return w.opened(url), nil
+	}
 	n := 50
 	fmt.Sscanf(url, "clip:%d", &n)
 	return level(300, n), nil
@@ -446,39 +469,4 @@ func (k *ticks) Remove(t media.Ticker) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.list = slices.DeleteFunc(k.list, func(o media.Ticker) bool { return o == t })
-}
-
-// memFile is a recording in memory.
-type memFile struct {
-	mu      sync.Mutex
-	samples []int16
-}
-
-func (w *world) CreateFile(id string) *memFile {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f := &memFile{}
-	w.files[id] = f
-	return f
-}
-
-type files struct{ w *world }
-
-func (f files) Create(id string, _ int) (RecordingFile, string, error) {
-	return f.w.CreateFile(id), id + ".wav", nil
-}
-
-func (f *memFile) WriteSamples(s []int16) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.samples = append(f.samples, s...)
-	return nil
-}
-
-func (f *memFile) Close() error   { return nil }
-func (f *memFile) Discard() error { return nil }
-func (f *memFile) Finish(bool) (time.Duration, int64, string, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return time.Duration(len(f.samples)) * time.Second / media.SampleRate, int64(2 * len(f.samples)), "sum", nil
 }

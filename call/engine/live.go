@@ -334,6 +334,12 @@ func (c *live) modify(ch call.Change) error {
 	if ch.Cancel && c.r.State == call.InProgress {
 		return call.ErrWrongState
 	}
+	if ch.Tag != nil {
+		c.r.Session.Tag = *ch.Tag
+	}
+	if ch.Speech != nil {
+		c.r.Session.Speech = c.r.Session.Speech.With(*ch.Speech)
+	}
 	if ch.Status != nil {
 		c.r.Status = *ch.Status
 	}
