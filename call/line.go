@@ -55,8 +55,7 @@ type Dial struct {
 	From, FromName string
 	// Auth answers a 401/407 when the line has no credentials of its own.
 	Auth *Credentials
-	// Proxy is an outbound proxy for this leg only ("sip:host:port;transport=tcp").
-	Proxy string
+	SIP
 	// Headers are added to the INVITE of SIP legs, in order.
 	Headers []Header
 	// Codecs is the caller's preference, best first ("PCMU", "PCMA"); empty: the
@@ -64,6 +63,16 @@ type Dial struct {
 	Codecs []string
 	// Reason is a short text for the callee's display (Call-Info, Subject).
 	Reason string
+}
+
+// SIP is what SIP legs are told besides; other technologies do not heed it.
+type SIP struct {
+	// Proxy is an outbound proxy for this leg only ("sip:host:port;transport=tcp").
+	Proxy string `json:"proxy,omitempty"`
+	// FromHost is the host part of From; empty: the line's own.
+	FromHost string `json:"from_host,omitempty"`
+	// ToURI is the URI in To, where it differs from the one that is called.
+	ToURI string `json:"to_uri,omitempty"`
 }
 
 // Credentials are a user name and a password for SIP digest.

@@ -40,6 +40,7 @@ type Record struct {
 	Headers     []Header   `json:"headers,omitempty"` // X- headers of an arriving INVITE
 	Seq         int        `json:"seq"`               // next sequence number of a status event
 	Status      StatusHook `json:"status"`
+	Session     Session    `json:"session,omitzero"`
 	Reason      string     `json:"reason,omitempty"`
 	AMD         *AMD       `json:"amd,omitempty"`
 	Recordings  []string   `json:"recordings,omitempty"` // ids, oldest first

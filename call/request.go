@@ -90,6 +90,7 @@ type Request struct {
 	// "sip:user@host…", "client:name".
 	From, To    string
 	CallerID    string // shown to the callee instead of From
+	CallerName  string // display name shown to the callee, may be empty
 	Line        string // place the call on this line instead of by the routes
 	Application string // id of the application whose hooks were used, may be empty
 	Script      ScriptSource
@@ -101,6 +102,8 @@ type Request struct {
 	AMD         *AMD
 	Auth        *Credentials
 	Headers     []Header
+	SIP         SIP
+	Session     Session
 	Reason      string
 	Token       string // an arriving call's token, to keep its caller number
 	// Idempotency, when set, makes a second request of the same account with the
@@ -108,8 +111,44 @@ type Request struct {
 	Idempotency string
 }
 
+// Session is what a call carries for its scripts. Tag and Env are the
+// customer's own: nothing but the edge looks into them.
+type Session struct {
+	Tag    string `json:"tag,omitempty"` // a JSON object told with every message about the call
+	Env    string `json:"env,omitempty"` // a JSON object told to the hook that is asked for the first document
+	Speech Speech `json:"speech,omitzero"`
+}
+
+// Speech are a call's own settings for verbs that leave them open; empty: the
+// box's.
+type Speech struct {
+	Vendor             string `json:"vendor,omitempty"`
+	Language           string `json:"language,omitempty"` // BCP 47
+	Voice              string `json:"voice,omitempty"`    // as the dialect names it
+	Recognizer         string `json:"recognizer,omitempty"`
+	RecognizerLanguage string `json:"recognizer_language,omitempty"`
+}
+
+// With is s with the set fields of t in place of its own.
+func (s Speech) With(t Speech) Speech {
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{
+		{&s.Vendor, t.Vendor}, {&s.Language, t.Language}, {&s.Voice, t.Voice},
+		{&s.Recognizer, t.Recognizer}, {&s.RecognizerLanguage, t.RecognizerLanguage},
+	} {
+		if f.from != "" {
+			*f.to = f.from
+		}
+	}
+	return s
+}
+
 // Change modifies a live call. Exactly the set parts are done, in this order.
 type Change struct {
+	Tag       *string        // replace Session.Tag
+	Speech    *Speech        // replace the set fields of Session.Speech
 	Status    *StatusHook    // replace the status hook
 	TimeLimit *time.Duration // replace the time limit, counted from the answer
 	Script    *ScriptSource  // drop the running document and run this one

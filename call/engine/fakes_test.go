@@ -194,6 +194,7 @@ type world struct {
 	events  []call.Event
 	recs    map[string]call.Recording
 	files   map[string]*memFile
+	spoken  []script.Speech
 	backlog int
 	create  error
 	next    int
@@ -366,7 +367,12 @@ func (w *world) Open(_ context.Context, url string) (media.Clip, error) {
 	return level(300, n), nil
 }
 
-func (w *world) Speak(context.Context, script.Speech) (media.Clip, error) { return level(400, 50), nil }
+func (w *world) Speak(_ context.Context, s script.Speech) (media.Clip, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spoken = append(w.spoken, s)
+	return level(400, 50), nil
+}
 
 // doc installs a document that always has the same verbs.
 func (w *world) doc(url string, verbs ...script.Verb) call.ScriptSource {

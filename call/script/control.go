@@ -21,6 +21,9 @@ type Control interface {
 	Hangup(c call.Cause)
 	// Tell publishes an event of the script (call.EventVerb, EventFetch, EventWarning).
 	Tell(t call.EventType, note string)
+	// Change does to the call what a request from outside could. A script that
+	// replaces itself is cancelled.
+	Change(ctx context.Context, ch call.Change) error
 }
 
 // Audio is the sound and the keys of the call.
@@ -72,8 +75,9 @@ const FileScheme = "file:"
 // Speech is a text to be spoken.
 type Speech struct {
 	Text     string // plain text; SSML if it starts with <speak
-	Voice    string // as the dialect names it, may be empty
-	Language string // BCP 47, may be empty
+	Voice    string // as the dialect names it; empty: the call's, else the box's
+	Language string // BCP 47; empty: the call's, else the box's
+	Vendor   string // who should speak it, as the dialect names them; empty: the call's, else the box
 }
 
 // Fetcher asks a hook for the next document.
@@ -101,9 +105,10 @@ type Target struct {
 	Line       string // only on this line, may be empty
 	Auth       *call.Credentials
 	Headers    []call.Header
+	SIP        call.SIP
 	SendDigits string          // sent after the answer, before connecting
 	Screen     call.Hook       // document run on the callee before connecting; a Hangup in it declines
-	Status     call.StatusHook // of the child call
+	Status     call.StatusHook // of the child call; see also Dial.SameStatus
 	Timeout    time.Duration   // own ring time, 0: the Dial's
 }
 
@@ -122,6 +127,8 @@ type Dial struct {
 	Sequential     bool     // one after the other instead of all at once
 	CallerID       string   // shown to the callees; empty: the caller's number
 	CallerName     string
+	Tag            string              // Session.Tag of the children; empty: the call's
+	SameStatus     bool                // children without a status hook have the call's
 	Timeout        time.Duration       // ring time; 0: 30 s
 	TimeLimit      time.Duration       // of the connection; 0: 4 h
 	AnswerOnBridge bool                // keep the caller ringing until a callee answers

@@ -179,6 +179,21 @@ func (f fakeControl) Hangup(cause call.Cause) {
 	f.c.end()
 }
 
+func (f fakeControl) Change(_ context.Context, ch call.Change) error {
+	f.c.mu.Lock()
+	defer f.c.mu.Unlock()
+	if f.c.rec.State.Final() {
+		return call.ErrEnded
+	}
+	if ch.Tag != nil {
+		f.c.rec.Session.Tag = *ch.Tag
+	}
+	if ch.Speech != nil {
+		f.c.rec.Session.Speech = f.c.rec.Session.Speech.With(*ch.Speech)
+	}
+	return nil
+}
+
 func (f fakeControl) Tell(t call.EventType, note string) { f.c.logf("%s %s", t, note) }
 
 type fakeAudio struct{ c *fake }

@@ -27,8 +27,12 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 		Target: l.cfg.target(d.To), Route: l.cfg.Proxy, From: sipleg.Caller(d.From), FromName: d.FromName,
 		FromHost: l.cfg.FromHost, Auth: sipleg.Credentials(auth), Headers: headers, Transport: l.cfg.Transport,
 	}
+	inv.To = d.ToURI
 	if d.Proxy != "" {
 		inv.Route = d.Proxy
+	}
+	if d.FromHost != "" {
+		inv.FromHost = d.FromHost
 	}
 	if inv.FromHost == "" && l.cfg.Register {
 		inv.FromHost = l.cfg.Host

@@ -165,12 +165,13 @@ func TestHeadersAndNumbers(t *testing.T) {
 	if !strings.HasPrefix(di.RequestURI, "sip:*72%23@no-such-name.invalid") || header(di, "X-Order") != "17" || header(di, "Subject") != "delivery" {
 		t.Errorf("called %s with %v", di.RequestURI, di.Headers)
 	}
-	di = asked(t, line, a, call.Dial{To: "sip:bob@biloxi.example", Proxy: "sip:" + a.Addr().String()})
-	if di.RequestURI != "sip:bob@biloxi.example" {
-		t.Errorf("called %s", di.RequestURI)
+	di = asked(t, line, a, call.Dial{To: "sip:bob@biloxi.example", From: "alice", SIP: call.SIP{
+		Proxy: "sip:" + a.Addr().String(), FromHost: "atlanta.example", ToURI: "sip:robert@chicago.example"}})
+	if di.RequestURI != "sip:bob@biloxi.example" || di.FromURI != "sip:alice@atlanta.example" || di.ToURI != "sip:robert@chicago.example" {
+		t.Errorf("called %s from %s, To %s", di.RequestURI, di.FromURI, di.ToURI)
 	}
 	for _, d := range []call.Dial{
-		{To: ""}, {To: "1", Headers: []call.Header{{Name: "X", Value: "a\nb"}}}, {To: "1", Proxy: "sip:no-such-name.invalid"},
+		{To: ""}, {To: "1", Headers: []call.Header{{Name: "X", Value: "a\nb"}}}, {To: "1", SIP: call.SIP{Proxy: "sip:no-such-name.invalid"}},
 		{To: "1", Headers: []call.Header{{Name: "Via", Value: "x"}}},
 	} {
 		_, err := line.Dial(bounded(t), d)
@@ -331,8 +332,9 @@ func TestURILine(t *testing.T) {
 	if di.To != "bob" {
 		t.Errorf("called %+v", di)
 	}
-	di = asked(t, line, a, call.Dial{To: "sip:bob@biloxi.example", From: "+15550123", Auth: auth, Proxy: "sip:" + a.Stack.Addr("tcp").String() + ";transport=tcp"})
-	if di.RequestURI != "sip:bob@biloxi.example" || di.Transport != "tcp" {
+	di = asked(t, line, a, call.Dial{To: "sip:bob@biloxi.example", From: "+15550123", Auth: auth, SIP: call.SIP{
+		Proxy: "sip:" + a.Stack.Addr("tcp").String() + ";transport=tcp", FromHost: "atlanta.example", ToURI: "sip:robert@chicago.example"}})
+	if di.RequestURI != "sip:bob@biloxi.example" || di.Transport != "tcp" || di.FromURI != "sip:+15550123@atlanta.example" || di.ToURI != "sip:robert@chicago.example" {
 		t.Errorf("through a proxy: %s over %s", di.RequestURI, di.Transport)
 	}
 	for _, to := range []string{"", "5550100", "sip:", "tel:+15550100", "sip:bob@no-such-name.invalid", "http://biloxi.example"} {

@@ -98,7 +98,7 @@ func (l *URILine) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 		}
 	}
 	return dial(ctx, l.stack, l.legs, sip.Invite{
-		Target: d.To, Route: d.Proxy, From: sipleg.Caller(d.From), FromName: d.FromName,
+		Target: d.To, To: d.ToURI, Route: d.Proxy, From: sipleg.Caller(d.From), FromName: d.FromName, FromHost: d.FromHost,
 		Auth: sipleg.Credentials(d.Auth), Headers: headers,
 	}, d)
 }

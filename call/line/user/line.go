@@ -177,7 +177,7 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 			Local: l.stack.LocalFor(phones[i].Source.Addr().String()),
 			Invite: sip.Invite{
 				Binding: &phones[i], From: sipleg.Caller(d.From), FromName: d.FromName, Headers: headers,
-				Auth: sipleg.Credentials(d.Auth),
+				Auth: sipleg.Credentials(d.Auth), To: d.ToURI, FromHost: d.FromHost, Route: d.Proxy,
 			},
 		})
 	}
