@@ -22,6 +22,7 @@ const (
 	maxJump       = media.SampleRate                     // timestamps off by more start a new mapping
 	maxPayload    = 6 * media.FrameSamples               // 120 ms
 	quietPeak     = 160                                  // sound below it is silence to the ear
+	settleTicks   = 10                                   // after a stall of ours, for what the socket still holds
 	never         = math.MinInt32                        // "no headroom known"
 	farFuture     = int64(math.MaxInt64)                 // "no transit known"
 	farPast       = int64(math.MinInt64)                 // likewise
@@ -45,6 +46,12 @@ const (
 // for; pitch periods are taken out until a margin is left. The sum is that the
 // delay follows the measured jitter, and that loss does not count as jitter.
 //
+// A stall of the box itself is not jitter either. When the clock has skipped
+// ticks, their sound is skipped here too, and for a moment next goes on even when
+// the line is dry, so that nothing of the stall stays as delay. Packets that
+// waited in the socket for the same reason are not measured. A stall that the
+// clock makes up loses nothing.
+//
 // It is guarded by its stream's lock; it does not allocate.
 type jitterBuffer struct {
 	law  codec.Codec // of data
@@ -64,6 +71,10 @@ type jitterBuffer struct {
 
 	low, high   [2]int64 // transit times of the present and the last window
 	windowStart int64
+
+	stalled bool  // the clock stands still; set by the stream before each put
+	ahead   int64 // samples that were thrown away while it stood, beyond the cap
+	settle  int   // ticks for which packets may still come late because it stood
 
 	plc     plc
 	scratch [shrinkScratch]int16
@@ -110,7 +121,9 @@ func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int
 	if !j.started || (j.plc.silent() && j.level() <= 0) {
 		j.resume(at, arrival)
 	}
-	j.head[0] = int32(min(int64(j.head[0]), max(at-j.next, math.MinInt32)))
+	if j.measuring() {
+		j.head[0] = int32(min(int64(j.head[0]), max(at-j.next, math.MinInt32)))
+	}
 	if at+n <= j.next {
 		j.late++
 		return
@@ -121,6 +134,9 @@ func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int
 	if over := at + n - max(n, media.FrameSamples) - bufferCap - j.next; over > 0 {
 		j.dropped += uint64((min(over, j.level()) + media.FrameSamples - 1) / media.FrameSamples)
 		j.advance(over)
+		if j.stalled {
+			j.ahead += over
+		}
 	}
 	for i, b := range payload {
 		j.data[(at+int64(i))&(ringSamples-1)] = b
@@ -144,7 +160,7 @@ func (j *jitterBuffer) place(ts uint32, arrival int64, fromNew, marker bool) int
 	off := arrival - at - low
 	// A new source, a jump, or a sender that stops its timestamps during silence:
 	// the packet is where one that was not delayed would be.
-	if fromNew || off > maxJump || off < -maxJump || (marker && off > bufferCap) {
+	if fromNew || j.measuring() && (off > maxJump || off < -maxJump || marker && off > bufferCap) {
 		at = max(arrival-low, j.end)
 		j.lastTS, j.lastAt = ts, at
 		j.measureFrom(arrival-at, max(j.high[0], j.high[1])-low)
@@ -153,12 +169,30 @@ func (j *jitterBuffer) place(ts uint32, arrival int64, fromNew, marker bool) int
 	if at > j.lastAt {
 		j.lastTS, j.lastAt = ts, at
 	}
+	if !j.measuring() {
+		return at
+	}
 	if arrival-j.windowStart > transitWindow {
 		j.low[1], j.high[1], j.windowStart = j.low[0], j.high[0], arrival
 		j.low[0], j.high[0] = farFuture, farPast
 	}
 	j.low[0], j.high[0] = min(j.low[0], arrival-at), max(j.high[0], arrival-at)
 	return at
+}
+
+// measuring reports whether times of arrival tell something about the network.
+func (j *jitterBuffer) measuring() bool { return !j.stalled && j.settle == 0 }
+
+// skip says that the clock has skipped n samples: their sound is over and must
+// not become delay.
+func (j *jitterBuffer) skip(n int64) {
+	n -= j.ahead
+	j.settle, j.ahead = settleTicks, 0
+	if !j.started || n <= 0 {
+		return
+	}
+	j.dropped += uint64((min(n, max(j.level(), 0)) + media.FrameSamples - 1) / media.FrameSamples)
+	j.advance(n)
 }
 
 // measureFrom begins the measurement of transit times anew, with a spread that
@@ -188,7 +222,7 @@ func (j *jitterBuffer) read(f *media.Frame) bool {
 	level := j.level()
 	j.turn()
 	if level <= 0 {
-		j.held += media.FrameSamples
+		j.wait(media.FrameSamples)
 		return j.conceal(f[:])
 	}
 	if j.held > 0 {
@@ -212,7 +246,7 @@ func (j *jitterBuffer) assemble(f *media.Frame) bool {
 		left := media.FrameSamples - pos
 		level := j.level()
 		if level <= 0 { // the frame's end has not come yet: let it be late
-			j.held += left
+			j.wait(left)
 			audible = j.conceal(f[pos:]) || audible
 			break
 		}
@@ -232,6 +266,16 @@ func (j *jitterBuffer) assemble(f *media.Frame) bool {
 	return audible
 }
 
+// wait lets n samples pass for which there is no sound yet: next stands still,
+// unless it is our own fault.
+func (j *jitterBuffer) wait(n int64) {
+	if j.settle > 0 {
+		j.advance(n)
+		return
+	}
+	j.held += n
+}
+
 func (j *jitterBuffer) conceal(s []int16) bool {
 	if !j.plc.conceal(s) {
 		return false
@@ -247,6 +291,9 @@ func (j *jitterBuffer) turn() {
 	}
 	if j.rest > 0 {
 		j.rest--
+	}
+	if j.settle > 0 {
+		j.settle--
 	}
 }
 

@@ -131,6 +131,7 @@ func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 	if s.jb == nil {
 		s.jb = newJitterBuffer(s.params.Codec)
 	}
+	s.jb.stalled = s.stalled(now)
 	s.jb.put(p.Timestamp, c, p.Payload, arrival, fresh, p.Marker)
 	return 0
 }

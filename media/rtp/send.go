@@ -15,9 +15,10 @@ import (
 
 const (
 	headerBytes = 12 // RTP header without CSRC or extension
-	// behindLimit is how far the timestamps may lag behind the time, 100 ms: the
-	// most that the media clock makes up after a stall. behindPackets is for how
-	// long, so that it has the time to do so.
+	// catchUp is the most that the media clock makes up after a stall.
+	catchUp = 5 * media.FrameDuration
+	// behindLimit is how far the timestamps may lag behind the time: catchUp.
+	// behindPackets is for how long, so that the clock has the time to do so.
 	behindLimit   = 5 * media.FrameSamples
 	behindPackets = 8
 )

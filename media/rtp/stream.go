@@ -125,6 +125,7 @@ type Stream struct {
 	events  eventIn
 	jb      *jitterBuffer // nil while nothing is decoded
 	reading bool          // ReadFrame is being called
+	pulse   time.Time     // when the last ReadFrame was due
 	relay   *Stream       // where payloads go undecoded; nil: nowhere
 	pkt     rtp.Packet    // reused for every packet
 	heard   time.Time     // last packet that was believed
@@ -267,15 +268,46 @@ func (s *Stream) dropBuffer() {
 
 // ReadFrame gives the next 20 ms of what the far end said, false when there is
 // nothing. Losses are concealed.
-func (s *Stream) ReadFrame(f *media.Frame) bool {
+func (s *Stream) ReadFrame(f *media.Frame) bool { return s.read(f, time.Now()) }
+
+func (s *Stream) read(f *media.Frame, now time.Time) bool {
 	s.send.ticks.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reading = true
+	skipped := s.tick(now)
 	if s.jb == nil {
 		return false
 	}
+	if skipped > 0 {
+		s.jb.skip(int64(skipped) * media.FrameSamples)
+	}
 	return s.jb.read(f)
+}
+
+// tick follows the media clock and gives the number of ticks that were skipped
+// before this one, because the clock makes up catchUp at most. The caller holds
+// s.mu.
+func (s *Stream) tick(now time.Time) (skipped int) {
+	if !s.reading {
+		s.reading, s.pulse = true, now
+		return 0
+	}
+	s.pulse = s.pulse.Add(media.FrameDuration)
+	lag := now.Sub(s.pulse)
+	if lag < 0 {
+		s.pulse = now // the ticks before were late by a little
+	}
+	if lag > catchUp {
+		skipped = int(lag/media.FrameDuration) + 1 - int(catchUp/media.FrameDuration)
+		s.pulse = s.pulse.Add(time.Duration(skipped) * media.FrameDuration)
+	}
+	return skipped
+}
+
+// stalled reports whether the clock should have read long ago, so that what
+// arrives now says nothing about the network. The caller holds s.mu.
+func (s *Stream) stalled(now time.Time) bool {
+	return s.reading && now.Sub(s.pulse) > 2*media.FrameDuration
 }
 
 // WriteFrame sends f, or drops it while nothing may be sent or a relay feeds
