@@ -21,6 +21,7 @@ type app struct {
 	mu    sync.Mutex
 	docs  map[string]string
 	wavs  map[string][]byte
+	odd   map[string]http.HandlerFunc
 	heard []asked
 }
 
@@ -33,7 +34,7 @@ type asked struct {
 }
 
 func newApp(t *testing.T) *app {
-	a := &app{t: t, docs: map[string]string{}, wavs: map[string][]byte{}}
+	a := &app{t: t, docs: map[string]string{}, wavs: map[string][]byte{}, odd: map[string]http.HandlerFunc{}}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
@@ -55,14 +56,25 @@ func (a *app) wav(path string, s []int16) string {
 	return a.URL + path
 }
 
+// handle lets f answer at path and gives its URL.
+func (a *app) handle(path string, f http.HandlerFunc) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.odd[path] = f
+	return a.URL + path
+}
+
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	a.mu.Lock()
 	a.heard = append(a.heard, asked{path: r.URL.Path, form: r.Form, header: r.Header, at: time.Now()})
 	doc, isDoc := a.docs[r.URL.Path]
 	wav, isWAV := a.wavs[r.URL.Path]
+	odd := a.odd[r.URL.Path]
 	a.mu.Unlock()
 	switch {
+	case odd != nil:
+		odd(w, r)
 	case isWAV:
 		w.Header().Set("Content-Type", "audio/wav")
 		w.Write(wav)
