@@ -39,8 +39,11 @@ func TestSession(t *testing.T) {
 			{Text: "a", Language: "fr-FR", Voice: "Marie", Vendor: "acme"}, {Text: "b", Language: "de-DE", Vendor: "acme"},
 			{Text: "c", Voice: "Jean", Language: "fr-FR", Vendor: "other"}, {Text: "d", Language: "en-GB", Voice: "Alice", Vendor: "acme"},
 		}
-		if !reflect.DeepEqual(w.spoken, want) {
-			t.Errorf("spoken\n%+v, want\n%+v", w.spoken, want)
+		w.mu.Lock()
+		spoken := w.spoken
+		w.mu.Unlock()
+		if !reflect.DeepEqual(spoken, want) {
+			t.Errorf("spoken\n%+v, want\n%+v", spoken, want)
 		}
 		if _, err := w.e.Modify(context.Background(), "acct", rec.ID, call.Change{Tag: &tag}); err != nil {
 			t.Fatal(err)

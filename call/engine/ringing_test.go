@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"callbox/call"
+	"callbox/call/script"
+)
+
+// hears checks the level that a phone hears now.
+func hears(t *testing.T, who string, l *farLeg, want int64) {
+	t.Helper()
+	time.Sleep(100 * time.Millisecond)
+	if got := l.port.out.Load(); got != want {
+		t.Errorf("%s hears %d, want %d", who, got, want)
+	}
+}
+
+func (l *farLeg) told() []call.Progress {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.progress)
+}
+
+const ringback = 500 // of the test's engine
+
+// A callee whose line announces a failure and whose next line rings: the caller
+// hears the announcement, then ringing, then the second line's own sound.
+func TestEarlySoundThenFailover(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.routes["5550199"] = []Attempt{{Line: "201", To: "1"}, {Line: "202", To: "2"}, {Line: "203", To: "3"}}
+		caller, _, res := w.arrive(script.Dial{Targets: users("5550199"), AnswerOnBridge: true})
+		first := <-w.lines["201"].dialed
+		first.port.in.Store(2000)
+		first.early()
+		hears(t, "the caller", caller, 2000)
+		first.end(call.FromSIP(503, call.Network, ""))
+		second := <-w.lines["202"].dialed
+		hears(t, "the caller", caller, 0)
+		second.ring()
+		hears(t, "the caller", caller, ringback) // its phone no longer rings by itself: the sound is open
+		second.end(call.FromSIP(503, call.Network, ""))
+		third := <-w.lines["203"].dialed
+		third.port.in.Store(3000)
+		third.early()
+		hears(t, "the caller", caller, 3000)
+		third.ring() // 180 after 183 changes nothing
+		hears(t, "the caller", caller, 3000)
+		if got := caller.told(); !slices.Equal(got, []call.Progress{call.ProgressRinging, call.ProgressEarly}) {
+			t.Errorf("the caller was told %v, want ringing and early once each", got)
+		}
+		third.answer()
+		synctest.Wait()
+		talking(t, caller, third)
+		caller.end(call.NormalClearing(call.Remote))
+		if !res().Bridged {
+			t.Errorf("result %+v", res())
+		}
+	})
+}
+
+func TestEarlySoundInSequence(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		in(t, func(t *testing.T, w *world) {
+			caller, _, res := w.arrive(script.Dial{Targets: users("201", "202"), Sequential: true, AnswerOnBridge: !answered})
+			first := <-w.lines["201"].dialed
+			first.ring()
+			if answered {
+				hears(t, "the caller", caller, ringback)
+			}
+			first.port.in.Store(2000)
+			first.early()
+			hears(t, "the caller", caller, 2000)
+			first.end(call.FromSIP(486, call.Remote, ""))
+			second := <-w.lines["202"].dialed
+			second.ring()
+			hears(t, "the caller", caller, ringback)
+			second.answer()
+			synctest.Wait()
+			talking(t, caller, second)
+			second.end(call.NormalClearing(call.Remote))
+			if !res().Bridged {
+				t.Errorf("result %+v", res())
+			}
+		})
+	}
+}
+
+// With several phones ringing nobody's early sound is heard, until only one is left.
+func TestEarlySoundOfSeveral(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		caller, _, _ := w.arrive(script.Dial{Targets: users("201", "202")})
+		a, b := <-w.lines["201"].dialed, <-w.lines["202"].dialed
+		a.port.in.Store(2000)
+		a.early()
+		b.ring()
+		hears(t, "the caller", caller, ringback)
+		b.end(call.FromSIP(486, call.Remote, ""))
+		hears(t, "the caller", caller, 2000)
+		a.end(call.FromSIP(486, call.Remote, ""))
+		hears(t, "the caller", caller, 300) // the document goes on
+	})
+}
+
+// Nobody listens while the callee is screened, and nothing is left of its early sound.
+func TestEarlySoundEndsWithScreening(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.doc("http://app/screen", play("clip:100"))
+		targets := users("201")
+		targets[0].Screen = call.Hook{URL: "http://app/screen"}
+		caller, _, _ := w.arrive(script.Dial{Targets: targets})
+		callee := <-w.lines["201"].dialed
+		callee.port.in.Store(2000)
+		callee.early()
+		hears(t, "the caller", caller, 2000)
+		callee.answer()
+		hears(t, "the caller", caller, ringback)
+		hears(t, "the callee", callee, 300)
+		time.Sleep(2 * time.Second)
+		talking(t, caller, callee)
+	})
+}
+
+func TestEarlySoundRefused(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.doc("http://app/voice", script.DialVerb{Dial: script.Dial{Targets: users("201"), AnswerOnBridge: true}})
+		w.plan = Plan{Account: "acct", Script: call.ScriptSource{Main: call.Hook{URL: "http://app/voice"}}}
+		caller := newFarLeg(call.LegInfo{Inbound: true})
+		w.e.Incoming(stuckLeg{caller})
+		time.Sleep(2 * legTime) // its ringing could not be told either
+		callee := <-w.lines["201"].dialed
+		callee.early()
+		time.Sleep(3 * legTime)
+		callee.answer()
+		synctest.Wait()
+		talking(t, caller, callee)
+	})
+}
+
+// The Dial of a call that ended without an answer tells its caller why, as the
+// callee's cause and not as our cancel of the callee.
+func TestCallerLearnsWhy(t *testing.T) {
+	for name, tc := range map[string]struct {
+		far    func(*farLeg)
+		status int
+		want   call.State
+	}{
+		"no answer": {func(l *farLeg) { l.ring() }, 480, call.NoAnswer},
+		"busy":      {func(l *farLeg) { l.end(call.FromSIP(486, call.Remote, "")) }, 486, call.Busy},
+		"failed":    {func(l *farLeg) { l.end(call.FromSIP(502, call.Network, "")) }, 502, call.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(t *testing.T, w *world) {
+				w.plan = Plan{Account: "acct", Document: &script.Document{Verbs: []script.Verb{
+					script.DialVerb{Dial: script.Dial{Targets: users("201"), AnswerOnBridge: true}}}}}
+				leg := newFarLeg(call.LegInfo{Inbound: true, From: "201", To: "202"})
+				w.e.Incoming(leg)
+				tc.far(<-w.lines["201"].dialed)
+				time.Sleep(31 * time.Second)
+				r := w.ends("call1", tc.want)
+				if c := leg.cause(); c == nil || c.SIPStatus() != tc.status || r.Cause.Who != call.Peer {
+					t.Errorf("the caller's leg %+v, want SIP %d", c, tc.status)
+				}
+			})
+		})
+	}
+}
