@@ -6,8 +6,11 @@
 // database and starts the group-commit writer. A [Write] is a set of changes
 // that become durable together: [Store.Commit] waits until they are on disk,
 // [Store.Enqueue] does not, so that a call is never delayed; both keep the order
-// in which they were called. Many writes share one transaction, because a
-// transaction of its own costs each record 40 kB and more on the SD card. Reads
+// in which they were called. Writes go into a write-ahead log first, those that
+// come together as one entry, and are durable there at the price of one block;
+// minutes later they go into the database in one transaction, which for each of
+// them alone would put 40 kB and more on the SD card. Nobody sees the difference:
+// reads know what was accepted, and Open takes over what the log still has. Reads
 // are by id, or by page with cursors. A call.Notice in the outbox gets its rising
 // id when it is accepted, is told to [Config].Committed once it is on disk, and
 // stays until [Store.DoneNotice]. The box's whole configuration is one
@@ -22,7 +25,8 @@
 // the oldest notices are given up and counted), the work of one page (then the
 // page is short and its cursor leads on).
 //
-// It may import call and storage/config, and is the only package that knows bbolt. It is tested by
-// storage/storagetest (the suite for stores), by fault tests and by a test that
-// kills a writing process at random moments.
+// It may import call, storage/config and storage/wal, and is the only package
+// that knows bbolt. It is tested by storage/storagetest (the suite for stores),
+// by fault tests, by a test that kills a writing process at random moments, and
+// by one that holds the bytes written for a call to their budget.
 package storage

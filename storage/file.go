@@ -153,7 +153,10 @@ func openBolt(path string, readOnly bool) (db *bbolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if file != nil {
-				_ = file.Close() // bbolt will not; its lock goes too
+				// bbolt will not do it. The memory map that it leaves keeps the lock
+				// beyond Close, and the repair would wait for it in vain.
+				_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+				_ = file.Close()
 			}
 			db, err = nil, fmt.Errorf("%w: opening %s: %v", errDamaged, path, p)
 		}

@@ -141,10 +141,8 @@ func (w *writer) append(batch []*accepted) (persisted, error) {
 	if err != nil {
 		return persisted{}, err
 	}
-	if w.fault != nil {
-		if err := w.fault(); err != nil {
-			return persisted{}, err
-		}
+	if err := w.faulty(false); err != nil {
+		return persisted{}, err
 	}
 	last, size, err := w.log.file.Append(data)
 	if err != nil {
@@ -171,8 +169,8 @@ func (w *writer) settle(batch []*accepted) (persisted, error) {
 		var err error
 		p.givenUp, err = trimNotices(tx, p.left-w.s.cfg.MaxNotices)
 		p.left -= p.givenUp
-		if err == nil && w.fault != nil {
-			err = w.fault()
+		if err == nil {
+			err = w.faulty(true)
 		}
 		return err
 	})

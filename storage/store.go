@@ -39,9 +39,9 @@ type Config struct {
 	Logger *slog.Logger // nil: no log
 
 	// MaxBatch writes that wait (50) or a write that waits for MaxDelay (100 ms)
-	// start a transaction. MaxLinger (2 s) is the same for writes that are Lazy, and
-	// DoneLinger (30 s) for Store.DoneNotice: every transaction of its own costs the
-	// SD card 16 kB and more, and all that is risked is a message told twice.
+	// start an entry of the log. MaxLinger (2 s) is the same for writes that are
+	// Lazy, and DoneLinger (30 s) for Store.DoneNotice: every entry of its own costs
+	// the SD card 4 kB, and all that is risked is a message told twice.
 	MaxBatch   int
 	MaxDelay   time.Duration
 	MaxLinger  time.Duration

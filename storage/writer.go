@@ -51,8 +51,17 @@ type writer struct {
 	log       logState
 	notices   int // in the outbox in the database
 
-	// fault is for tests: an error here is one of the transaction.
-	fault func() error
+	// fault is for tests: an error here is one of the log or, settling, of the
+	// database.
+	fault func(settling bool) error
+}
+
+// faulty gives the error that a test wants.
+func (w *writer) faulty(settling bool) error {
+	if w.fault == nil {
+		return nil
+	}
+	return w.fault(settling)
 }
 
 func newWriter(s *Store, st writerState) *writer {

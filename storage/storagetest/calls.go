@@ -25,6 +25,7 @@ func full() call.Record {
 		Seq: 4, Status: call.StatusHook{Hook: call.Hook{URL: "http://192.0.2.9/status", Method: "GET"}, Events: []call.EventType{call.EventRinging}},
 		Reason: "survey", AMD: &call.AMD{Timeout: 30 * time.Second}, Recordings: []string{"RE1"}, Warnings: []string{"one"},
 		Media: call.MediaStats{PacketsIn: 7, Jitter: time.Millisecond}, Idempotency: "key",
+		Session: call.Session{Tag: `{"a":1}`},
 	}
 }
 
