@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"callbox/api"
+	"callbox/api/laml/twiml"
 	"callbox/call"
 	"callbox/call/script"
 )
@@ -73,7 +74,7 @@ func (d *Dialect) DocumentRequest(h call.Hook, rec call.Record, res *script.Resu
 		}
 	}
 	for _, h := range rec.Headers {
-		if validHeaderName(h.Name) {
+		if twiml.ValidHeaderName(h.Name) {
 			f.add("SipHeader_"+h.Name, h.Value)
 		}
 	}
@@ -151,7 +152,7 @@ func callbackStatus(ev call.Event) (string, bool) {
 
 // recordingStatus is the RecordingStatus of an event of a recording.
 func recordingStatus(t call.EventType) (string, bool) {
-	for name, event := range recordingEvents {
+	for name, event := range twiml.RecordingEvents {
 		if event == t {
 			return name, true
 		}

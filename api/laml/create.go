@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"callbox/api"
+	"callbox/api/laml/twiml"
 	"callbox/call"
 )
 
@@ -30,7 +31,7 @@ func (d *Dialect) readCreate(form url.Values, warn func(string)) (call.Request, 
 	if err != nil {
 		return call.Request{}, err
 	}
-	if kind == numberEndpoint {
+	if kind == twiml.NumberAddress {
 		req.Line = v.Text("Byoc") // without meaning for anything but numbers
 	}
 	if req.Auth, err = readAuth(v); err != nil {
@@ -40,7 +41,7 @@ func (d *Dialect) readCreate(form url.Values, warn func(string)) (call.Request, 
 		if req.Script, err = d.readScript(v, true, warn); err != nil {
 			return call.Request{}, err
 		}
-		req.Status = statusHook(v, "StatusCallback", callEvents)
+		req.Status = statusHook(v, "StatusCallback", twiml.CallEvents)
 	}
 	req.Record = readRecord(v, warn)
 	if req.AMD, err = readAMD(v, warn); err != nil {
@@ -65,32 +66,32 @@ func (d *Dialect) warnUnused(table []Param, v Values, unknown []string, warn fun
 }
 
 // readParties reads To, From and CallerId, and gives the kind of To.
-func readParties(v Values, req *call.Request) (endpointKind, error) {
-	to, problem := parseEndpoint(v.Text("To"))
+func readParties(v Values, req *call.Request) (twiml.AddressKind, error) {
+	to, problem := twiml.ParseAddress(v.Text("To"))
 	if problem != nil {
 		return 0, problem
 	}
-	switch to.kind {
-	case numberEndpoint, sipEndpoint, clientEndpoint:
+	switch to.Kind {
+	case twiml.NumberAddress, twiml.SIPAddress, twiml.ClientAddress:
 	default:
 		return 0, refuse(CodeTo, "To %q is not a phone number, a sip: address or a client: name", v.Text("To"))
 	}
-	from, problem := parseEndpoint(v.Text("From"))
+	from, problem := twiml.ParseAddress(v.Text("From"))
 	switch {
-	case problem != nil || from.kind == badEndpoint:
+	case problem != nil || from.Kind == twiml.NoAddress:
 		return 0, refuse(CodeFrom, "From %q is not a phone number, a sip: address, a client: name or a user name", v.Text("From"))
-	case to.kind == numberEndpoint && from.kind != numberEndpoint:
+	case to.Kind == twiml.NumberAddress && from.Kind != twiml.NumberAddress:
 		return 0, refuse(CodeFrom, "From %q is not a phone number, which it must be because To is one", v.Text("From"))
 	}
-	req.To, req.From, req.Headers = to.value, from.value, to.headers
+	req.To, req.From, req.Headers = to.Value, from.Value, to.Headers
 	if id := v.Text("CallerId"); id != "" {
-		shown, problem := parseEndpoint(id)
-		if problem != nil || shown.kind == badEndpoint {
+		shown, problem := twiml.ParseAddress(id)
+		if problem != nil || shown.Kind == twiml.NoAddress {
 			return 0, refuse(CodeFrom, "CallerId %q is not a phone number, an address or a name", id)
 		}
-		req.CallerID = shown.value
+		req.CallerID = shown.Value
 	}
-	return to.kind, nil
+	return to.Kind, nil
 }
 
 // readAuth reads the credentials for a 401 or 407.
@@ -136,19 +137,6 @@ func (d *Dialect) readScript(v Values, required bool, warn func(string)) (call.S
 	return s, nil
 }
 
-// callEvents and recordingEvents are what the family calls the events of status
-// hooks.
-var (
-	callEvents = map[string]call.EventType{
-		"initiated": call.EventInitiated, "ringing": call.EventRinging,
-		"answered": call.EventAnswered, "completed": call.EventEnded,
-	}
-	recordingEvents = map[string]call.EventType{
-		"in-progress": call.EventRecordingStarted, "completed": call.EventRecordingDone,
-		"absent": call.EventRecordingAbsent,
-	}
-)
-
 // statusHook reads name, nameMethod and nameEvent.
 func statusHook(v Values, name string, events map[string]call.EventType) call.StatusHook {
 	h := call.StatusHook{}
@@ -177,7 +165,7 @@ func readRecord(v Values, warn func(string)) *call.RecordOptions {
 		Track:    call.TrackBoth,
 		Trim:     v.Text("Trim") != "do-not-trim",
 		Source:   "OutboundAPI",
-		Status:   statusHook(v, "RecordingStatusCallback", recordingEvents),
+		Status:   statusHook(v, "RecordingStatusCallback", twiml.RecordingEvents),
 	}
 	if v.Text("RecordingChannels") == "dual" {
 		o.Channels = 2

@@ -7,12 +7,13 @@ import (
 	"net/http"
 
 	"callbox/api"
+	"callbox/api/laml/twiml"
 	"callbox/call"
 	"callbox/call/script"
 )
 
 // Code is a number by which the family's clients know an error (call-api.md §1.5).
-type Code int
+type Code = twiml.Code
 
 // The codes of REST answers.
 const (
@@ -42,9 +43,9 @@ const (
 	CodePasswordLong   Code = 21223
 	CodePasswordChars  Code = 21224
 	CodeNoPassword     Code = 21225
-	CodeHeadersLong    Code = 21227
-	CodeHeaderName     Code = 21228
-	CodeHeaderValue    Code = 21229
+	CodeHeadersLong         = twiml.CodeHeadersLong
+	CodeHeaderName          = twiml.CodeHeaderName
+	CodeHeaderValue         = twiml.CodeHeaderValue
 	CodeAMD            Code = 21234
 	CodeNoAMDCallback  Code = 21262
 	CodeAMDCombination Code = 21263
@@ -118,6 +119,7 @@ var sentinels = []struct {
 func problemOf(err error, path string) *Problem {
 	var (
 		p        *Problem
+		header   *twiml.HeaderError
 		fetch    *script.FetchError
 		throttle *api.ThrottledError
 		tooLarge *http.MaxBytesError
@@ -126,6 +128,8 @@ func problemOf(err error, path string) *Problem {
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &header):
+		return refuse(header.Code, "%s", header)
 	case errors.As(err, &fetch):
 		return refuse(Code(fetch.Code), "Twiml: %s", fetch.Err)
 	case errors.As(err, &throttle):

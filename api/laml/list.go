@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"callbox/api/laml/twiml"
 	"callbox/call"
 )
 
@@ -104,8 +105,8 @@ func (d *Dialect) readRecordingFilter(form url.Values, warn func(string)) (call.
 // filterParty writes a party as readParties does, so that a filter finds what a
 // create stored.
 func filterParty(s string) string {
-	if e, problem := parseEndpoint(s); problem == nil && e.kind != badEndpoint {
-		return e.value
+	if e, problem := twiml.ParseAddress(s); problem == nil && e.Kind != twiml.NoAddress {
+		return e.Value
 	}
 	return s
 }

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"callbox/api"
+	"callbox/api/laml/twiml"
 )
 
 // Kind is how a parameter's value is read.
@@ -32,9 +33,6 @@ const (
 	Day                 // a date, or a date with time: a span of time
 	Ignored             // known, and of no use on this box
 )
-
-// maxLink is the longest URL in bytes.
-const maxLink = 2048
 
 // Param is one row of a dialect's table of parameters.
 type Param struct {
@@ -166,7 +164,7 @@ func (p *Param) read(v *Values, given []string) *Problem {
 			return refuse(p.code(), "%s is neither true nor false", p.Name)
 		}
 	case Choice:
-		c, ok := choose(p.Enum, s)
+		c, ok := twiml.Choose(p.Enum, s)
 		if !ok {
 			return refuse(p.code(), "%s is none of: %s", p.Name, strings.Join(p.Enum, ", "))
 		}
@@ -194,7 +192,7 @@ func (p *Param) readChoices(v *Values, given []string) *Problem {
 	var list []string
 	for _, g := range given {
 		for _, word := range strings.FieldsFunc(g, func(c rune) bool { return c == ' ' || c == ',' }) {
-			c, ok := choose(p.Enum, word)
+			c, ok := twiml.Choose(p.Enum, word)
 			if !ok {
 				return refuse(p.code(), "%s holds %q, which is none of: %s", p.Name, word, strings.Join(p.Enum, ", "))
 			}
@@ -208,47 +206,13 @@ func (p *Param) readChoices(v *Values, given []string) *Problem {
 	return nil
 }
 
-// choose finds s in enum without regard to case.
-func choose(enum []string, s string) (string, bool) {
-	for _, e := range enum {
-		if strings.EqualFold(e, s) {
-			return e, true
-		}
-	}
-	return "", false
-}
-
-// badLink says what is wrong with an absolute URL in a request, to finish
-// "StatusCallback …"; empty when it is good. Private and local hosts are good:
-// the box lives on a LAN.
+// badLink is twiml.BadURL for a URL in a request, which the cloud is stricter with.
 func badLink(s string) string {
-	if why := badAddress(s); why != "" {
+	if why := twiml.BadURL(s); why != "" {
 		return why
 	}
 	if u, err := url.Parse(s); err != nil || strings.Contains(u.Hostname(), "_") {
 		return "has an underscore in its host name"
-	}
-	return ""
-}
-
-// badAddress is badLink for a URL in a document.
-func badAddress(s string) string {
-	if len(s) > maxLink {
-		return "is longer than " + strconv.Itoa(maxLink) + " bytes"
-	}
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || strings.ContainsAny(s, " \t\r\n"):
-		return "is not a URL"
-	case u.Scheme != "http" && u.Scheme != "https":
-		return "is not an absolute http or https URL"
-	case u.Hostname() == "":
-		return "has no host"
-	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return "has an impossible port"
-		}
 	}
 	return ""
 }
@@ -323,28 +287,14 @@ func parseForm(s string) (url.Values, error) {
 		return nil, refuse(CodeInvalid, "the parameters are not well encoded: %s", err)
 	}
 	for name, values := range form {
-		if !cleanText(name) {
+		if !twiml.CleanText(name) {
 			return nil, refuse(CodeInvalid, "a parameter's name is not UTF-8 text")
 		}
 		for _, v := range values {
-			if !cleanText(v) {
+			if !twiml.CleanText(v) {
 				return nil, refuse(CodeInvalid, "%s is not UTF-8 text, or holds control characters", name)
 			}
 		}
 	}
 	return form, nil
-}
-
-// cleanText reports whether s is UTF-8 without control characters other than
-// white space.
-func cleanText(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, c := range s {
-		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

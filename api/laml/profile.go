@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"callbox/api"
+	"callbox/api/laml/twiml"
 	"callbox/call"
+	"callbox/call/script"
 )
 
 // Profile is one member of the family. All functions are pure.
@@ -62,6 +64,11 @@ func (d *Dialect) Name() string { return d.p.Name }
 
 // NewID makes a fresh random id.
 func (d *Dialect) NewID(k api.IDKind) string { return d.p.NewID(k) }
+
+// Decode reads a document into verbs, see [twiml.Decode].
+func (d *Dialect) Decode(body []byte, contentType, url string) (script.Document, error) {
+	return twiml.Decode(body, contentType, url)
+}
 
 // accountPath is the path of an account's resources, without a slash at the end.
 func (d *Dialect) accountPath(account string) string {

@@ -1,4 +1,4 @@
-package laml
+package twiml
 
 import (
 	"bytes"
@@ -11,6 +11,16 @@ import (
 	"unicode/utf8"
 
 	"callbox/call/script"
+)
+
+// Code is a number by which the family's clients know an error (call-api.md §1.5).
+type Code int
+
+// The codes of the headers of an address.
+const (
+	CodeHeadersLong Code = 21227
+	CodeHeaderName  Code = 21228
+	CodeHeaderValue Code = 21229
 )
 
 // The codes of documents (call-api.md §1.5). Those from 13000 on are of
@@ -32,7 +42,7 @@ const (
 // spoken, or sound to be played. Unknown verbs and attributes, and values that
 // cannot be, become warnings: verbs are skipped, values are the defaults. The
 // error is a *script.FetchError for a document that cannot be run at all.
-func (d *Dialect) Decode(body []byte, contentType, docURL string) (script.Document, error) {
+func Decode(body []byte, contentType, docURL string) (script.Document, error) {
 	doc := script.Document{URL: docURL}
 	kind, code, err := documentKind(body, contentType, docURL)
 	if err != nil {
@@ -43,7 +53,7 @@ func (d *Dialect) Decode(body []byte, contentType, docURL string) (script.Docume
 		doc.Verbs = []script.Verb{script.Play{URL: docURL, Loop: 1}}
 		return doc, nil
 	case kindText:
-		if !cleanText(string(body)) {
+		if !CleanText(string(body)) {
 			return doc, documentError(codeContentType, docURL, errors.New("the plain text is not UTF-8"))
 		}
 		doc.Verbs = []script.Verb{script.Say{Speech: plainSpeech(strings.TrimSpace(string(body))), Loop: 1}}

@@ -1,4 +1,4 @@
-package laml
+package twiml
 
 import (
 	"net/url"
@@ -159,7 +159,7 @@ func (d *decoder) record(n *node) script.Verb {
 			Trim:      a.choice("trim", 13699, "trim-silence", "do-not-trim") == "trim-silence",
 			MaxLength: a.seconds("maxLength", maxLength, 1, 14400, 13612),
 			Source:    "RecordVerb",
-			Status:    a.status("recordingStatusCallback", recordingEvents, 13610),
+			Status:    a.status("recordingStatusCallback", RecordingEvents, 13610),
 		},
 	}
 }
@@ -270,7 +270,7 @@ func (a attrs) choice(name string, c Code, enum ...string) string {
 	if !ok {
 		return enum[0]
 	}
-	if v, ok := choose(enum, s); ok {
+	if v, ok := Choose(enum, s); ok {
 		return v
 	}
 	a.d.warn(a.n, c, "%s=%q of <%s> is none of %s; %s is used", name, clip(s), a.n.name, strings.Join(enum, ", "), enum[0])
@@ -350,7 +350,7 @@ func (d *decoder) resolve(n *node, what, s string) string {
 		}
 		abs = d.base.ResolveReference(u).String()
 	}
-	if why := badAddress(abs); why != "" {
+	if why := BadURL(abs); why != "" {
 		d.fail(n, codeBadURL, "%s of <%s> %s", what, n.name, why)
 		return ""
 	}

@@ -1,4 +1,4 @@
-package laml_test
+package twiml_test
 
 import (
 	"encoding/json"
@@ -10,17 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"callbox/api/laml"
-	"callbox/api/twilio"
+	"callbox/api/laml/twiml"
 	"callbox/call/script"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-// dialect is the family's reference member, at a fixed address.
-func dialect() *laml.Dialect {
-	return twilio.New(laml.Config{BaseURL: func() string { return "http://box.lan:8080" }})
-}
 
 // golden compares got with a file of testdata.
 func golden(t *testing.T, path, got string) {
@@ -101,7 +95,7 @@ func setFields(v reflect.Value, m map[string]any) map[string]any {
 const docURL = "http://user:pw@app.lan:8000/voice/start?tenant=7"
 
 func TestDocuments(t *testing.T) {
-	files, err := filepath.Glob("testdata/twiml/*.xml")
+	files, err := filepath.Glob("testdata/*.xml")
 	if err != nil || len(files) < 20 {
 		t.Fatalf("%d documents, %v", len(files), err)
 	}
@@ -110,7 +104,7 @@ func TestDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc, err := dialect().Decode(body, "text/xml; charset=utf-8", docURL)
+		doc, err := twiml.Decode(body, "text/xml; charset=utf-8", docURL)
 		if strings.Contains(path, "error-") != (err != nil) {
 			t.Errorf("%s: error is %v", path, err)
 		}
@@ -134,7 +128,7 @@ func TestInlineDocuments(t *testing.T) {
 		{`<Response><Redirect/></Response>`, 11100, ""},
 		{`plain words`, 12100, ""},
 	} {
-		doc, err := dialect().Decode([]byte(tc.body), "", "")
+		doc, err := twiml.Decode([]byte(tc.body), "", "")
 		var fe *script.FetchError
 		if errors.As(err, &fe) != (tc.code != 0) || tc.code != 0 && fe.Code != tc.code {
 			t.Errorf("%s: %v, want code %d", tc.body, err, tc.code)
@@ -163,11 +157,11 @@ func TestContentTypes(t *testing.T) {
 		{"text/plain", "\xff", 12300, nil},
 		{"text/plain", " ", 11770, nil},
 		{"audio/x-wav", "RIFF", 0, script.Play{URL: docURL, Loop: 1}},
-		{"audio/mpeg", strings.Repeat("x", laml.MaxDocument+1), 0, script.Play{URL: docURL, Loop: 1}},
-		{"text/xml", "<Response>" + strings.Repeat(" ", laml.MaxDocument) + "</Response>", 11750, nil},
+		{"audio/mpeg", strings.Repeat("x", twiml.MaxDocument+1), 0, script.Play{URL: docURL, Loop: 1}},
+		{"text/xml", "<Response>" + strings.Repeat(" ", twiml.MaxDocument) + "</Response>", 11750, nil},
 		{"text/xml", "", 11770, nil},
 	} {
-		doc, err := dialect().Decode([]byte(tc.body), tc.kind, docURL)
+		doc, err := twiml.Decode([]byte(tc.body), tc.kind, docURL)
 		var fe *script.FetchError
 		switch {
 		case errors.As(err, &fe):
@@ -186,24 +180,24 @@ func TestDocumentBounds(t *testing.T) {
 		"elements":   "<Response>" + strings.Repeat("<Pause/>", 2000) + "</Response>",
 		"attributes": "<Response><Say " + strings.Repeat(`a="" `, 100) + "/></Response>",
 	} {
-		_, err := dialect().Decode([]byte(body), "text/xml", docURL)
+		_, err := twiml.Decode([]byte(body), "text/xml", docURL)
 		var fe *script.FetchError
 		if !errors.As(err, &fe) || fe.Code != 12100 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	doc, err := dialect().Decode([]byte("<Response>"+strings.Repeat("<X/>", 900)+"</Response>"), "text/xml", docURL)
+	doc, err := twiml.Decode([]byte("<Response>"+strings.Repeat("<X/>", 900)+"</Response>"), "text/xml", docURL)
 	if err != nil || len(doc.Warnings) > 50 {
 		t.Errorf("%d warnings, %v", len(doc.Warnings), err)
 	}
-	doc, err = dialect().Decode([]byte("<Response><Say>"+strings.Repeat("é", 4097)+"</Say></Response>"), "text/xml", docURL)
+	doc, err = twiml.Decode([]byte("<Response><Say>"+strings.Repeat("é", 4097)+"</Say></Response>"), "text/xml", docURL)
 	if err != nil || len(doc.Verbs) != 0 || !strings.Contains(doc.Warnings[0], "13521") {
 		t.Errorf("a long Say: %+v, %v", doc, err)
 	}
 }
 
 func FuzzDocument(f *testing.F) {
-	files, err := filepath.Glob("testdata/twiml/*.xml")
+	files, err := filepath.Glob("testdata/*.xml")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -216,9 +210,8 @@ func FuzzDocument(f *testing.F) {
 	}
 	f.Add([]byte("hello"), "text/plain", docURL)
 	f.Add([]byte("<Response/>"), "", "")
-	d := dialect()
 	f.Fuzz(func(t *testing.T, body []byte, kind, url string) {
-		doc, err := d.Decode(body, kind, url)
+		doc, err := twiml.Decode(body, kind, url)
 		var fe *script.FetchError
 		if err != nil && (!errors.As(err, &fe) || fe.Code == 0 || fe.Error() == "") {
 			t.Fatalf("error without a code or sentence: %v", err)

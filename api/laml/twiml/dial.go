@@ -1,4 +1,4 @@
-package laml
+package twiml
 
 import (
 	"strings"
@@ -62,11 +62,11 @@ func (d *decoder) dial(n *node) script.Verb {
 		v.Action = a.action(13210)
 	}
 	if id := a.values["callerId"]; id != "" {
-		e, problem := parseEndpoint(id)
-		if problem != nil || e.kind == badEndpoint {
+		e, problem := ParseAddress(id)
+		if problem != nil || e.Kind == NoAddress {
 			d.warn(n, 13214, "callerId=%q of <Dial> is not a number, an address or a name; the caller's is shown", clip(id))
 		} else {
-			v.Dial.CallerID = e.value
+			v.Dial.CallerID = e.Value
 		}
 	}
 	v.Dial.Targets = d.targets(n)
@@ -100,7 +100,7 @@ func (d *decoder) dialRecord(a attrs) *call.RecordOptions {
 		Trim:        a.choice("trim", 13699, "do-not-trim", "trim-silence") == "trim-silence",
 		FromRinging: strings.HasPrefix(mode, "record-from-ringing"),
 		Source:      "DialVerb",
-		Status:      a.status("recordingStatusCallback", recordingEvents, 13210),
+		Status:      a.status("recordingStatusCallback", RecordingEvents, 13210),
 	}
 	if strings.HasSuffix(mode, "-dual") {
 		o.Channels = 2
@@ -150,19 +150,19 @@ func (d *decoder) targets(n *node) []script.Target {
 
 // party decodes an address of any kind.
 func (d *decoder) party(n *node, text string) (script.Target, bool) {
-	e, problem := parseEndpoint(text)
+	e, problem := ParseAddress(text)
 	if problem != nil {
-		d.warn(n, sipProblem(problem.Code), "%q was not called: %s", clip(text), problem.Message)
+		d.warn(n, sipProblem(problem.Code), "%q was not called: %s", clip(text), problem.Text)
 		return script.Target{}, false
 	}
-	t := script.Target{To: e.value, Headers: e.headers}
-	switch e.kind {
-	case numberEndpoint:
+	t := script.Target{To: e.Value, Headers: e.Headers}
+	switch e.Kind {
+	case NumberAddress:
 		t.Kind = script.ToNumber
-	case sipEndpoint:
+	case SIPAddress:
 		t.Kind = script.ToSIP
-	case clientEndpoint:
-		t.Kind, t.To = script.ToUser, strings.TrimPrefix(e.value, "client:")
+	case ClientAddress:
+		t.Kind, t.To = script.ToUser, strings.TrimPrefix(e.Value, "client:")
 	default:
 		d.warn(n, 13223, "%q is not a phone number and was not called", clip(text))
 		return t, false
@@ -188,7 +188,7 @@ func (d *decoder) noun(a attrs, t *script.Target) {
 	if a.values["url"] != "" {
 		t.Screen = a.hook("url", "method", 13221)
 	}
-	t.Status = a.status("statusCallback", callEvents, 13221)
+	t.Status = a.status("statusCallback", CallEvents, 13221)
 }
 
 // number decodes a Number.
@@ -213,14 +213,14 @@ func (d *decoder) sip(n *node) (script.Target, bool) {
 	if lower := strings.ToLower(text); !strings.HasPrefix(lower, "sip:") && !strings.HasPrefix(lower, "sips:") {
 		text = "sip:" + text
 	}
-	e, problem := parseEndpoint(text)
-	t := script.Target{Kind: script.ToSIP, To: e.value, Headers: e.headers}
+	e, problem := ParseAddress(text)
+	t := script.Target{Kind: script.ToSIP, To: e.Value, Headers: e.Headers}
 	ok := true
 	switch {
 	case problem != nil:
-		d.warn(n, sipProblem(problem.Code), "%q was not called: %s", clip(text), problem.Message)
+		d.warn(n, sipProblem(problem.Code), "%q was not called: %s", clip(text), problem.Text)
 		ok = false
-	case e.kind != sipEndpoint:
+	case e.Kind != SIPAddress:
 		d.warn(n, 13243, "%q is not a SIP address and was not called", clip(text))
 		ok = false
 	}
@@ -248,7 +248,7 @@ func (d *decoder) client(n *node) (script.Target, bool) {
 		case "Parameter":
 			p := d.attributes(k, paramAttrs)
 			h := call.Header{Name: "X-" + p.values["name"], Value: p.values["value"]}
-			if !validHeaderName(h.Name) || !cleanText(h.Value) || strings.ContainsAny(h.Value, "\r\n") {
+			if !ValidHeaderName(h.Name) || !CleanText(h.Value) || strings.ContainsAny(h.Value, "\r\n") {
 				d.warn(k, 13252, "the parameter %q cannot be sent and was ignored", clip(p.values["name"]))
 				continue
 			}

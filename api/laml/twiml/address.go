@@ -1,6 +1,7 @@
-package laml
+package twiml
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -10,63 +11,71 @@ import (
 // maxURIHeaders is the most that the headers after a "?" may take.
 const maxURIHeaders = 1024
 
-// endpointKind is what an address names.
-type endpointKind int
+// AddressKind is what an address names.
+type AddressKind int
 
 const (
-	badEndpoint endpointKind = iota
-	numberEndpoint
-	sipEndpoint
-	clientEndpoint
-	nameEndpoint // a bare name or name@host, only for callers
+	NoAddress     AddressKind = iota // it is none
+	NumberAddress                    // a phone number
+	SIPAddress                       // a SIP URI
+	ClientAddress                    // a user, phone or port of the box by name
+	NameAddress                      // a bare name or name@host, only for callers
 )
 
-// endpoint is a party as the family writes it.
-type endpoint struct {
-	kind    endpointKind
-	value   string // normalised, without the headers
-	headers []call.Header
+// Address is a party as the family writes it.
+type Address struct {
+	Kind    AddressKind
+	Value   string // normalised, without the headers
+	Headers []call.Header
 }
 
-// parseEndpoint reads a party: a number, "sip:user@host;params?X-h=v",
-// "client:name?k=v", or a bare name. kind is badEndpoint for anything else; the
+// HeaderError says what is wrong with the headers after the "?" of an address.
+type HeaderError struct {
+	Code Code // CodeHeadersLong, CodeHeaderName or CodeHeaderValue
+	Text string
+}
+
+func (e *HeaderError) Error() string { return e.Text }
+
+// ParseAddress reads a party: a number, "sip:user@host;params?X-h=v",
+// "client:name?k=v", or a bare name. kind is NoAddress for anything else; the
 // problem is about the headers after a "?".
-func parseEndpoint(s string) (endpoint, *Problem) {
+func ParseAddress(s string) (Address, *HeaderError) {
 	s = repairPlus(s)
 	scheme, rest, hasScheme := strings.Cut(s, ":")
 	if !hasScheme {
 		return parsePlain(s), nil
 	}
 	address, query, _ := strings.Cut(rest, "?")
-	e := endpoint{}
+	e := Address{}
 	switch scheme = strings.ToLower(scheme); scheme {
 	case "sip", "sips":
 		if validSIP(address) {
-			e = endpoint{kind: sipEndpoint, value: scheme + ":" + address}
+			e = Address{Kind: SIPAddress, Value: scheme + ":" + address}
 		}
 	case "client":
 		if validName(address) {
-			e = endpoint{kind: clientEndpoint, value: "client:" + address}
+			e = Address{Kind: ClientAddress, Value: "client:" + address}
 		}
 	}
-	if e.kind == badEndpoint {
+	if e.Kind == NoAddress {
 		return e, nil
 	}
-	var problem *Problem
-	e.headers, problem = parseHeaders(query, e.kind == clientEndpoint)
+	var problem *HeaderError
+	e.Headers, problem = parseHeaders(query, e.Kind == ClientAddress)
 	return e, problem
 }
 
 // parsePlain reads a number or a bare name.
-func parsePlain(s string) endpoint {
+func parsePlain(s string) Address {
 	if n, ok := normalNumber(s); ok {
-		return endpoint{kind: numberEndpoint, value: n}
+		return Address{Kind: NumberAddress, Value: n}
 	}
 	user, host, at := strings.Cut(s, "@")
 	if !strings.HasPrefix(s, "+") && validName(user) && (!at || validHost(host)) {
-		return endpoint{kind: nameEndpoint, value: s}
+		return Address{Kind: NameAddress, Value: s}
 	}
-	return endpoint{}
+	return Address{}
 }
 
 // repairPlus puts back the "+" of a number that was sent without
@@ -172,12 +181,12 @@ func validName(s string) bool {
 
 // parseHeaders reads the "a=b&c=d" after a "?". SIP headers are X- headers or
 // User-to-User; a client's parameters become X- headers.
-func parseHeaders(query string, client bool) ([]call.Header, *Problem) {
+func parseHeaders(query string, client bool) ([]call.Header, *HeaderError) {
 	if query == "" {
 		return nil, nil
 	}
 	if len(query) > maxURIHeaders {
-		return nil, refuse(CodeHeadersLong, "the headers after the ? are longer than %d bytes", maxURIHeaders)
+		return nil, &HeaderError{CodeHeadersLong, fmt.Sprintf("the headers after the ? are longer than %d bytes", maxURIHeaders)}
 	}
 	var list []call.Header
 	for pair := range strings.SplitSeq(query, "&") {
@@ -185,20 +194,20 @@ func parseHeaders(query string, client bool) ([]call.Header, *Problem) {
 		if client {
 			name = "X-" + name
 		}
-		if !validHeaderName(name) {
-			return nil, refuse(CodeHeaderName, "the header %q is neither an X- header nor User-to-User", name)
+		if !ValidHeaderName(name) {
+			return nil, &HeaderError{CodeHeaderName, fmt.Sprintf("the header %q is neither an X- header nor User-to-User", name)}
 		}
 		v, err := url.PathUnescape(value)
-		if err != nil || !cleanText(v) || strings.ContainsAny(v, "\r\n") {
-			return nil, refuse(CodeHeaderValue, "the value of the header %s is not text", name)
+		if err != nil || !CleanText(v) || strings.ContainsAny(v, "\r\n") {
+			return nil, &HeaderError{CodeHeaderValue, fmt.Sprintf("the value of the header %s is not text", name)}
 		}
 		list = append(list, call.Header{Name: name, Value: v})
 	}
 	return list, nil
 }
 
-// validHeaderName reports whether a document or request may set the header.
-func validHeaderName(s string) bool {
+// ValidHeaderName reports whether a document or request may set the header.
+func ValidHeaderName(s string) bool {
 	if strings.EqualFold(s, "User-to-User") {
 		return true
 	}
