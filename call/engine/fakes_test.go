@@ -119,6 +119,12 @@ func (l *farLeg) end(c call.Cause) {
 	close(l.events)
 }
 
+func (l *farLeg) isUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answered
+}
+
 func (l *farLeg) cause() *call.Cause {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -131,7 +131,7 @@ func TestProgressThatHangs(t *testing.T) {
 			t.Errorf("cause %+v, want 480: the caller canceled nothing", c)
 		}
 		time.Sleep(legTime + time.Second)
-		if !patient.answered {
+		if !patient.isUp() {
 			t.Error("the other call did not go on")
 		}
 	})

@@ -96,7 +96,7 @@ func TestRedirectBeforeTheAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if leg.answered {
+		if leg.isUp() {
 			t.Error("the redirect answered the call")
 		}
 		time.Sleep(time.Second)
