@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -272,10 +273,7 @@ func (w *dialing) talk(ctx context.Context, b *bridge, child *live) error {
 // child makes the call of one target.
 func (e *Engine) child(parent *live, t script.Target, d script.Dial, watch *news) *live {
 	p := parent.snapshot()
-	from := d.CallerID
-	if from == "" {
-		from = p.From
-	}
+	from := cmp.Or(t.From, d.CallerID, p.From)
 	c := e.newLive(call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Parent: p.ID,
 		Direction: call.OutboundDial, From: from, To: party(t), Status: t.Status, Forwarded: p.Forwarded,

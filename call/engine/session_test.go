@@ -70,7 +70,7 @@ func TestChildSession(t *testing.T) {
 		status := call.StatusHook{Hook: call.Hook{URL: "http://app/status"}, Events: []call.EventType{call.EventRinging}}
 		own := call.StatusHook{Hook: call.Hook{URL: "http://app/own"}}
 		targets := users("201", "202")
-		targets[1].Status, targets[1].SIP.FromHost = own, "atlanta.example"
+		targets[1].Status, targets[1].SIP.FromHost, targets[1].From = own, "atlanta.example", "5550133"
 		for _, tc := range []struct {
 			d      script.Dial
 			tag    string
@@ -88,7 +88,7 @@ func TestChildSession(t *testing.T) {
 			leg.answer()
 			for i, line := range []string{"201", "202"} {
 				far := <-w.lines[line].dialed
-				if d := <-w.lines[line].dials; (d.FromHost != "") != (i == 1) {
+				if d := <-w.lines[line].dials; (d.FromHost != "") != (i == 1) || (d.From == "5550133") != (i == 1) {
 					t.Errorf("%s dialled %+v", line, d)
 				}
 				far.ring()

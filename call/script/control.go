@@ -103,6 +103,7 @@ type Target struct {
 	Kind       TargetKind
 	To         string // number, "sip:" URI, user name
 	Line       string // only on this line, may be empty
+	From       string // shown to this party instead of Dial.CallerID, may be empty
 	Auth       *call.Credentials
 	Headers    []call.Header
 	SIP        call.SIP
