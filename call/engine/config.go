@@ -92,7 +92,8 @@ type Journal interface {
 	// Create writes a new record and returns when it is on disk.
 	Create(ctx context.Context, rec call.Record) error
 	// Append hands over an event; keep tells whether the record must be written
-	// too (create, answer, end) or only the event's messages.
+	// too (create, answer, end; rarely once more, with an EventWarning, when
+	// something was learned after the end) or only the event's messages.
 	Append(ev call.Event, keep bool)
 	AppendRecording(r call.Recording)
 	// Backlog is the number of records that wait for the disk.
