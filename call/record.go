@@ -112,10 +112,10 @@ const (
 
 // Event is something that happened to a call, told in order per call.
 type Event struct {
-	Type      EventType
-	Seq       int // Record.Seq at the event, for initiated…completed: 0, 1, 2 …
-	At        time.Time
-	Record    Record // as it was right after the event
+	Type   EventType
+	Seq    int // Record.Seq at the event, for initiated…completed: 0, 1, 2 …
+	At     time.Time
+	Record Record // as it was right after the event
 	// Recording is the one that the event is about; on EventEnded the call's last
 	// that was completed, nil when there is none or it was not whole in time.
 	Recording *Recording
