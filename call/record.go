@@ -35,18 +35,20 @@ type Record struct {
 	Ended       *time.Time `json:"ended,omitempty"`
 	Cause       *Cause     `json:"cause,omitempty"` // set when ended
 	AnsweredBy  string     `json:"answered_by,omitempty"`
-	SIPCallID   string     `json:"sip_call_id,omitempty"`
-	Remote      string     `json:"remote,omitempty"`  // far address of the leg
-	Headers     []Header   `json:"headers,omitempty"` // X- headers of an arriving INVITE
-	Seq         int        `json:"seq"`               // next sequence number of a status event
-	Status      StatusHook `json:"status"`
-	Session     Session    `json:"session,omitzero"`
-	Reason      string     `json:"reason,omitempty"`
-	AMD         *AMD       `json:"amd,omitempty"`
-	Recordings  []string   `json:"recordings,omitempty"` // ids, oldest first
-	Warnings    []string   `json:"warnings,omitempty"`   // at most 20 sentences
-	Media       MediaStats `json:"media"`
-	Idempotency string     `json:"idempotency,omitempty"`
+	// MachineTime is how long the detection that gave AnsweredBy took.
+	MachineTime time.Duration `json:"machine_time,omitempty"`
+	SIPCallID   string        `json:"sip_call_id,omitempty"`
+	Remote      string        `json:"remote,omitempty"`  // far address of the leg
+	Headers     []Header      `json:"headers,omitempty"` // X- headers of an arriving INVITE
+	Seq         int           `json:"seq"`               // next sequence number of a status event
+	Status      StatusHook    `json:"status"`
+	Session     Session       `json:"session,omitzero"`
+	Reason      string        `json:"reason,omitempty"`
+	AMD         *AMD          `json:"amd,omitempty"`
+	Recordings  []string      `json:"recordings,omitempty"` // ids, oldest first
+	Warnings    []string      `json:"warnings,omitempty"`   // at most 20 sentences
+	Media       MediaStats    `json:"media"`
+	Idempotency string        `json:"idempotency,omitempty"`
 }
 
 // Duration is the answered time: 0 before the answer, up to now while the call
@@ -104,10 +106,14 @@ const (
 	EventRecordingStarted EventType = "in-progress"
 	EventRecordingDone    EventType = "recording-completed"
 	EventRecordingAbsent  EventType = "absent"
-	EventDigit            EventType = "digit"   // Event.Note is the digit
-	EventVerb             EventType = "verb"    // a verb starts; Event.Note names it
-	EventFetch            EventType = "fetch"   // a document was asked for; Event.Note is the URL without secrets
-	EventWarning          EventType = "warning" // Event.Note is the sentence
+	// EventMachine says that answering machine detection came to its verdict,
+	// Record.AnsweredBy; EventMachinePartial is an interim result, in Event.Note.
+	EventMachine        EventType = "machine"
+	EventMachinePartial EventType = "machine-partial"
+	EventDigit          EventType = "digit"   // Event.Note is the digit
+	EventVerb           EventType = "verb"    // a verb starts; Event.Note names it
+	EventFetch          EventType = "fetch"   // a document was asked for; Event.Note is the URL without secrets
+	EventWarning        EventType = "warning" // Event.Note is the sentence
 )
 
 // Event is something that happened to a call, told in order per call.

@@ -77,7 +77,9 @@ type AMD struct {
 	SpeechThreshold    time.Duration `json:"speech_threshold"`
 	SpeechEndThreshold time.Duration `json:"speech_end_threshold"`
 	SilenceTimeout     time.Duration `json:"silence_timeout"`
-	Async              bool          `json:"async,omitempty"`
+	Words              int           `json:"words,omitempty"`   // this many spoken words are a machine; 0: not counted
+	Async              bool          `json:"async,omitempty"`   // run the script at once instead of after the verdict
+	Partial            bool          `json:"partial,omitempty"` // tell Status of interim results too
 	Status             Hook          `json:"status"`
 }
 
@@ -105,6 +107,7 @@ type Request struct {
 	SIP         SIP
 	Session     Session
 	Reason      string
+	MaxPrice    *int64 // most that a minute may cost, in 1/10,000 of the currency's unit; nil: anything
 	Token       string // an arriving call's token, to keep its caller number
 	// Idempotency, when set, makes a second request of the same account with the
 	// same value return the first call.
