@@ -58,16 +58,8 @@ func (o callOp) apply(tx *bbolt.Tx, keep time.Duration) error {
 			}
 		}
 	}
-	open := tx.Bucket(bucketCallOpen)
-	switch isOpen := open.Get(id) != nil; {
-	case !isOpen && !o.rec.State.Final():
-		if err := open.Put(id, []byte{1}); err != nil {
-			return err
-		}
-	case isOpen && o.rec.State.Final():
-		if err := open.Delete(id); err != nil {
-			return err
-		}
+	if err := markOpen(tx.Bucket(bucketCallOpen), id, !o.rec.State.Final()); err != nil {
+		return err
 	}
 	b := tx.Bucket(bucketCalls)
 	b.FillPercent = 0.9 // keys of an account mostly rise
@@ -164,7 +156,26 @@ func (o recordingOp) apply(tx *bbolt.Tx) error {
 			}
 		}
 	}
+	if err := markOpen(tx.Bucket(bucketRecOpen), []byte(o.rec.ID), isOpen(o.rec)); err != nil {
+		return err
+	}
 	return tx.Bucket(bucketRecordings).Put(key, o.value)
+}
+
+// isOpen reports whether a recording is still being made.
+func isOpen(r call.Recording) bool {
+	return r.Status == "in-progress" || r.Status == "paused" || r.Status == "processing"
+}
+
+// markOpen enters an id into a set of open ones, or takes it out.
+func markOpen(set *bbolt.Bucket, id []byte, open bool) error {
+	switch is := set.Get(id) != nil; {
+	case open && !is:
+		return set.Put(id, []byte{1})
+	case is && !open:
+		return set.Delete(id)
+	}
+	return nil
 }
 
 func deleteRecording(tx *bbolt.Tx, id string) error {
@@ -180,6 +191,9 @@ func deleteRecording(tx *bbolt.Tx, id string) error {
 		if err := tx.Bucket(bucketRecCalls).Delete(timedKey(rec.Call, rec.Created, rec.ID)); err != nil {
 			return err
 		}
+	}
+	if err := markOpen(tx.Bucket(bucketRecOpen), []byte(id), false); err != nil {
+		return err
 	}
 	if err := ids.Delete([]byte(id)); err != nil {
 		return err

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -158,54 +159,118 @@ func (s *Store) expireKeys(ctx context.Context) error {
 }
 
 // DeleteRecordingsOlder removes the recordings that were created before the
-// given time, in all accounts, oldest first. remove is called first for each,
-// to delete its file; when it fails the record stays and the walk ends with its
-// error. It reports how many went.
+// given time, in all accounts, oldest first; those that are still being made
+// stay. remove is called first for each, to delete its file; when it fails the
+// record stays, and the walk goes on. It reports how many went, and the first
+// failure.
 func (s *Store) DeleteRecordingsOlder(ctx context.Context, before time.Time, remove func(call.Recording) error) (int, error) {
-	total := 0
 	limit := stamp(before)
-	if err := s.settleNow(ctx); err != nil {
-		return 0, fmt.Errorf("looking for old recordings: %w", err)
+	n, err := s.dropRecordings(ctx, remove, func(pos []byte, _ call.Recording) bool { return string(pos[:8]) < string(limit) })
+	if err != nil {
+		return n, fmt.Errorf("deleting old recordings: %w", err)
 	}
-	for {
-		var old []call.Recording
-		err := s.view(func(tx *bbolt.Tx) error {
-			recs := tx.Bucket(bucketRecordings)
-			for _, owner := range owners(recs) {
-				st := newStream(recs, owner)
-				for st.set(st.newer(nil, true)); st.pos != nil && string(st.pos[:8]) < string(limit) && len(old) < chunk; st.set(st.next()) {
-					var rec call.Recording
-					if err := decode(st.v, &rec); err != nil {
-						return err
-					}
-					old = append(old, rec)
-				}
+	return n, nil
+}
+
+// TrimRecordings removes the oldest recordings until the files of all accounts
+// together have at most keep bytes, under the same terms as
+// DeleteRecordingsOlder.
+func (s *Store) TrimRecordings(ctx context.Context, keep int64, remove func(call.Recording) error) (int, error) {
+	if err := s.settleNow(ctx); err != nil {
+		return 0, fmt.Errorf("measuring the recordings: %w", err)
+	}
+	excess := -keep
+	err := s.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketRecordings).ForEach(func(_, v []byte) error {
+			var rec struct {
+				Size int64 `json:"size"`
 			}
+			if json.Unmarshal(v, &rec) == nil {
+				excess += rec.Size
+			}
+			return ctx.Err()
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("measuring the recordings: %w", err)
+	}
+	n, err := s.dropRecordings(ctx, remove, func(_ []byte, rec call.Recording) bool {
+		if excess <= 0 {
+			return false
+		}
+		excess -= rec.Size
+		return true
+	})
+	if err != nil {
+		return n, fmt.Errorf("deleting the oldest recordings: %w", err)
+	}
+	return n, nil
+}
+
+// dropRecordings removes recordings, oldest first, as long as goes says so.
+func (s *Store) dropRecordings(ctx context.Context, remove func(call.Recording) error, goes func(pos []byte, rec call.Recording) bool) (int, error) {
+	if err := s.settleNow(ctx); err != nil {
+		return 0, err
+	}
+	total := 0
+	var after []byte
+	var failed error
+	for more := true; more; {
+		var list []call.Recording
+		err := s.view(func(tx *bbolt.Tx) (err error) {
+			list, after, more = oldestRecordings(tx, after, goes)
 			return nil
 		})
 		if err != nil {
-			return total, fmt.Errorf("looking for old recordings: %w", err)
-		}
-		if len(old) == 0 {
-			return total, nil
+			return total, err
 		}
 		w := Write{}
-		var failed error
-		for _, rec := range old {
-			if failed = remove(rec); failed != nil {
-				failed = fmt.Errorf("removing recording %q: %w", rec.ID, failed)
-				break
+		for _, rec := range list {
+			if err := remove(rec); err != nil {
+				if failed == nil {
+					failed = fmt.Errorf("removing recording %q: %w", rec.ID, err)
+				}
+				continue
 			}
 			w.DeleteRecordings = append(w.DeleteRecordings, rec.ID)
 		}
 		if len(w.DeleteRecordings) > 0 {
 			if err := s.Commit(ctx, w); err != nil {
-				return total, fmt.Errorf("deleting old recordings: %w", err)
+				return total, err
 			}
 		}
 		total += len(w.DeleteRecordings)
-		if failed != nil {
-			return total, failed
+		if err := ctx.Err(); err != nil {
+			return total, err
 		}
 	}
+	return total, failed
+}
+
+// oldestRecordings gives up to chunk finished recordings behind a position, as
+// long as goes takes them, where it stopped, and whether there may be more.
+func oldestRecordings(tx *bbolt.Tx, after []byte, goes func([]byte, call.Recording) bool) (list []call.Recording, last []byte, more bool) {
+	recs, open := tx.Bucket(bucketRecordings), tx.Bucket(bucketRecOpen)
+	var streams []*stream
+	for _, owner := range owners(recs) {
+		s := newStream(recs, owner)
+		s.set(s.newer(after, false))
+		streams = append(streams, s)
+	}
+	for len(list) < chunk {
+		s := pick(streams, false)
+		if s == nil {
+			return list, after, false
+		}
+		var rec call.Recording
+		if open.Get(s.pos[8:]) == nil && json.Unmarshal(s.v, &rec) == nil {
+			if !goes(s.pos, rec) {
+				return list, after, false
+			}
+			list = append(list, rec)
+		}
+		after = append(after[:0:0], s.pos...)
+		s.set(s.next())
+	}
+	return list, after, true
 }

@@ -3,9 +3,12 @@ package storage
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
+
+	"callbox/call"
 
 	"go.etcd.io/bbolt"
 )
@@ -21,6 +24,7 @@ import (
 //	call-open    id → 1, for calls that are not final
 //	recordings   account 0 created(8) id → JSON call.Recording
 //	rec-ids      id → key in recordings
+//	rec-open     id → 1, for recordings that are still being made
 //	rec-calls    call 0 created(8) id → key in recordings
 //	notices      id(8) → JSON call.Notice; the bucket's sequence is the last id
 //	config       "current" → JSON config.Snapshot
@@ -38,6 +42,7 @@ var (
 	bucketCallOpen    = []byte("call-open")
 	bucketRecordings  = []byte("recordings")
 	bucketRecIDs      = []byte("rec-ids")
+	bucketRecOpen     = []byte("rec-open")
 	bucketRecCalls    = []byte("rec-calls")
 	bucketNotices     = []byte("notices")
 	bucketConfig      = []byte("config")
@@ -53,7 +58,22 @@ var (
 // transaction with everything else that Open does. An entry never changes once
 // it was released.
 var migrations = []func(tx *bbolt.Tx) error{
-	createBuckets, // 0 → 1: a new database
+	createBuckets,      // 0 → 1: a new database
+	findOpenRecordings, // 1 → 2: recordings that are being made are known
+}
+
+func findOpenRecordings(tx *bbolt.Tx) error {
+	open, err := tx.CreateBucketIfNotExists(bucketRecOpen)
+	if err != nil {
+		return fmt.Errorf("making bucket %s: %w", bucketRecOpen, err)
+	}
+	return tx.Bucket(bucketRecordings).ForEach(func(_, v []byte) error {
+		var rec call.Recording
+		if err := json.Unmarshal(v, &rec); err != nil || !isOpen(rec) {
+			return nil // what cannot be read is nobody's business here
+		}
+		return open.Put([]byte(rec.ID), []byte{1})
+	})
 }
 
 func createBuckets(tx *bbolt.Tx) error {

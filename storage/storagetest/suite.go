@@ -36,7 +36,9 @@ type Recordings interface {
 	Recording(account, id string) (call.Recording, error)
 	Recordings(f call.RecordingFilter) (call.RecordingPage, error)
 	DeleteRecording(ctx context.Context, account, id string) error
+	OpenRecordings() ([]call.Recording, error)
 	DeleteRecordingsOlder(ctx context.Context, before time.Time, remove func(call.Recording) error) (int, error)
+	TrimRecordings(ctx context.Context, keep int64, remove func(call.Recording) error) (int, error)
 }
 
 // Outbox is what a store answers about messages that wait.
@@ -90,7 +92,9 @@ func Run(t *testing.T, open Open) {
 		{"BadCursor", testBadCursor},
 		{"Retention", testRetention},
 		{"Recordings", testRecordings},
+		{"OpenRecordings", testOpenRecordings},
 		{"RecordingRetention", testRecordingRetention},
+		{"TrimRecordings", testTrimRecordings},
 		{"Outbox", testOutbox},
 		{"Config", testConfig},
 		{"Blobs", testBlobs},
