@@ -31,7 +31,7 @@ type Recordings interface {
 
 // Accounts knows who may ask.
 type Accounts interface {
-	// Account gives the account with this id; ok is false when there is none.
+	// Account gives the account with this id or project; ok is false when there is none.
 	Account(id string) (a Account, ok bool)
 	// Application gives a stored application of the account.
 	Application(account, id string) (Application, bool)
@@ -40,6 +40,7 @@ type Accounts interface {
 // Account is one customer of the box.
 type Account struct {
 	ID, Name string
+	Project  string            // its other id, a UUID, for dialects that know accounts by one
 	Token    string            // secret: HTTP password and signing key
 	Keys     map[string]string // API key id → secret
 }

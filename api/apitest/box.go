@@ -300,10 +300,17 @@ func (b *Box) DeleteRecording(_ context.Context, account, id string) error {
 	return call.ErrNotFound
 }
 
-// Account gives an account.
+// Account gives an account by one of its two ids.
 func (b *Box) Account(id string) (api.Account, bool) {
-	a, ok := b.accounts[id]
-	return a, ok
+	if a, ok := b.accounts[id]; ok {
+		return a, ok
+	}
+	for _, a := range b.accounts {
+		if a.Project == id && id != "" {
+			return a, true
+		}
+	}
+	return api.Account{}, false
 }
 
 // Application gives an application.

@@ -19,13 +19,13 @@ var (
 	_ api.Lines    = (*accounts)(nil)
 )
 
-// Account finds an account by id.
+// Account finds an account by one of its two ids.
 func (a *accounts) Account(id string) (api.Account, bool) {
 	for _, x := range a.snap.Load().Accounts {
-		if x.ID != id {
+		if id == "" || x.ID != id && x.Project != id {
 			continue
 		}
-		out := api.Account{ID: x.ID, Name: x.Name, Token: x.Token.Reveal(), Keys: map[string]string{}}
+		out := api.Account{ID: x.ID, Name: x.Name, Project: x.Project, Token: x.Token.Reveal(), Keys: map[string]string{}}
 		for _, k := range x.Keys {
 			out.Keys[k.ID] = k.Secret.Reveal()
 		}

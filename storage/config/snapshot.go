@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"time"
 
@@ -37,10 +39,13 @@ type Snapshot struct {
 
 // Account is one customer of the box.
 type Account struct {
-	ID    string `json:"id"`
-	Name  string `json:"name,omitempty"`
-	Token Secret `json:"token"` // HTTP password and signing key
-	Keys  []Key  `json:"keys,omitempty"`
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	// Project is the account's other id, a UUID, for the call APIs that know
+	// accounts by one; empty: one that follows from ID.
+	Project string `json:"project"`
+	Token   Secret `json:"token"` // HTTP password and signing key
+	Keys    []Key  `json:"keys,omitempty"`
 }
 
 // Key is an API key of an account.
@@ -172,6 +177,10 @@ func (s Snapshot) WithDefaults() Snapshot {
 	def(&s.Retention.CallCount, 25_000)
 	def(&s.Retention.Recordings, Duration(90*day))
 	def(&s.Retention.RecordingBytes, 1<<30)
+	s.Accounts = append([]Account(nil), s.Accounts...)
+	for i := range s.Accounts {
+		def(&s.Accounts[i].Project, projectOf(s.Accounts[i].ID))
+	}
 	s.Trunks = append([]Trunk(nil), s.Trunks...)
 	for i := range s.Trunks {
 		t := &s.Trunks[i]
@@ -194,6 +203,15 @@ func (s Snapshot) WithDefaults() Snapshot {
 		}
 	}
 	return s
+}
+
+// projectOf is the project id of an account that was given none: a UUID of
+// version 8 (RFC 9562 §5.8).
+func projectOf(account string) string {
+	sum := sha256.Sum256([]byte("project of " + account))
+	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
+	h := hex.EncodeToString(sum[:16])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 func def[T comparable](v *T, d T) {

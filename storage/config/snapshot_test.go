@@ -90,6 +90,11 @@ func TestValidate(t *testing.T) {
 		{"domains[0]", func(s *Snapshot) { s.Domains[0] = "two words" }},
 		{"accounts[0].id", func(s *Snapshot) { s.Accounts[0].ID = "" }},
 		{"accounts[1].id", func(s *Snapshot) { s.Accounts = append(s.Accounts, s.Accounts[0]) }},
+		{"accounts[0].project", func(s *Snapshot) { s.Accounts[0].Project = "0F0F0F0F-0000-8000-8000-000000000000" }},
+		{"accounts[1].project", func(s *Snapshot) {
+			s.Accounts = append(s.Accounts, s.Accounts[0])
+			s.Accounts[1].ID, s.Accounts[1].Keys = "AC2", nil
+		}},
 		{"accounts[0].token", func(s *Snapshot) { s.Accounts[0].Token = "ABCDEF" }},
 		{"accounts[0].keys[0].id", func(s *Snapshot) { s.Accounts[0].Keys[0].ID = "AC1" }},
 		{"accounts[0].keys[0].secret", func(s *Snapshot) { s.Accounts[0].Keys[0].Secret = "short" }},

@@ -38,6 +38,7 @@ const (
 var (
 	nameSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 	hostSyntax = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\.?$`)
+	uuidSyntax = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	hexSyntax  = regexp.MustCompile(`^[0-9a-f]{32,64}$`)
 )
 
@@ -115,6 +116,10 @@ func (v *validator) accounts(list []Account) {
 			v.bad(f+".id", "%q is empty, has other characters than letters, digits and . _ -, or is used twice", a.ID)
 		}
 		seen[a.ID] = true
+		if !uuidSyntax.MatchString(a.Project) || seen[a.Project] {
+			v.bad(f+".project", "%q is not a UUID in small letters, or is used twice; leave it empty to get one", a.Project)
+		}
+		seen[a.Project] = true
 		// Client libraries accept nothing else as a token: see hex form.
 		if !hexSyntax.MatchString(a.Token.Reveal()) {
 			v.bad(f+".token", "must be 32 to 64 digits 0-9 a-f, client libraries refuse anything else; make a new one")
