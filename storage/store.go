@@ -116,6 +116,7 @@ type Store struct {
 	repair *Repair  // what Open had to repair, nil: nothing
 	unkept bool     // the last run did not stop cleanly
 	log    *wal.Log // the writer's; nil: it could not be made
+	alive  time.Time
 
 	dbmu sync.RWMutex // readers hold it while they read; the writer to replace db
 	db   *bbolt.DB
@@ -157,6 +158,9 @@ func (s *Store) path() string { return filepath.Join(s.cfg.Dir, fileName) }
 // database as in use and starts the writer.
 func (s *Store) start() error {
 	var err error
+	if info, err := os.Stat(filepath.Join(s.cfg.Dir, logName)); err == nil {
+		s.alive = info.ModTime()
+	}
 	if s.log, err = wal.Open(filepath.Join(s.cfg.Dir, logName), s.cfg.LogSize); err != nil {
 		// Without it everything works, at the price of more writing.
 		s.cfg.Logger.Error("the write-ahead log cannot be used", "err", err)
@@ -248,6 +252,10 @@ func (s *Store) update(fn func(tx *bbolt.Tx) error) error {
 
 // UncleanStop reports whether the last run ended without Close.
 func (s *Store) UncleanStop() bool { return s.unkept }
+
+// LastWrite is when the last run wrote something, as far as the file system has
+// kept it; zero when there was none.
+func (s *Store) LastWrite() time.Time { return s.alive }
 
 // Repaired says what Open had to repair; ok is false when nothing.
 func (s *Store) Repaired() (r Repair, ok bool) {
