@@ -162,7 +162,7 @@ func (c *conn) silentSince(t time.Time) bool { return c.lastRead.Load() < t.Unix
 func (c *conn) send(b []byte) error {
 	select {
 	case <-c.done:
-		return fmt.Errorf("%w: the connection is closed", ErrTransport)
+		return c.lost()
 	default:
 	}
 	select {
@@ -172,6 +172,14 @@ func (c *conn) send(b []byte) error {
 		c.close(errOverflow)
 		return fmt.Errorf("%w: %w", ErrTransport, errOverflow)
 	}
+}
+
+// lost says why a connection that has ended did: a refused one may end before
+// the first message is queued.
+func (c *conn) lost() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Errorf("%w: %w", ErrTransport, c.err)
 }
 
 // dial connects and serves.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -418,4 +419,24 @@ func TestTimers(t *testing.T) {
 	close(done)
 	<-ended
 	ts.drop()
+}
+
+// TestRefusedConnection: a connection that was refused before the first message
+// was queued still says why.
+func TestRefusedConnection(t *testing.T) {
+	l := startLayer(t, newHandler(func(seen) {}))
+	free, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := free.Addr().(*net.TCPAddr).AddrPort()
+	_ = free.Close()
+	c, err := l.connect(TCP, nobody, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-c.done
+	if err := c.send([]byte("OPTIONS")); !errors.Is(err, ErrTransport) || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("after a refusal: %v", err)
+	}
 }
