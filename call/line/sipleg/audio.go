@@ -96,7 +96,9 @@ func (a *audio) close() {
 	_ = a.stream.Close() // its error says only that it was closed before
 }
 
-// ReadFrame implements media.Source.
+// ReadFrame implements media.Source. A key that is heard as a tone is reported
+// and, from then until it is let go, left out of the sound: it reaches a bridge's
+// other side as a digit, and must not be heard there a second time.
 func (a *audio) ReadFrame(f *media.Frame) bool {
 	ok := a.stream.ReadFrame(f)
 	if a.listening.Load() {
@@ -106,6 +108,9 @@ func (a *audio) ReadFrame(f *media.Frame) bool {
 		}
 		if d, pressed := a.detector.Write(in); pressed {
 			a.digit(d)
+		}
+		if ok && a.detector.Down() != 0 {
+			f.Clear()
 		}
 	}
 	return ok
@@ -125,8 +130,12 @@ func (a *audio) WriteFrame(f *media.Frame) {
 	a.stream.WriteFrame(f)
 }
 
-// RelayTo implements media.Relayer.
+// RelayTo implements media.Relayer. Where digits come as tones somebody must
+// listen, so nothing is relayed.
 func (a *audio) RelayTo(peer media.Port) bool {
+	if a.listening.Load() {
+		return false
+	}
 	if p, ok := peer.(*audio); ok {
 		return a.stream.RelayTo(p.stream)
 	}
