@@ -56,6 +56,7 @@ type app struct {
 	deliver  *hook.Deliverer
 	journal  *journal
 	files    *recordings
+	keeper   *keeper
 	clock    *clock.Clock
 	ports    *rtp.PortPool
 	stack    *sip.Stack
@@ -229,6 +230,12 @@ func (a *app) openEngine(ctx context.Context) error {
 	if n > 0 {
 		a.log.Warn("calls were up when the gateway stopped; they are closed as power lost", "calls", n)
 	}
+	if err != nil {
+		return err
+	}
+	a.keeper = &keeper{store: a.store, journal: a.journal, files: a.files, now: time.Now, log: a.log,
+		policy: func() config.Retention { return a.config().Retention }}
+	a.keeper.left, err = a.store.OpenRecordings()
 	return err
 }
 

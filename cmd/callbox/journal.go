@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"callbox/api/hook"
@@ -77,28 +78,63 @@ func (j *journal) ByIdempotency(_ context.Context, account, value string) (call.
 	return rec, ok && err == nil
 }
 
+// closeAtOnce is how many calls left open are closed in one write.
+const closeAtOnce = 200
+
 // closeOpen ends the calls that the last run left open: the power was cut, or
-// the process killed. Their final callbacks are owed like any other's.
+// the process killed. Their final callbacks are owed like any other's. How long
+// they went on is not known; they count as ended when the store was last
+// written, because a call must not seem to have lasted while the box was off.
 func (j *journal) closeOpen(ctx context.Context, now func() time.Time) (int, error) {
 	open, err := j.store.OpenCalls()
 	if err != nil {
 		return 0, fmt.Errorf("look for calls left open: %w", err)
 	}
-	for _, rec := range open {
-		at := now()
-		was := rec.State
-		rec.State = call.Failed
-		if was == call.InProgress {
-			rec.State = call.Completed
+	alive := j.store.LastWrite()
+	for part := range slices.Chunk(open, closeAtOnce) {
+		var w storage.Write
+		for _, rec := range part {
+			ev := powerLost(rec, alive, now())
+			w.Calls, w.Notices = append(w.Calls, ev.Record), append(w.Notices, j.render(ev)...)
 		}
-		rec.Ended, rec.Updated = &at, at
-		rec.Cause = &call.Cause{Q850: call.Q850Temporary, SIP: 503, Who: call.Box, Text: "power lost: the gateway stopped while the call was up"}
-		seq := rec.Seq
-		rec.Seq++
-		ev := call.Event{Type: call.EventEnded, Seq: seq, At: at, Record: rec}
-		if err := j.store.Commit(ctx, storage.Write{Calls: []call.Record{rec}, Notices: j.render(ev)}); err != nil {
-			return 0, fmt.Errorf("close a call that was left open: %w", err)
+		if err := j.store.Commit(ctx, w); err != nil {
+			return 0, fmt.Errorf("close calls that were left open: %w", err)
 		}
 	}
 	return len(open), nil
+}
+
+// powerLost is the end of a call that was up when the gateway stopped. It ended
+// when the box was last known alive, not before its own last event and not in
+// the future.
+func powerLost(rec call.Record, alive, now time.Time) call.Event {
+	at := rec.Updated
+	if alive.After(at) && alive.Before(now) {
+		at = alive
+	}
+	state := call.Failed
+	if rec.State == call.InProgress {
+		state = call.Completed
+	}
+	rec.State, rec.Ended, rec.Updated = state, &at, now
+	rec.Cause = &call.Cause{Q850: call.Q850Temporary, SIP: 503, Who: call.Box, Text: "power lost: the gateway stopped while the call was up"}
+	ev := call.Event{Type: call.EventEnded, Seq: rec.Seq, At: now}
+	rec.Seq++
+	ev.Record = rec
+	return ev
+}
+
+// closeRecording writes the end of a recording that the last run left behind,
+// with the callback that it owes.
+func (j *journal) closeRecording(ctx context.Context, r call.Recording) error {
+	rec, err := j.store.Call("", r.Call)
+	if err != nil {
+		rec = call.Record{ID: r.Call, API: r.API, Account: r.Account} // it was deleted
+	}
+	t := call.EventRecordingDone
+	if r.Status == "absent" {
+		t = call.EventRecordingAbsent
+	}
+	ev := call.Event{Type: t, At: r.Updated, Record: rec, Recording: &r}
+	return j.store.Commit(ctx, storage.Write{Recordings: []call.Recording{r}, Notices: j.render(ev)})
 }

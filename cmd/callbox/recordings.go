@@ -72,11 +72,17 @@ func (f *recordingFile) Finish(trim bool) (length time.Duration, size int64, sum
 		return 0, 0, "", err
 	}
 	defer in.Close()
+	size, sum, err = digest(in)
+	return length, size, sum, err
+}
+
+// digest gives the number and the SHA-256 of what is left to read.
+func digest(in io.Reader) (size int64, sum string, err error) {
 	h := sha256.New()
 	if size, err = io.Copy(h, in); err != nil {
-		return 0, 0, "", fmt.Errorf("read the recording: %w", err)
+		return 0, "", fmt.Errorf("read the recording: %w", err)
 	}
-	return length, size, hex.EncodeToString(h.Sum(nil)), nil
+	return size, hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // trimFile replaces a file by its copy without silence at both ends; what is
@@ -121,7 +127,7 @@ func (r *recordings) OpenRecording(_ context.Context, account, id string) (io.Re
 	if rec.Status != "completed" {
 		return nil, rec, api.ErrNotRecorded
 	}
-	f, err := os.Open(filepath.Join(r.dir, filepath.Base(rec.File)))
+	f, err := os.Open(r.path(rec))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, rec, fmt.Errorf("%w: its file is gone", api.ErrNotRecorded)
 	}
@@ -134,8 +140,21 @@ func (r *recordings) DeleteRecording(ctx context.Context, account, id string) er
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(filepath.Join(r.dir, filepath.Base(rec.File))); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove the recording's file: %w", err)
+	if err := r.removeFile(rec); err != nil {
+		return err
 	}
 	return r.store.DeleteRecording(ctx, account, id)
+}
+
+// path is where a recording's file is.
+func (r *recordings) path(rec call.Recording) string {
+	return filepath.Join(r.dir, filepath.Base(rec.File))
+}
+
+// removeFile removes a recording's file; none is no error.
+func (r *recordings) removeFile(rec call.Recording) error {
+	if err := os.Remove(r.path(rec)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the recording's file: %w", err)
+	}
+	return nil
 }

@@ -50,6 +50,7 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	failed := make(chan error, 8)
 	below, doors := layers{failed: failed}, layers{failed: failed}
 	below.start("webhooks", func(c context.Context) error { a.deliver.Run(c); return nil })
+	below.start("retention", a.keeper.run)
 	below.start("media clock", a.clock.Run)
 	below.start("sip", a.stack.Serve)
 	a.mu.Lock()

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"callbox/call"
+	"callbox/media/wav"
+	"callbox/storage"
+	"callbox/storage/config"
+)
+
+// sweepEvery is how often the box looks for what it has kept long enough.
+const sweepEvery = time.Hour
+
+// keeper forgets calls and recordings by the rules of the configuration. Its
+// goroutine is run; nobody else touches it.
+type keeper struct {
+	store   *storage.Store
+	journal *journal
+	files   *recordings
+	policy  func() config.Retention
+	now     func() time.Time
+	log     *slog.Logger
+
+	// left are the recordings that were being made when the last run ended.
+	left []call.Recording
+}
+
+// run completes what the last run left behind, then sweeps now and every hour
+// until ctx ends. What cannot be done now is tried again by the next sweep.
+func (k *keeper) run(ctx context.Context) error {
+	for _, r := range k.left {
+		k.complete(ctx, r)
+	}
+	k.left = nil
+	t := time.NewTicker(sweepEvery)
+	defer t.Stop()
+	for {
+		k.sweep(ctx)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// sweep forgets what is too old, then the oldest of what is too much.
+func (k *keeper) sweep(ctx context.Context) {
+	p, now := k.policy(), k.now()
+	for _, step := range []struct {
+		what string
+		do   func() (int, error)
+	}{
+		{"calls that are too old", func() (int, error) { return k.store.DeleteOlder(ctx, now.Add(-p.Calls.Std())) }},
+		{"calls above their number", func() (int, error) { return k.store.TrimCalls(ctx, p.CallCount) }},
+		{"recordings that are too old", func() (int, error) {
+			return k.store.DeleteRecordingsOlder(ctx, now.Add(-p.Recordings.Std()), k.files.removeFile)
+		}},
+		{"recordings above their size", func() (int, error) {
+			return k.store.TrimRecordings(ctx, p.RecordingBytes, k.files.removeFile)
+		}},
+	} {
+		n, err := step.do()
+		if n > 0 {
+			k.log.Info("forgotten by the rules of retention", "what", step.what, "count", n)
+		}
+		if err != nil && ctx.Err() == nil {
+			k.log.Error("retention did not get through; it is tried again within the hour", "what", step.what, "err", err)
+		}
+	}
+}
+
+// complete ends a recording that the last run was making when the power was cut:
+// what reached the disk is kept.
+func (k *keeper) complete(ctx context.Context, r call.Recording) {
+	r.Updated = k.now()
+	if err := measure(k.files.path(r), &r); err != nil {
+		r.Status, r.Error = "absent", "power lost: the gateway stopped while it was recording, and nothing of it can be played: "+err.Error()
+		if err := k.files.removeFile(r); err != nil {
+			k.log.Warn("a recording that cannot be played stays on the disk", "call", r.Call, "err", err)
+		}
+	} else {
+		r.Status = "completed"
+	}
+	if err := k.journal.closeRecording(ctx, r); err != nil && ctx.Err() == nil {
+		k.log.Error("a recording that was left behind could not be completed", "call", r.Call, "err", err)
+	}
+}
+
+// measure fills in what is known of a recording from its file.
+func measure(name string, r *call.Recording) error {
+	f, err := os.Open(name)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return errors.New("its file is gone")
+		}
+		return err
+	}
+	defer f.Close()
+	_, length, err := wav.Inspect(f)
+	if err != nil {
+		return err
+	}
+	if length == 0 {
+		return errors.New("it is empty")
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if r.Size, r.SHA256, err = digest(f); err != nil {
+		return err
+	}
+	r.Duration = length
+	return nil
+}
