@@ -154,6 +154,7 @@ type Change struct {
 	Speech    *Speech        // replace the set fields of Session.Speech
 	Status    *StatusHook    // replace the status hook
 	TimeLimit *time.Duration // replace the time limit, counted from the answer
+	Child     *ScriptSource  // run by the other party, which leaves the Dial that has connected it with this call
 	Script    *ScriptSource  // drop the running document and run this one
 	Cancel    bool           // end it only if it has not been answered
 	Complete  bool           // end it in any state

@@ -210,7 +210,8 @@ func (e *Engine) Call(ctx context.Context, account, id string) (call.Record, err
 }
 
 // Modify changes a live call. call.ErrNotFound, call.ErrEnded, or
-// call.ErrWrongState when a cancel meets an answered call.
+// call.ErrWrongState when a cancel meets an answered call, and when there is no
+// Child; then nothing is done.
 func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
 	c := e.find(account, id)
 	if c == nil {
@@ -219,6 +220,11 @@ func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change)
 			return call.Record{}, err
 		}
 		return rec, call.ErrEnded
+	}
+	if ch.Child != nil {
+		if err := e.redirectChild(ctx, c, *ch.Child); err != nil {
+			return c.snapshot(), err
+		}
 	}
 	var rec call.Record
 	var err error
@@ -229,6 +235,31 @@ func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change)
 		return c.snapshot(), call.ErrEnded
 	}
 	return rec, err
+}
+
+// redirectChild gives the party that a Dial has connected with c a document of
+// its own; call.ErrWrongState when there is none.
+func (e *Engine) redirectChild(ctx context.Context, c *live, src call.ScriptSource) error {
+	var child *live
+	c.do(ctx, func() {
+		if c.link != nil && c.link.mine {
+			child = c.link.b.b
+		}
+	})
+	done := child != nil && child.do(ctx, func() {
+		if child.link != nil && !child.r.State.Final() {
+			child.redirect(src)
+		} else {
+			child = nil
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case !done || child == nil:
+		return fmt.Errorf("%w: no other party is connected to it", call.ErrWrongState)
+	}
+	return nil
 }
 
 // Delete forgets an ended call; call.ErrNotEnded while it is live. What is left

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"testing"
 	"testing/synctest"
@@ -109,4 +110,41 @@ func TestChildSession(t *testing.T) {
 			time.Sleep(10 * time.Second)
 		}
 	})
+}
+
+// TestRedirectBoth gives both parties of a connection documents of their own in
+// one request, and either alone.
+func TestRedirectBoth(t *testing.T) {
+	for _, both := range []bool{true, false} {
+		in(t, func(t *testing.T, w *world) {
+			caller, id, _ := w.arrive(script.Dial{Targets: users("201")})
+			mine, theirs := w.doc("http://app/mine", play("clip:100")), w.doc("http://app/theirs", script.Say{Loop: 2})
+			if err := modify(w, id, call.Change{Child: &theirs, Script: &mine}); !errors.Is(err, call.ErrWrongState) {
+				t.Errorf("nobody is connected yet: %v", err)
+			}
+			callee := <-w.lines["201"].dialed
+			callee.answer()
+			time.Sleep(time.Second)
+			talking(t, caller, callee)
+			child := w.childOf(id)
+			if err := modify(w, child, call.Change{Child: &theirs}); !errors.Is(err, call.ErrWrongState) {
+				t.Errorf("the callee has called nobody: %v", err)
+			}
+			ch := call.Change{Child: &theirs}
+			if both {
+				ch.Script = &mine
+			}
+			if err := modify(w, id, ch); err != nil {
+				t.Fatal(err)
+			}
+			hears(t, "the callee", callee, 400)
+			hears(t, "the caller", caller, 300) // also without a document: of the Dial's action
+			time.Sleep(10 * time.Second)
+			w.ends(id, call.Completed)
+			w.ends(child, call.Completed)
+			if err := modify(w, id, call.Change{Child: &theirs}); !errors.Is(err, call.ErrEnded) {
+				t.Errorf("the call has ended: %v", err)
+			}
+		})
+	}
 }
