@@ -15,6 +15,7 @@ var (
 	ErrContentType    = errors.New("the body is not of a type that this address takes")
 	ErrNoApplication  = errors.New("the account has no such application, or it has no script")
 	ErrNoLine         = errors.New("the box has no such line")
+	ErrPrice          = errors.New("the call would cost more than the request allows")
 	ErrIdempotencyKey = errors.New("an idempotency key is 1 to 255 visible ASCII characters")
 	ErrCrossOrigin    = errors.New("a browser sent this from a page of another site")
 	ErrOverload       = errors.New("the box is serving as many requests as it can, try again")

@@ -19,20 +19,21 @@ import (
 	"callbox/call/script"
 )
 
-// form collects parameters in the order in which they are sent.
-type form struct{ list []api.Param }
+// Form collects parameters in the order in which they are sent.
+type Form struct{ list []api.Param }
 
-func (f *form) add(name, value string) { f.list = append(f.list, api.Param{Name: name, Value: value}) }
+// Add adds a parameter.
+func (f *Form) Add(name, value string) { f.list = append(f.list, api.Param{Name: name, Value: value}) }
 
-// some adds a parameter that is left out when it is empty.
-func (f *form) some(name, value string) {
+// Some adds a parameter that is left out when it is empty.
+func (f *Form) Some(name, value string) {
 	if value != "" {
-		f.add(name, value)
+		f.Add(name, value)
 	}
 }
 
 // outgoing makes the request to h.
-func (d *Dialect) outgoing(h call.Hook, rec call.Record, f form) api.Outgoing {
+func (d *Dialect) outgoing(h call.Hook, rec call.Record, f Form) api.Outgoing {
 	method := h.Method
 	if method == "" {
 		method = "POST"
@@ -43,62 +44,82 @@ func (d *Dialect) outgoing(h call.Hook, rec call.Record, f form) api.Outgoing {
 	}
 }
 
-// common is what every request about a call begins with.
-func (d *Dialect) common(rec call.Record, status string) form {
-	var f form
-	f.add("CallSid", rec.ID)
-	f.add("AccountSid", rec.Account)
-	f.add("From", rec.From)
-	f.add("To", rec.To)
-	f.add("Caller", rec.From)
-	f.add("Called", rec.To)
-	f.add("CallStatus", status)
-	f.add("ApiVersion", d.p.Version)
-	f.add("Direction", string(rec.Direction))
-	f.some("ForwardedFrom", rec.Forwarded)
-	f.some("CallerName", rec.CallerName)
-	f.some("ParentCallSid", rec.Parent)
-	return f
+// commonParams is what every request about a call begins with.
+func commonParams(f *Form, rec call.Record, status, version string) {
+	f.Add("CallSid", rec.ID)
+	f.Add("AccountSid", rec.Account)
+	f.Add("From", rec.From)
+	f.Add("To", rec.To)
+	f.Add("Caller", rec.From)
+	f.Add("Called", rec.To)
+	f.Add("CallStatus", status)
+	f.Add("ApiVersion", version)
+	f.Add("Direction", string(rec.Direction))
+	f.Some("ForwardedFrom", rec.Forwarded)
+	f.Some("CallerName", rec.CallerName)
+	f.Some("ParentCallSid", rec.Parent)
 }
 
 // DocumentRequest is the request that asks h for verbs (call-api.md §5.1, §5.4).
 func (d *Dialect) DocumentRequest(h call.Hook, rec call.Record, res *script.Result) api.Outgoing {
-	f := d.common(rec, StatusName(rec))
-	if rec.SIPCallID != "" {
-		f.add("SipCallId", rec.SIPCallID)
-		if rec.Direction == call.Inbound {
-			user, domain := sipParts(rec.To)
-			f.some("SipUsername", user)
-			f.some("SipDomain", domain)
-			f.some("SipSourceIp", hostOf(rec.Remote))
-		}
-	}
-	for _, h := range rec.Headers {
-		if twiml.ValidHeaderName(h.Name) {
-			f.add("SipHeader_"+h.Name, h.Value)
-		}
-	}
-	f.some("AnsweredBy", rec.AnsweredBy)
+	var f Form
+	d.p.Messages.Common(&f, rec, StatusName(rec))
+	d.p.Messages.Document(&f, rec)
 	if res != nil {
 		d.addResult(&f, res)
 	}
 	return d.outgoing(h, rec, f)
 }
 
+// documentParams adds what only requests for documents tell.
+func documentParams(f *Form, rec call.Record) {
+	if rec.SIPCallID != "" {
+		f.Add("SipCallId", rec.SIPCallID)
+		if rec.Direction == call.Inbound {
+			user, domain := sipParts(rec.To)
+			f.Some("SipUsername", user)
+			f.Some("SipDomain", domain)
+			f.Some("SipSourceIp", hostOf(rec.Remote))
+		}
+	}
+	SIPHeaders(f, rec)
+	addVerdict(f, rec)
+}
+
+// SIPHeaders adds the X- headers of an arriving INVITE.
+func SIPHeaders(f *Form, rec call.Record) {
+	for _, h := range rec.Headers {
+		if twiml.ValidHeaderName(h.Name) {
+			f.Add("SipHeader_"+h.Name, h.Value)
+		}
+	}
+}
+
+// addVerdict adds the verdict of machine detection.
+func addVerdict(f *Form, rec call.Record) {
+	if rec.AnsweredBy == "" {
+		return
+	}
+	f.Add("AnsweredBy", rec.AnsweredBy)
+	if rec.MachineTime > 0 {
+		f.Add("MachineDetectionDuration", strconv.FormatInt(rec.MachineTime.Milliseconds(), 10))
+	}
+}
+
 // addResult adds what a verb tells its action.
-func (d *Dialect) addResult(f *form, res *script.Result) {
+func (d *Dialect) addResult(f *Form, res *script.Result) {
 	switch res.Verb {
 	case "gather":
-		f.add("Digits", res.Digits)
+		f.Add("Digits", res.Digits)
 	case "record":
 		if res.Recording != nil {
 			d.addRecording(f, *res.Recording)
 		}
 		switch {
 		case res.HungUp:
-			f.add("Digits", "hangup")
+			f.Add("Digits", "hangup")
 		case res.Digit != 0:
-			f.add("Digits", string(rune(res.Digit)))
+			f.Add("Digits", string(rune(res.Digit)))
 		}
 	case "dial":
 		if res.Dial != nil {
@@ -106,48 +127,49 @@ func (d *Dialect) addResult(f *form, res *script.Result) {
 		}
 	}
 	if res.Error != nil {
-		f.add("ErrorCode", strconv.Itoa(res.Error.Code))
-		f.add("ErrorUrl", res.Error.URL)
+		f.Add("ErrorCode", strconv.Itoa(res.Error.Code))
+		f.Add("ErrorUrl", res.Error.URL)
 	}
 }
 
 // addRecording adds a recording that is complete.
-func (d *Dialect) addRecording(f *form, r call.Recording) {
-	f.add("RecordingUrl", d.recordingURL(d.base(), r))
-	f.add("RecordingSid", r.ID)
-	f.add("RecordingDuration", WholeSeconds(r.Duration))
+func (d *Dialect) addRecording(f *Form, r call.Recording) {
+	f.Add("RecordingUrl", d.recordingURL(d.base(), r))
+	f.Add("RecordingSid", r.ID)
+	f.Add("RecordingDuration", WholeSeconds(r.Duration))
 }
 
 // addDial adds how a Dial ended.
-func (d *Dialect) addDial(f *form, r script.DialResult) {
-	f.add("DialCallStatus", r.State.String())
-	f.some("DialCallSid", r.Child)
+func (d *Dialect) addDial(f *Form, r script.DialResult) {
+	f.Add("DialCallStatus", r.State.String())
+	f.Some("DialCallSid", r.Child)
 	if r.Bridged {
-		f.add("DialCallDuration", WholeSeconds(r.Duration))
+		f.Add("DialCallDuration", WholeSeconds(r.Duration))
 	}
-	f.add("DialBridged", strconv.FormatBool(r.Bridged))
+	f.Add("DialBridged", strconv.FormatBool(r.Bridged))
 	if r.Recording != nil {
 		d.addRecording(f, *r.Recording)
 	}
-	f.some("DialSipCallId", r.SIPCallID)
+	f.Some("DialSipCallId", r.SIPCallID)
 	if r.SIPStatus != 0 {
-		f.add("DialSipResponseCode", strconv.Itoa(r.SIPStatus))
+		f.Add("DialSipResponseCode", strconv.Itoa(r.SIPStatus))
 	}
 }
 
-// callbackStatus is the CallStatus of an event of a call.
-func callbackStatus(ev call.Event) (string, bool) {
+// Statuses is the message of an event of a call's progress; none when ev is of
+// another kind.
+func Statuses(ev call.Event) []Status {
 	switch ev.Type {
 	case call.EventInitiated:
-		return "initiated", true
+		return []Status{{"initiated", ev.Seq}}
 	case call.EventRinging:
-		return "ringing", true
+		return []Status{{"ringing", ev.Seq}}
 	case call.EventAnswered:
-		return "in-progress", true
+		return []Status{{"in-progress", ev.Seq}}
 	case call.EventEnded:
-		return ev.Record.State.String(), true
+		return []Status{{ev.Record.State.String(), ev.Seq}}
 	}
-	return "", false
+	return nil
 }
 
 // recordingStatus is the RecordingStatus of an event of a recording.
@@ -160,16 +182,22 @@ func recordingStatus(t call.EventType) (string, bool) {
 	return "", false
 }
 
-// Callback gives the message that ev owes to the call's status hook or to its
-// recording's hook (call-api.md §3.2).
+// Callback gives the messages that ev owes to the call's status hook, to the
+// hook of its machine detection, or to its recording's hook (call-api.md §3.2–3.4).
 func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
-	if status, ok := callbackStatus(ev); ok {
+	if list := d.p.Messages.Statuses(ev); len(list) > 0 {
 		if !ev.Record.Status.Wants(ev.Type) {
 			return nil
 		}
-		o := d.outgoing(ev.Record.Status.Hook, ev.Record, d.statusForm(ev, status))
-		o.Token = eventToken(ev.Record.ID, string(ev.Type), strconv.Itoa(ev.Seq))
-		return []api.Outgoing{o}
+		out := make([]api.Outgoing, len(list))
+		for i, s := range list {
+			out[i] = d.outgoing(ev.Record.Status.Hook, ev.Record, d.statusForm(ev, s))
+			out[i].Token = eventToken(ev.Record.ID, string(ev.Type), strconv.Itoa(s.Seq))
+		}
+		return out
+	}
+	if ev.Type == call.EventMachine || ev.Type == call.EventMachinePartial {
+		return d.machineCallback(ev)
 	}
 	if status, ok := recordingStatus(ev.Type); ok && ev.Recording != nil && ev.Recording.Hook.Wants(ev.Type) {
 		o := d.outgoing(ev.Recording.Hook.Hook, ev.Record, d.recordingForm(*ev.Recording, status))
@@ -180,35 +208,71 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 	return nil
 }
 
+// machineCallback is the message about a result of machine detection.
+func (d *Dialect) machineCallback(ev call.Event) []api.Outgoing {
+	h, add := d.p.Messages.Machine(ev)
+	if h.IsZero() {
+		return nil
+	}
+	var f Form
+	d.p.Messages.Common(&f, ev.Record, StatusName(ev.Record))
+	f.list = append(f.list, add...)
+	o := d.outgoing(h, ev.Record, f)
+	o.Token = eventToken(ev.Record.ID, string(ev.Type), ev.Note)
+	return []api.Outgoing{o}
+}
+
+// machineParams are the hook that asynchronous detection reports to, and what
+// it is told. Interim results go only where they are asked for.
+func machineParams(ev call.Event) (call.Hook, []api.Param) {
+	a := ev.Record.AMD
+	if a == nil || !a.Async || ev.Type == call.EventMachinePartial && !a.Partial {
+		return call.Hook{}, nil
+	}
+	var f Form
+	if ev.Type == call.EventMachinePartial {
+		f.Add("AnsweredBy", ev.Note)
+		return a.Status, f.list
+	}
+	addVerdict(&f, ev.Record)
+	return a.Status, f.list
+}
+
 // statusForm is the message to a status hook.
-func (d *Dialect) statusForm(ev call.Event, status string) form {
-	rec := ev.Record
-	f := d.common(rec, status)
-	f.add("Timestamp", RFC2822(ev.At))
-	f.add("CallbackSource", "call-progress-events")
-	f.add("SequenceNumber", strconv.Itoa(ev.Seq))
+func (d *Dialect) statusForm(ev call.Event, s Status) Form {
+	var f Form
+	d.p.Messages.Common(&f, ev.Record, s.Name)
+	f.Add("Timestamp", RFC2822(ev.At))
+	f.Add("CallbackSource", "call-progress-events")
+	f.Add("SequenceNumber", strconv.Itoa(s.Seq))
 	if ev.Type != call.EventEnded {
 		return f
 	}
-	length := rec.Duration(ev.At)
-	f.add("CallDuration", WholeSeconds(length))
-	f.add("Duration", strconv.FormatInt(int64((length+time.Minute-1)/time.Minute), 10))
-	f.some("SipResponseCode", sipResponse(rec))
-	f.some("AnsweredBy", rec.AnsweredBy)
+	d.p.Messages.Final(&f, ev)
+	rec := ev.Record
 	switch {
 	case ev.Recording != nil:
 		d.addRecording(&f, *ev.Recording)
 	case len(rec.Recordings) > 0:
 		r := call.Recording{ID: rec.Recordings[len(rec.Recordings)-1], Account: rec.Account}
-		f.add("RecordingUrl", d.recordingURL(d.base(), r))
-		f.add("RecordingSid", r.ID)
+		f.Add("RecordingUrl", d.recordingURL(d.base(), r))
+		f.Add("RecordingSid", r.ID)
 	}
 	return f
 }
 
-// sipResponse is the final status of a call's INVITE, empty when there was no
+// finalParams adds how a call ended.
+func finalParams(f *Form, ev call.Event) {
+	length := ev.Record.Duration(ev.At)
+	f.Add("CallDuration", WholeSeconds(length))
+	f.Add("Duration", strconv.FormatInt(int64((length+time.Minute-1)/time.Minute), 10))
+	f.Some("SipResponseCode", SIPResult(ev.Record))
+	f.Some("AnsweredBy", ev.Record.AnsweredBy)
+}
+
+// SIPResult is the final status of a call's INVITE, empty when there was no
 // INVITE.
-func sipResponse(rec call.Record) string {
+func SIPResult(rec call.Record) string {
 	switch {
 	case rec.Answered != nil && rec.SIPCallID != "":
 		return "200"
@@ -219,22 +283,22 @@ func sipResponse(rec call.Record) string {
 }
 
 // recordingForm is the message to a recording's hook.
-func (d *Dialect) recordingForm(r call.Recording, status string) form {
-	var f form
-	f.add("AccountSid", r.Account)
-	f.add("CallSid", r.Call)
-	f.add("RecordingSid", r.ID)
-	f.add("RecordingUrl", d.recordingURL(d.base(), r))
-	f.add("RecordingStatus", status)
+func (d *Dialect) recordingForm(r call.Recording, status string) Form {
+	var f Form
+	f.Add("AccountSid", r.Account)
+	f.Add("CallSid", r.Call)
+	f.Add("RecordingSid", r.ID)
+	f.Add("RecordingUrl", d.recordingURL(d.base(), r))
+	f.Add("RecordingStatus", status)
 	if status != "in-progress" {
-		f.add("RecordingDuration", WholeSeconds(r.Duration))
+		f.Add("RecordingDuration", WholeSeconds(r.Duration))
 	}
-	f.add("RecordingChannels", strconv.Itoa(max(r.Channels, 1)))
-	f.add("RecordingStartTime", RFC2822(r.Started))
-	f.add("RecordingSource", r.Source)
-	f.add("RecordingTrack", string(r.Track))
+	f.Add("RecordingChannels", strconv.Itoa(max(r.Channels, 1)))
+	f.Add("RecordingStartTime", RFC2822(r.Started))
+	f.Add("RecordingSource", r.Source)
+	f.Add("RecordingTrack", string(r.Track))
 	if r.Error != "" {
-		f.add("ErrorCode", recordingFailed)
+		f.Add("ErrorCode", recordingFailed)
 	}
 	return f
 }

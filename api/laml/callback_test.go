@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callbox/api"
+	"callbox/api/apitest"
 	"callbox/api/laml"
 	"callbox/api/twilio"
 	"callbox/call"
@@ -34,18 +35,6 @@ func record() call.Record {
 	}
 }
 
-// lines are requests as text: the method, the address, and a line per parameter.
-func lines(list ...api.Outgoing) string {
-	var b strings.Builder
-	for _, o := range list {
-		b.WriteString(o.Method + " " + o.URL + "\n")
-		for _, p := range o.Params {
-			b.WriteString("  " + p.Name + "=" + p.Value + "\n")
-		}
-	}
-	return b.String()
-}
-
 func TestStatusCallbacks(t *testing.T) {
 	d, rec := dialect(), record()
 	var list []api.Outgoing
@@ -57,7 +46,7 @@ func TestStatusCallbacks(t *testing.T) {
 		}
 		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *at(i), Record: rec})...)
 	}
-	golden(t, "testdata/status.txt", lines(list...))
+	apitest.Golden(t, "status.txt", apitest.Lines(list...))
 	seen := map[string]bool{}
 	for _, o := range list {
 		if o.Account != rec.Account || o.API != "twilio" || o.Username != "u" || o.Password != "p" || len(o.Token) != 36 || seen[o.Token] {
@@ -89,7 +78,7 @@ func TestFinalCallbacks(t *testing.T) {
 		rec := record()
 		rec.State, rec.Answered, rec.Ended, rec.Cause, rec.SIPCallID = tc.state, nil, at(9), &tc.cause, tc.sip
 		list := dialect().Callback(call.Event{Type: call.EventEnded, Seq: 2, At: *at(9), Record: rec})
-		got := lines(list...)
+		got := apitest.Lines(list...)
 		for _, w := range tc.want {
 			if !strings.Contains(got, "  "+w+"\n") {
 				t.Errorf("%s: no %s in\n%s", tc.state, w, got)
@@ -136,7 +125,7 @@ func TestRecordingCallbacks(t *testing.T) {
 		}
 		list = append(list, d.Callback(call.Event{Type: typ, Record: record(), Recording: &r})...)
 	}
-	golden(t, "testdata/recording.txt", lines(list...))
+	apitest.Golden(t, "recording.txt", apitest.Lines(list...))
 }
 
 func TestDocumentRequests(t *testing.T) {
@@ -147,7 +136,7 @@ func TestDocumentRequests(t *testing.T) {
 	inbound.Direction, inbound.State, inbound.To, inbound.Parent = call.Inbound, call.Dialing, "sip:201@pbx.lan:5060;user=phone", "CA1"
 	inbound.CallerName, inbound.Forwarded, inbound.AnsweredBy = "Alice", "+15550100111", "machine_start"
 	inbound.Headers = []call.Header{{Name: "X-Order", Value: "42"}, {Name: "Via", Value: "secret"}}
-	golden(t, "testdata/requests.txt", lines(
+	apitest.Golden(t, "requests.txt", apitest.Lines(
 		d.DocumentRequest(call.Hook{URL: "http://app.lan/voice"}, record(), nil),
 		d.DocumentRequest(hook, inbound, nil),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "gather", Digits: "12"}),
@@ -184,7 +173,7 @@ func TestRelativeAddressesWithoutBase(t *testing.T) {
 	d := twilio.New(laml.Config{})
 	r := call.Recording{ID: "RE1", Account: "AC1"}
 	o := d.DocumentRequest(call.Hook{URL: "http://app.lan/"}, record(), &script.Result{Verb: "record", Recording: &r})
-	if !strings.Contains(lines(o), "RecordingUrl=/2010-04-01/Accounts/AC1/Recordings/RE1\n") {
-		t.Errorf("%s", lines(o))
+	if !strings.Contains(apitest.Lines(o), "RecordingUrl=/2010-04-01/Accounts/AC1/Recordings/RE1\n") {
+		t.Errorf("%s", apitest.Lines(o))
 	}
 }

@@ -3,6 +3,7 @@ package laml
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,11 +14,11 @@ import (
 
 // readCreate makes a request for a call of the parameters of a create.
 func (d *Dialect) readCreate(form url.Values, warn func(string)) (call.Request, error) {
-	v, unknown, err := readValues(form, d.p.Create)
+	v, unknown, err := readValues(form, d.p.Tables.Create)
 	if err != nil {
 		return call.Request{}, err
 	}
-	d.warnUnused(d.p.Create, v, unknown, warn)
+	d.warnUnused(d.p.Tables.Create, v, unknown, warn)
 	req := call.Request{
 		ID: d.p.NewID(api.CallID), API: d.p.Name,
 		RingTimeout: seconds(v.Int("Timeout", 0)),
@@ -27,7 +28,7 @@ func (d *Dialect) readCreate(form url.Values, warn func(string)) (call.Request, 
 		Token:       v.Text("CallToken"),
 		Application: v.Text("ApplicationSid"),
 	}
-	kind, err := readParties(v, &req)
+	kind, err := d.readParties(v, &req)
 	if err != nil {
 		return call.Request{}, err
 	}
@@ -44,6 +45,9 @@ func (d *Dialect) readCreate(form url.Values, warn func(string)) (call.Request, 
 		req.Status = statusHook(v, "StatusCallback", twiml.CallEvents)
 	}
 	req.Record = readRecord(v, warn)
+	if req.MaxPrice, err = readPrice(v); err != nil {
+		return call.Request{}, err
+	}
 	if req.AMD, err = readAMD(v, warn); err != nil {
 		return call.Request{}, err
 	}
@@ -66,8 +70,8 @@ func (d *Dialect) warnUnused(table []Param, v Values, unknown []string, warn fun
 }
 
 // readParties reads To, From and CallerId, and gives the kind of To.
-func readParties(v Values, req *call.Request) (twiml.AddressKind, error) {
-	to, problem := twiml.ParseAddress(v.Text("To"))
+func (d *Dialect) readParties(v Values, req *call.Request) (twiml.AddressKind, error) {
+	to, problem := d.parseTo(v.Text("To"))
 	if problem != nil {
 		return 0, problem
 	}
@@ -92,6 +96,18 @@ func readParties(v Values, req *call.Request) (twiml.AddressKind, error) {
 		req.CallerID = shown.Value
 	}
 	return to.Kind, nil
+}
+
+// parseTo reads the address that is called.
+func (d *Dialect) parseTo(s string) (twiml.Address, *twiml.HeaderError) {
+	if n, tail, ok := strings.Cut(s, "?"); ok && d.p.Tables.NumberHeaders {
+		if to, _ := twiml.ParseAddress(n); to.Kind == twiml.NumberAddress {
+			var problem *twiml.HeaderError
+			to.Headers, problem = twiml.ParseHeaders(tail)
+			return to, problem
+		}
+	}
+	return twiml.ParseAddress(s)
 }
 
 // readAuth reads the credentials for a 401 or 407.
@@ -176,9 +192,27 @@ func readRecord(v Values, warn func(string)) *call.RecordOptions {
 	return o
 }
 
+// readPrice reads MaxPricePerMinute, in 1/10,000.
+func readPrice(v Values) (*int64, error) {
+	text := v.Text("MaxPricePerMinute")
+	if text == "" {
+		return nil, nil
+	}
+	whole, part, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(whole+(part + "0000")[:4], 10, 64)
+	if err != nil || len(part) > 4 || strings.Trim(text, "0123456789.") != "" {
+		return nil, refuse(CodeInvalid, "MaxPricePerMinute is not an amount with at most four decimal places, such as 0.0075")
+	}
+	return &n, nil
+}
+
 // readAMD reads what MachineDetection and its companions ask for.
 func readAMD(v Values, warn func(string)) (*call.AMD, error) {
 	mode := v.Text("MachineDetection")
+	if v.Bool("DetectVoicemail") { // a switch without settings; the verdict never holds up the script
+		return &call.AMD{Timeout: seconds(30), SpeechThreshold: millis(2400), SpeechEndThreshold: millis(1200),
+			SilenceTimeout: millis(5000), Async: true}, nil
+	}
 	switch {
 	case v.Has("SendDigits") && mode != "":
 		warn("MachineDetection was ignored because SendDigits is given too")
@@ -191,13 +225,18 @@ func readAMD(v Values, warn func(string)) (*call.AMD, error) {
 	case v.Bool("AsyncAmd") && !v.Has("AsyncAmdStatusCallback"):
 		return nil, refuse(CodeNoAMDCallback, "AsyncAmd needs AsyncAmdStatusCallback, or nobody would learn the result")
 	}
+	if v.Bool("AsyncAmdPartialResults") && !v.Bool("AsyncAmd") {
+		warn("AsyncAmdPartialResults has no effect without AsyncAmd=true")
+	}
 	a := &call.AMD{
 		MessageEnd:         mode == "DetectMessageEnd",
 		Timeout:            seconds(v.Int("MachineDetectionTimeout", 30)),
 		SpeechThreshold:    millis(v.Int("MachineDetectionSpeechThreshold", 2400)),
 		SpeechEndThreshold: millis(v.Int("MachineDetectionSpeechEndThreshold", 1200)),
 		SilenceTimeout:     millis(v.Int("MachineDetectionSilenceTimeout", 5000)),
+		Words:              v.Int("MachineWordsThreshold", 0),
 		Async:              v.Bool("AsyncAmd"),
+		Partial:            v.Bool("AsyncAmd") && v.Bool("AsyncAmdPartialResults"),
 	}
 	if u := v.Text("AsyncAmdStatusCallback"); u != "" {
 		a.Status = call.Hook{URL: u, Method: v.method("AsyncAmdStatusCallbackMethod")}
@@ -207,11 +246,11 @@ func readAMD(v Values, warn func(string)) (*call.AMD, error) {
 
 // readChange makes a change of the call rec of the parameters of an update.
 func (d *Dialect) readChange(form url.Values, rec call.Record, warn func(string)) (call.Change, error) {
-	v, unknown, err := readValues(form, d.p.Update)
+	v, unknown, err := readValues(form, d.p.Tables.Update)
 	if err != nil {
 		return call.Change{}, err
 	}
-	d.warnUnused(d.p.Update, v, unknown, warn)
+	d.warnUnused(d.p.Tables.Update, v, unknown, warn)
 	var c call.Change
 	if u := v.Text("StatusCallback"); u != "" || v.Has("StatusCallbackMethod") && !rec.Status.IsZero() {
 		s := rec.Status // an update cannot name events: those of the create stay
@@ -237,10 +276,26 @@ func (d *Dialect) readChange(form url.Values, rec call.Record, warn func(string)
 			c.Script = &src
 		}
 	}
+	if v.Has("Mute") {
+		return c, refuse(CodeInvalid, "Mute is not available on this box yet; nothing was changed")
+	}
 	if c == (call.Change{}) {
-		return c, refuse(CodeInvalid, "nothing to change: give Status, Url, Twiml, StatusCallback or TimeLimit")
+		p := refuse(CodeInvalid, "nothing to change: give %s", names(d.p.Tables.Update))
+		p.err = ErrNothing
+		return c, p
 	}
 	return c, nil
+}
+
+// names lists the parameters of a table that have an effect.
+func names(table []Param) string {
+	var list []string
+	for _, p := range table {
+		if p.Kind != Ignored {
+			list = append(list, p.Name)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -49,8 +49,11 @@ const (
 	CodeAMD            Code = 21234
 	CodeNoAMDCallback  Code = 21262
 	CodeAMDCombination Code = 21263
+	CodePrice          Code = 30010
 	CodeTwimlLong      Code = 32018
 	CodeTwimlAndURL    Code = 32019 // a warning only
+	CodePageAlone      Code = 54453
+	CodePageToken      Code = 54454
 )
 
 // statuses are the HTTP statuses of codes that are not 400.
@@ -69,10 +72,15 @@ var statuses = map[Code]int{
 type Problem struct {
 	Code    Code
 	Message string
-	status  int // 0: that of the code
+	status  int   // 0: that of the code
+	err     error // the condition, nil for one of parameters
 }
 
 func (p *Problem) Error() string { return p.Message }
+
+// Unwrap is the condition behind the problem, if any: a sentinel of package api
+// or call.
+func (p *Problem) Unwrap() error { return p.err }
 
 // Status is the HTTP status of the answer.
 func (p *Problem) Status() int {
@@ -84,6 +92,9 @@ func (p *Problem) Status() int {
 	}
 	return http.StatusBadRequest
 }
+
+// ErrNothing is the condition of a change that asks for nothing.
+var ErrNothing = errors.New("nothing is to be changed")
 
 // refuse makes a Problem.
 func refuse(c Code, format string, args ...any) *Problem {
@@ -101,6 +112,7 @@ var sentinels = []struct {
 	{api.ErrContentType, CodeInvalid, http.StatusUnsupportedMediaType},
 	{api.ErrNoApplication, CodeApplication, 0},
 	{api.ErrNoLine, CodeInvalid, 0},
+	{api.ErrPrice, CodePrice, 0},
 	{api.ErrIdempotencyKey, CodeInvalid, 0},
 	{api.ErrCrossOrigin, CodeForbidden, 0},
 	{api.ErrOverload, CodeUnavailable, 0},
@@ -139,7 +151,9 @@ func problemOf(err error, path string) *Problem {
 		p.status = http.StatusRequestEntityTooLarge
 		return p
 	case errors.Is(err, api.ErrNoPath), errors.Is(err, call.ErrNotFound):
-		return refuse(CodeNotFound, "The requested resource %s was not found", path)
+		p = refuse(CodeNotFound, "The requested resource %s was not found", path)
+		p.err = err
+		return p
 	case errors.As(err, &cause):
 		return refuse(causeCode(cause), "%s", cause)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -148,7 +162,7 @@ func problemOf(err error, path string) *Problem {
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
 			p = refuse(s.code, "%s", err)
-			p.status = s.status
+			p.status, p.err = s.status, s.err
 			return p
 		}
 	}
@@ -164,12 +178,4 @@ func causeCode(c call.Cause) Code {
 		return CodeUnreachable
 	}
 	return CodeUnavailable
-}
-
-// errorBody is the JSON of a Problem.
-type errorBody struct {
-	Code     Code   `json:"code"`
-	Message  string `json:"message"`
-	MoreInfo string `json:"more_info"`
-	Status   int    `json:"status"`
 }

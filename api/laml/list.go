@@ -34,12 +34,12 @@ func pagingParams() []Param {
 func WithPaging(table ...Param) []Param { return append(table, pagingParams()...) }
 
 // readPaging reads PageSize, Page and PageToken.
-func readPaging(v Values) (paging, error) {
+func (d *Dialect) readPaging(v Values) (paging, error) {
 	p := paging{page: v.Int("Page", 0), size: min(v.Int("PageSize", 50), maxPageSize)}
 	token := v.Text("PageToken")
 	if token == "" {
-		if p.page > 0 {
-			return p, refuse(CodeInvalid, "Page %d needs the PageToken that next_page_uri of the page before it holds", p.page)
+		if p.page > 0 && !d.p.Tables.NumberedPages {
+			return p, refuse(CodePageAlone, "Page %d needs the PageToken that next_page_uri of the page before it holds", p.page)
 		}
 		return p, nil
 	}
@@ -49,7 +49,7 @@ func readPaging(v Values) (paging, error) {
 			return p, nil
 		}
 	}
-	return p, refuse(CodeInvalid, "PageToken is not one that this box gave out")
+	return p, refuse(CodePageToken, "PageToken is not one that this box gave out")
 }
 
 // pageToken is the PageToken of a cursor. It is hex, because twilio-go cuts dots
@@ -58,12 +58,12 @@ func pageToken(cursor string) string { return "PA" + hex.EncodeToString([]byte(c
 
 // readFilter reads what a list of calls asks for.
 func (d *Dialect) readFilter(form url.Values, warn func(string)) (call.Filter, error) {
-	v, unknown, err := readValues(form, d.p.List)
+	v, unknown, err := readValues(form, d.p.Tables.List)
 	if err != nil {
 		return call.Filter{}, err
 	}
-	d.warnUnused(d.p.List, v, unknown, warn)
-	p, err := readPaging(v)
+	d.warnUnused(d.p.Tables.List, v, unknown, warn)
+	p, err := d.readPaging(v)
 	if err != nil {
 		return call.Filter{}, err
 	}
@@ -85,12 +85,12 @@ func (d *Dialect) readFilter(form url.Values, warn func(string)) (call.Filter, e
 
 // readRecordingFilter reads what a list of recordings asks for.
 func (d *Dialect) readRecordingFilter(form url.Values, warn func(string)) (call.RecordingFilter, error) {
-	v, unknown, err := readValues(form, d.p.ListRecordings)
+	v, unknown, err := readValues(form, d.p.Tables.ListRecordings)
 	if err != nil {
 		return call.RecordingFilter{}, err
 	}
-	d.warnUnused(d.p.ListRecordings, v, unknown, warn)
-	p, err := readPaging(v)
+	d.warnUnused(d.p.Tables.ListRecordings, v, unknown, warn)
+	p, err := d.readPaging(v)
 	if err != nil {
 		return call.RecordingFilter{}, err
 	}
@@ -138,28 +138,23 @@ type envelope struct {
 	URI             string  `json:"uri"`
 }
 
-// callPage and recordingPage are pages of a list; the items come last.
-type callPage struct {
-	envelope
-	Calls []any `json:"calls"`
-}
-
-type recordingPage struct {
-	envelope
-	Recordings []any `json:"recordings"`
+// kept are the parameters of a list's request, to ask for other pages of it.
+func kept(v Values, table []Param) url.Values {
+	keep := url.Values{}
+	for i := range table {
+		if key := table[i].key(); v.Has(key) {
+			keep.Set(table[i].Name, v.Text(key))
+		}
+	}
+	return keep
 }
 
 // envelopeOf describes the page that r asked for and that holds count items.
 func (d *Dialect) envelopeOf(r *http.Request, table []Param, count int, next, previous string) envelope {
 	form, _ := parseForm(r.URL.RawQuery) // it was read before
 	v, _, _ := readValues(form, table)
-	p, _ := readPaging(v)
-	keep := url.Values{}
-	for _, row := range table {
-		if v.Has(row.Name) {
-			keep.Set(row.Name, v.Text(row.Name))
-		}
-	}
+	p, _ := d.readPaging(v)
+	keep := kept(v, table)
 	at := func(page int, token string) string {
 		keep.Set("PageSize", strconv.Itoa(p.size))
 		keep.Set("Page", strconv.Itoa(page))

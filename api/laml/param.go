@@ -37,6 +37,7 @@ const (
 // Param is one row of a dialect's table of parameters.
 type Param struct {
 	Name     string
+	As       string // the family's name for it; empty: Name
 	Kind     Kind
 	Min, Max int
 	Enum     []string
@@ -121,6 +122,14 @@ func readValues(form url.Values, table []Param) (v Values, unknown []string, err
 	return v, unknown, nil
 }
 
+// key is the name by which the value is known.
+func (p *Param) key() string {
+	if p.As != "" {
+		return p.As
+	}
+	return p.Name
+}
+
 func (p *Param) code() Code {
 	if p.Code == 0 {
 		return CodeInvalid
@@ -154,11 +163,11 @@ func (p *Param) read(v *Values, given []string) *Problem {
 		if err != nil || n < p.Min || n > p.Max {
 			return refuse(p.code(), "%s is not a whole number from %d to %d", p.Name, p.Min, p.Max)
 		}
-		v.num[p.Name] = n
+		v.num[p.key()] = n
 	case Bool:
 		switch strings.ToLower(s) {
 		case "true":
-			v.num[p.Name] = 1
+			v.num[p.key()] = 1
 		case "false":
 		default:
 			return refuse(p.code(), "%s is neither true nor false", p.Name)
@@ -180,10 +189,10 @@ func (p *Param) read(v *Values, given []string) *Problem {
 		if !ok {
 			return refuse(p.code(), "%s is not a date (2006-01-02) or a time (2006-01-02T15:04:05Z)", p.Name)
 		}
-		v.spans[p.Name] = sp
+		v.spans[p.key()] = sp
 	case Ignored:
 	}
-	v.text[p.Name] = s
+	v.text[p.key()] = s
 	return nil
 }
 
@@ -201,8 +210,8 @@ func (p *Param) readChoices(v *Values, given []string) *Problem {
 			}
 		}
 	}
-	v.list[p.Name] = list
-	v.text[p.Name] = strings.Join(list, " ")
+	v.list[p.key()] = list
+	v.text[p.key()] = strings.Join(list, " ")
 	return nil
 }
 

@@ -1,9 +1,8 @@
 package laml
 
 import (
+	"net/http"
 	"strconv"
-	"strings"
-	"time"
 
 	"callbox/api"
 	"callbox/api/laml/twiml"
@@ -15,10 +14,10 @@ import (
 type Profile struct {
 	Name    string // of the dialect, "twilio"
 	Version string // "2010-04-01", the value of ApiVersion
-	Base    string // path before "/Accounts/…", "/2010-04-01"
-	Realm   string // of WWW-Authenticate
-	// MoreInfo is the address of the errors' descriptions; the code is appended.
-	MoreInfo string
+	// Bases are the paths before "/Accounts/…"; the first one is in the addresses
+	// that the box gives out.
+	Bases []string
+	Realm string // of WWW-Authenticate
 	// SignatureHeader is the name of the header that Sign makes; empty: unsigned.
 	SignatureHeader string
 	CreatedStatus   int // HTTP status of a successful create
@@ -26,13 +25,79 @@ type Profile struct {
 	Claims func(account string) bool
 	NewID  func(k api.IDKind) string
 
-	Create, Update, List, ListRecordings []Param
+	Formats  Formats
+	Tables   Tables
+	Shapes   Shapes
+	Messages Messages
+}
 
-	// Call, Recording and Account give the JSON of a resource. created tells the
-	// answer to a create; media is the absolute address of the sound.
-	Call      func(rec call.Record, created bool) any
+// Formats say in which forms answers are written.
+type Formats struct {
+	// Root is the outermost element of XML answers; empty: there is only JSON.
+	Root string
+	// Names are the XML names of JSON keys where they do not follow from them.
+	Names map[string]string
+	// OmitNull leaves out of JSON what is null.
+	OmitNull bool
+	// BareSound makes the path of a recording without a suffix mean its sound.
+	BareSound bool
+	// OpenSound lets anybody fetch the sound of this dialect's recordings who
+	// knows its id, an unguessable number of 128 bits.
+	OpenSound bool
+}
+
+// Tables are the parameters of a dialect's requests.
+type Tables struct {
+	Create, Update, List, ListRecordings []Param
+	// NumberedPages makes lists go by the number of a page alone, and tell how
+	// many there are.
+	NumberedPages bool
+	// NumberHeaders lets a phone number in To have headers after a "?".
+	NumberHeaders bool
+}
+
+// Shapes give the JSON of a dialect's resources; XML follows from it.
+type Shapes struct {
+	// Call writes a call; created tells the answer to a create.
+	Call func(rec call.Record, created bool) any
+	// Recording writes a recording, whose sound is at the address media.
 	Recording func(r call.Recording, media string) any
 	Account   func(a api.Account) any
+	// Bare lists the recordings of one call without an envelope.
+	Bare bool
+	// Error writes an error: its status, and a body as for [Answer].
+	Error func(p *Problem, r *http.Request) Answer
+}
+
+// Answer is what is said to a client.
+type Answer struct {
+	Status int
+	// Element is the XML element around Body; empty: none but the root.
+	Element string
+	// Body is nil for nothing, a string for plain text, else what encoding/json
+	// can write.
+	Body any
+}
+
+// Messages are what a dialect's messages to applications say. Nil functions
+// stand for what most of the family does.
+type Messages struct {
+	// Common begins every message about a call.
+	Common func(f *Form, rec call.Record, status string)
+	// Document adds to a request for a document.
+	Document func(f *Form, rec call.Record)
+	// Statuses are the messages that an event of a call's progress makes.
+	Statuses func(ev call.Event) []Status
+	// Final adds to the last message of a call.
+	Final func(f *Form, ev call.Event)
+	// Machine is the message about a verdict of machine detection.
+	Machine func(ev call.Event) (h call.Hook, add []api.Param)
+}
+
+// Status is the CallStatus of a message and its SequenceNumber.
+type Status struct {
+	Name string
+	Seq  int
 }
 
 // Config is what a dialect needs to know of the box.
@@ -45,8 +110,9 @@ type Config struct {
 
 // Dialect makes a Profile work. It is immutable and may be used concurrently.
 type Dialect struct {
-	p    Profile
-	base func() string
+	p      Profile
+	base   func() string
+	routes []route
 }
 
 var _ api.Dialect = (*Dialect)(nil)
@@ -56,7 +122,22 @@ func New(p Profile, c Config) *Dialect {
 	if c.BaseURL == nil {
 		c.BaseURL = func() string { return "" }
 	}
-	return &Dialect{p: p, base: c.BaseURL}
+	if p.Messages.Common == nil {
+		p.Messages.Common = func(f *Form, rec call.Record, status string) { commonParams(f, rec, status, p.Version) }
+	}
+	if p.Messages.Document == nil {
+		p.Messages.Document = documentParams
+	}
+	if p.Messages.Statuses == nil {
+		p.Messages.Statuses = Statuses
+	}
+	if p.Messages.Final == nil {
+		p.Messages.Final = finalParams
+	}
+	if p.Messages.Machine == nil {
+		p.Messages.Machine = machineParams
+	}
+	return &Dialect{p: p, base: c.BaseURL, routes: routesOf(p)}
 }
 
 // Name is the profile's name.
@@ -72,59 +153,30 @@ func (d *Dialect) Decode(body []byte, contentType, url string) (script.Document,
 
 // accountPath is the path of an account's resources, without a slash at the end.
 func (d *Dialect) accountPath(account string) string {
-	return d.p.Base + "/Accounts/" + account
+	return d.p.Bases[0] + "/Accounts/" + account
 }
 
 // recordingURL is the address of a recording's sound below base.
 func (d *Dialect) recordingURL(base string, r call.Recording) string {
-	return base + d.accountPath(r.Account) + "/Recordings/" + r.ID
+	u := base + d.accountPath(r.Account) + "/Recordings/" + r.ID
+	if !d.p.Formats.BareSound {
+		u += ".wav"
+	}
+	return u
 }
 
-// The pieces that the profiles build their JSON of.
-
-// RFC2822 writes a time as the family does, in UTC.
-func RFC2822(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 +0000") }
-
-// Time writes a time that may be missing.
-func Time(t *time.Time) *string {
-	if t == nil || t.IsZero() {
-		return nil
+// FlatError is the family's usual JSON of an error; info is the address of its
+// description, to which the code is appended.
+func FlatError(info string) func(*Problem, *http.Request) Answer {
+	return func(p *Problem, _ *http.Request) Answer {
+		return Answer{p.Status(), "RestException", errorBody{p.Code, p.Message, info + strconv.Itoa(int(p.Code)), p.Status()}}
 	}
-	s := RFC2822(*t)
-	return &s
 }
 
-// Some is nil for an empty string.
-func Some(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// WholeSeconds writes a duration in seconds, rounded to the nearest.
-func WholeSeconds(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Second/2)/time.Second), 10)
-}
-
-// StatusName is the status of a call as the family calls it: an attempt that
-// has not rung yet is queued, an arriving call that is being looked at rings.
-func StatusName(rec call.Record) string {
-	if rec.State != call.Dialing {
-		return rec.State.String()
-	}
-	if rec.Direction == call.Inbound {
-		return call.Ringing.String()
-	}
-	return call.Queued.String()
-}
-
-// Formatted is a number for display: North American numbers in the national
-// style, everything else as it is.
-func Formatted(s string) string {
-	n, ok := strings.CutPrefix(s, "+1")
-	if !ok || len(n) != 10 || strings.Trim(n, "0123456789") != "" {
-		return s
-	}
-	return "(" + n[:3] + ") " + n[3:6] + "-" + n[6:]
+// errorBody is the JSON of a Problem.
+type errorBody struct {
+	Code     Code   `json:"code"`
+	Message  string `json:"message"`
+	MoreInfo string `json:"more_info"`
+	Status   int    `json:"status"`
 }

@@ -73,7 +73,7 @@ func TestPathsAndMethods(t *testing.T) {
 	g := newGateway(t)
 	base := "/2010-04-01/Accounts/" + account
 	for _, path := range []string{
-		"/Nothing.json", "/Calls.xml", "/Calls/a/b.json", "/Calls/.json", "/Calls//Recordings.json", "/Recordings/RE1.mp3",
+		"/Nothing.json", "/Calls.csv", "/Calls/a/b.json", "/Calls/.json", "/Calls//Recordings.json", "/Recordings/RE1.mp3",
 		"/Recordings/RE1/x.json", "/Calls/" + strings.Repeat("x", 100) + ".json", "/.json/x", "/Calls/x/Events.json",
 	} {
 		req, err := http.NewRequest("GET", g.URL+base+path, nil)

@@ -53,7 +53,7 @@ func newGateway(t *testing.T) gateway {
 		Calls: box, Recordings: box, Accounts: box, Lines: box,
 		Auth: api.NewAuth(box), Log: slog.New(slog.DiscardHandler),
 	}
-	srv, err := api.NewServer(api.Config{Mounts: []api.Mount{twilio.New(laml.Config{}).Mount(h)}})
+	srv, err := api.NewServer(api.Config{Mounts: twilio.New(laml.Config{}).Mounts(h)})
 	if err != nil {
 		t.Fatal(err)
 	}

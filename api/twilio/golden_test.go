@@ -1,37 +1,20 @@
 package twilio_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
 
+	"callbox/api/apitest"
 	"callbox/call"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // golden compares got with a file of testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs:\n%s\nwant:\n%s", name, got, want)
-	}
+	apitest.Golden(t, name, got)
 }
 
 var (
@@ -42,21 +25,13 @@ var (
 // pretty indents JSON and replaces what differs from run to run.
 func pretty(t *testing.T, body string) string {
 	t.Helper()
-	var b bytes.Buffer
-	if err := json.Indent(&b, []byte(body), "", "  "); err != nil {
-		t.Fatalf("%v in %q", err, body)
-	}
-	s := randomCall.ReplaceAllString(b.String(), "CA00112233445566778899aabbccddeeff")
+	s := randomCall.ReplaceAllString(apitest.Indent(body), "CA00112233445566778899aabbccddeeff")
 	return localHost.ReplaceAllString(s, "box.lan:8080")
 }
 
 func requestJSON(t *testing.T, r call.Request) string {
 	t.Helper()
-	b, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pretty(t, string(b)) + "\n"
+	return pretty(t, apitest.Fields(t, r))
 }
 
 // createCall makes a call and gives its id.

@@ -3,6 +3,7 @@ package twilio
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"net/http"
 	"strings"
 
 	"callbox/api"
@@ -20,20 +21,17 @@ func New(c laml.Config) *laml.Dialect {
 	return laml.New(laml.Profile{
 		Name:            Name,
 		Version:         version,
-		Base:            "/" + version,
+		Bases:           []string{"/" + version},
 		Realm:           "Twilio API",
-		MoreInfo:        "https://www.twilio.com/docs/errors/",
 		SignatureHeader: "X-Twilio-Signature",
 		CreatedStatus:   201,
 		Claims:          func(account string) bool { return strings.HasPrefix(account, "AC") },
 		NewID:           newID,
-		Create:          createParams,
-		Update:          updateParams,
-		List:            listParams,
-		ListRecordings:  listRecordingParams,
-		Call:            renderCall,
-		Recording:       renderRecording,
-		Account:         renderAccount,
+		Formats:         laml.Formats{Root: "TwilioResponse", BareSound: true},
+		Tables: laml.Tables{
+			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
+		},
+		Shapes: laml.Shapes{Call: renderCall, Recording: renderRecording, Account: renderAccount, Error: renderError},
 	}, c)
 }
 
@@ -48,17 +46,13 @@ func newID(k api.IDKind) string {
 	return prefix + hex.EncodeToString(b[:])
 }
 
-// isSid gives a check for a prefix and 32 hex digits.
-func isSid(prefix string) func(string) bool {
-	return func(s string) bool {
-		rest, ok := strings.CutPrefix(s, prefix)
-		return ok && len(rest) == 32 && strings.Trim(rest, "0123456789abcdefABCDEF") == ""
+// renderError writes an error. The cloud has no codes of its own for paging.
+func renderError(p *laml.Problem, r *http.Request) laml.Answer {
+	if p.Code == laml.CodePageAlone || p.Code == laml.CodePageToken {
+		q := *p
+		q.Code, p = laml.CodeInvalid, &q
 	}
-}
-
-// isDigits checks SendDigits: at most 32 keys, w for half a second, W for a second.
-func isDigits(s string) bool {
-	return len(s) <= 32 && strings.Trim(s, "0123456789#*wWABCDabcd") == ""
+	return laml.FlatError("https://www.twilio.com/docs/errors/")(p, r)
 }
 
 // Values of parameters.
@@ -73,7 +67,7 @@ var (
 var createParams = []laml.Param{
 	{Name: "To", Kind: laml.Text, Max: 2048, Code: laml.CodeTo, Required: laml.CodeNoTo},
 	{Name: "From", Kind: laml.Text, Max: 2048, Code: laml.CodeFrom, Required: laml.CodeNoFrom},
-	{Name: "ApplicationSid", Kind: laml.Match, Pattern: isSid("AP"), Hint: "AP and 32 hex digits", Code: laml.CodeApplication},
+	{Name: "ApplicationSid", Kind: laml.Match, Pattern: laml.IsSid("AP"), Hint: "AP and 32 hex digits", Code: laml.CodeApplication},
 	{Name: "Url", Kind: laml.Link, Code: laml.CodeURL},
 	{Name: "Twiml", Kind: laml.Text, Max: 4000, Code: laml.CodeTwimlLong},
 	{Name: "Method", Kind: laml.Verb},
@@ -82,13 +76,13 @@ var createParams = []laml.Param{
 	{Name: "StatusCallback", Kind: laml.Link},
 	{Name: "StatusCallbackEvent", Kind: laml.Choices, Enum: callEvents},
 	{Name: "StatusCallbackMethod", Kind: laml.Verb},
-	{Name: "SendDigits", Kind: laml.Match, Pattern: isDigits, Hint: "made of at most 32 of 0-9 # * A-D w W", Code: laml.CodeSendDigits},
+	{Name: "SendDigits", Kind: laml.Match, Pattern: laml.IsDigits, Hint: "made of at most 32 of 0-9 # * A-D w W", Code: laml.CodeSendDigits},
 	{Name: "Timeout", Kind: laml.Integer, Min: 1, Max: 600, Code: laml.CodeTimeout},
 	{Name: "TimeLimit", Kind: laml.Integer, Min: 1, Max: 14400},
 	{Name: "CallerId", Kind: laml.Text, Max: 512, Code: laml.CodeFrom},
 	{Name: "CallReason", Kind: laml.Text, Max: 50},
 	{Name: "CallToken", Kind: laml.Text, Max: 4096},
-	{Name: "Byoc", Kind: laml.Match, Pattern: isSid("BY"), Hint: "BY and 32 hex digits"},
+	{Name: "Byoc", Kind: laml.Match, Pattern: laml.IsSid("BY"), Hint: "BY and 32 hex digits"},
 	{Name: "Record", Kind: laml.Bool},
 	{Name: "RecordingChannels", Kind: laml.Choice, Enum: []string{"mono", "dual"}},
 	{Name: "RecordingTrack", Kind: laml.Choice, Enum: []string{"inbound", "outbound", "both"}},

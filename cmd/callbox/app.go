@@ -244,7 +244,7 @@ func (a *app) openAPI(context.Context) error {
 	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Accounts: a.accounts, Lines: a.accounts,
 		Auth: api.NewAuth(a.accounts), Log: a.log}
 	var err error
-	a.server, err = api.NewServer(api.Config{Mounts: []api.Mount{a.dialect.Mount(h)}, Log: a.log})
+	a.server, err = api.NewServer(api.Config{Mounts: a.dialect.Mounts(h), Log: a.log})
 	if err != nil {
 		return err
 	}

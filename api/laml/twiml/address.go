@@ -179,6 +179,9 @@ func validName(s string) bool {
 	return true
 }
 
+// ParseHeaders reads the "X-a=b&X-c=d" after the "?" of a number.
+func ParseHeaders(query string) ([]call.Header, *HeaderError) { return parseHeaders(query, false) }
+
 // parseHeaders reads the "a=b&c=d" after a "?". SIP headers are X- headers or
 // User-to-User; a client's parameters become X- headers.
 func parseHeaders(query string, client bool) ([]call.Header, *HeaderError) {

@@ -1,0 +1,123 @@
+package laml
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"callbox/api"
+	"callbox/call"
+)
+
+// ReadCreate reads a Create Call.
+func (s rest) ReadCreate(q *api.Request) (call.Request, error) {
+	form, err := readForm(q.Request)
+	if err != nil {
+		return call.Request{}, err
+	}
+	return s.readCreate(form, q.Warn)
+}
+
+// ReadFilter reads what a list of calls asks for.
+func (s rest) ReadFilter(q *api.Request) (call.Filter, error) {
+	form, err := readForm(q.Request)
+	if err != nil {
+		return call.Filter{}, err
+	}
+	return s.readFilter(form, q.Warn)
+}
+
+// ReadChange reads a change of a call.
+func (s rest) ReadChange(q *api.Request, rec call.Record) (call.Change, error) {
+	form, err := readForm(q.Request)
+	if err != nil {
+		return call.Change{}, err
+	}
+	return s.readChange(form, rec, q.Warn)
+}
+
+// ReadRecordings reads what a list of recordings asks for.
+func (s rest) ReadRecordings(q *api.Request) (call.RecordingFilter, error) {
+	form, err := readForm(q.Request)
+	if err != nil {
+		return call.RecordingFilter{}, err
+	}
+	return s.readRecordingFilter(form, q.Warn)
+}
+
+// WriteCall answers with one call.
+func (s rest) WriteCall(w http.ResponseWriter, q *api.Request, rec call.Record, created bool) {
+	status := http.StatusOK
+	if created {
+		status = s.p.CreatedStatus
+	}
+	s.write(w, q.Request, Answer{status, "Call", s.p.Shapes.Call(rec, created)})
+}
+
+// WriteCalls answers with a page of calls.
+func (s rest) WriteCalls(w http.ResponseWriter, q *api.Request, _ call.Filter, p call.Page) {
+	s.writePage(w, q, "Call", "calls", s.callItems(p.Records), s.envelopeOf(q.Request, s.p.Tables.List, len(p.Records), p.Next, p.Previous))
+}
+
+func (s rest) callItems(list []call.Record) []any {
+	items := make([]any, len(list))
+	for i, rec := range list {
+		items[i] = s.p.Shapes.Call(rec, false)
+	}
+	return items
+}
+
+// WriteRecording answers with one recording.
+func (s rest) WriteRecording(w http.ResponseWriter, q *api.Request, r call.Recording) {
+	s.write(w, q.Request, Answer{http.StatusOK, "Recording", s.recordingItem(q, r)})
+}
+
+func (s rest) recordingItem(q *api.Request, r call.Recording) any {
+	return s.p.Shapes.Recording(r, s.recordingURL(s.baseOf(q.Request), r))
+}
+
+func (s rest) recordingItems(q *api.Request, list []call.Recording) []any {
+	items := make([]any, len(list))
+	for i, r := range list {
+		items[i] = s.recordingItem(q, r)
+	}
+	return items
+}
+
+// WriteRecordings answers with a page of recordings.
+func (s rest) WriteRecordings(w http.ResponseWriter, q *api.Request, _ call.RecordingFilter, p call.RecordingPage) {
+	s.writePage(w, q, "Recording", "recordings", s.recordingItems(q, p.Recordings),
+		s.envelopeOf(q.Request, s.p.Tables.ListRecordings, len(p.Recordings), p.Next, p.Previous))
+}
+
+// writePage answers with one page of a list.
+func (s rest) writePage(w http.ResponseWriter, q *api.Request, element, key string, items []any, envelope any) {
+	s.write(w, q.Request, Answer{http.StatusOK, element, Page{Envelope: envelope, Key: key, Items: items}})
+}
+
+// baseOf is the address at which the client of r reaches the box.
+func (s rest) baseOf(r *http.Request) string {
+	if base := s.base(); base != "" {
+		return base
+	}
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// WriteError answers with what err means.
+func (s rest) WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err, r.URL.Path)
+	if p.Code == CodeInternal {
+		s.h.Logger().Error("api request failed", "dialect", s.p.Name, "path", r.URL.Path, "err", err)
+	}
+	var throttle *api.ThrottledError
+	switch {
+	case errors.As(err, &throttle):
+		w.Header().Set("Retry-After", strconv.Itoa(throttle.Seconds()))
+	case p.Code == CodeUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Basic realm="`+s.p.Realm+`"`)
+	}
+	s.write(w, r, s.p.Shapes.Error(p, r))
+}
