@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -30,6 +31,18 @@ func (a *Auth) Basic(r *http.Request, account string) (Account, error) {
 		acc, known := a.accounts.Account(account)
 		match := matches(acc, user, secret)
 		return acc, ok && known && match
+	})
+}
+
+// Bearer gives the account that r acts for, when r carries, as a bearer token
+// (RFC 6750 §2.1), that account's token or the secret of one of its API keys. The
+// errors are those of Basic.
+func (a *Auth) Bearer(r *http.Request, account string) (Account, error) {
+	return a.Check(r, func() (Account, bool) {
+		scheme, secret, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+		acc, known := a.accounts.Account(account)
+		match := opens(acc, strings.TrimSpace(secret))
+		return acc, ok && strings.EqualFold(scheme, "Bearer") && known && match
 	})
 }
 
@@ -76,6 +89,20 @@ func same(u, s [sha256.Size]byte, name, secret string) int {
 		return 0
 	}
 	return eq
+}
+
+// opens is matches for a secret that comes without a name.
+func opens(acc Account, secret string) bool {
+	s := sha256.Sum256([]byte(secret))
+	found, compared := same(s, s, acc.Token, acc.Token), 1
+	for _, keySecret := range acc.Keys {
+		found |= same(s, s, keySecret, keySecret)
+		compared++
+	}
+	for ; compared < minCompared; compared++ {
+		found |= same(s, s, "", "")
+	}
+	return found == 1
 }
 
 // EqualSecrets compares two secrets in a time that does not depend on their

@@ -65,6 +65,31 @@ func TestBasic(t *testing.T) {
 	}
 }
 
+func TestBearer(t *testing.T) {
+	for _, tc := range []struct {
+		account, header string
+		ok              bool
+	}{
+		{"AC1", "Bearer token", true},
+		{"AC1", "bearer  secret ", true},
+		{"AC1", "Bearer SK1", false},
+		{"AC1", "Bearer ", false},
+		{"AC1", "Bearer", false},
+		{"AC1", "Basic token", false},
+		{"AC1", "token", false},
+		{"AC1", "", false},
+		{"AC2", "Bearer token", false},
+		{"", "Bearer token", false},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", tc.header)
+		acc, err := NewAuth(alice).Bearer(r, tc.account)
+		if (err == nil) != tc.ok || !tc.ok && !errors.Is(err, ErrUnauthorized) || tc.ok && acc.ID != "AC1" {
+			t.Errorf("%+v: %v", tc, err)
+		}
+	}
+}
+
 func TestFailuresAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := NewAuth(alice)

@@ -114,6 +114,7 @@ func (h *Handlers) resolve(account string, req *call.Request) error {
 			return ErrNoApplication
 		}
 		req.Script, req.Status = app.Script, app.Status
+		req.Session.Speech = req.Session.Speech.With(app.Speech)
 	}
 	if req.Line != "" {
 		if h.Lines == nil {

@@ -23,7 +23,7 @@ type Dialect interface {
 	// DocumentRequest is the request that asks h for verbs; res is the result of
 	// the verb whose action h is, nil at the start of a call.
 	DocumentRequest(h call.Hook, rec call.Record, res *script.Result) Outgoing
-	// Decode reads a document. url is where it came from, for relative addresses;
+	// Decode reads a document; body may be empty. url is where it came from, for relative addresses;
 	// empty for inline ones. The error is or wraps *script.FetchError.
 	Decode(body []byte, contentType, url string) (script.Document, error)
 	// Callback gives the messages that an event owes to the record's status hook
@@ -32,6 +32,12 @@ type Dialect interface {
 	// Sign gives the header that proves to the receiver that the box sent o.
 	// An empty name means that the dialect does not sign.
 	Sign(secret string, o Outgoing) (name, value string)
+}
+
+// KeyHolder is a Dialect that signs with another secret than the account's token.
+type KeyHolder interface {
+	// SigningKey gives the secret for Sign.
+	SigningKey(a Account) string
 }
 
 // Param is one form parameter.

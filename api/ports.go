@@ -50,6 +50,7 @@ type Application struct {
 	ID, Name string
 	Script   call.ScriptSource
 	Status   call.StatusHook
+	Speech   call.Speech
 }
 
 // Lines knows the lines by the names that requests give them. It is optional.

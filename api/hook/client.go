@@ -72,11 +72,15 @@ func New(c Config) (*Client, error) {
 // Close drops the idle connections. Requests under way go on.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// secret gives the account's signing key, empty when there is no such account.
-func (c *Client) secret(account string) string {
+// secret gives the key by which d signs for the account, empty when there is no
+// such account.
+func (c *Client) secret(d api.Dialect, account string) string {
 	a, ok := c.accounts.Account(account)
 	if !ok {
 		return ""
+	}
+	if k, ok := d.(api.KeyHolder); ok {
+		return k.SigningKey(a)
 	}
 	return a.Token
 }

@@ -23,7 +23,6 @@ const (
 	codeCertExpired = 11236
 	codeCertPath    = 11237
 	codeTooBig      = 11750
-	codeEmpty       = 11770
 	codeXML         = 12100
 	codeInternal    = 12400
 	codeSoundType   = 13420
@@ -36,7 +35,6 @@ var (
 	errTotalTime   = errors.New("redirects and retries took too long")
 	errRedirects   = fmt.Errorf("more than %d redirects", MaxRedirects)
 	errTooBig      = errors.New("the answer is too large")
-	errEmpty       = errors.New("the answer is empty")
 	errURL         = errors.New("not an absolute http or https URL")
 )
 
@@ -70,8 +68,6 @@ func code(err error) int {
 		return codeRedirects
 	case errors.Is(err, errTooBig):
 		return codeTooBig
-	case errors.Is(err, errEmpty):
-		return codeEmpty
 	case errors.Is(err, errURL), errors.As(err, &refused):
 		return codeBadURL
 	case errors.Is(err, errConnectTime), errors.Is(err, errReadTime), errors.Is(err, errTotalTime):

@@ -35,11 +35,17 @@ func (toy) DocumentRequest(h call.Hook, rec call.Record, res *script.Result) api
 	return o
 }
 
+// codeEmpty is what the toy dialect calls an empty answer.
+const codeEmpty = 11770
+
 var errToyType = &script.FetchError{Code: 12300, Err: errors.New("not text/plain")}
 
 func (toy) Decode(body []byte, contentType, url string) (script.Document, error) {
 	if contentType != "" && !strings.HasPrefix(contentType, "text/plain") {
 		return script.Document{}, errToyType
+	}
+	if len(body) == 0 {
+		return script.Document{}, &script.FetchError{Code: codeEmpty, Err: errors.New("empty")}
 	}
 	var doc script.Document
 	for line := range strings.Lines(string(body)) {

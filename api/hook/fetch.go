@@ -37,9 +37,6 @@ func (c *Client) Fetch(ctx context.Context, h call.Hook, rec call.Record, res *s
 	if rec.State.Final() {
 		return script.Document{URL: a.url}, nil
 	}
-	if len(a.body) == 0 {
-		return script.Document{}, fetchError("asking", o.URL, errEmpty)
-	}
 	doc, err := d.Decode(a.body, a.kind, a.url)
 	if err != nil {
 		return script.Document{}, decodeError(a.url, err)

@@ -21,8 +21,44 @@ import (
 	"testing"
 	"time"
 
+	"callbox/api"
 	"callbox/call"
+	"callbox/call/script"
 )
+
+// keyed is a dialect that sends JSON and signs with a key of its own.
+type keyed struct{ toy }
+
+func (keyed) SigningKey(a api.Account) string { return "key of " + a.ID }
+
+func (keyed) DocumentRequest(h call.Hook, _ call.Record, _ *script.Result) api.Outgoing {
+	return api.Outgoing{URL: h.URL, Method: h.Method, JSON: []byte(`{"a":"<b>"}`), Username: h.Username, Password: h.Password}
+}
+
+// Sign signs the whole body.
+func (keyed) Sign(secret string, o api.Outgoing) (string, string) {
+	return "X-Keyed-Signature", secret + " " + o.Method + " " + string(o.JSON)
+}
+
+// TestJSON sends a JSON body, signed by the dialect's own key.
+func TestJSON(t *testing.T) {
+	got := make(chan *http.Request, 1)
+	base := server(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Header.Set("Body", string(body))
+		got <- r
+		plain(w, "say x")
+	})
+	c := client(t, func(c *Config) { c.Dialects = []api.Dialect{keyed{}} })
+	if _, err := c.Fetch(t.Context(), call.Hook{URL: base + "/hook", Username: "u", Password: "p"}, record(), nil); err != nil {
+		t.Fatal(err)
+	}
+	r := <-got
+	if user, pass, _ := r.BasicAuth(); r.Method != "POST" || r.Header.Get("Body") != `{"a":"<b>"}` || r.Header.Get("Content-Type") != "application/json" ||
+		r.Header.Get("X-Keyed-Signature") != `key of AC1 POST {"a":"<b>"}` || user != "u" || pass != "p" {
+		t.Errorf("%s %v", r.Method, r.Header)
+	}
+}
 
 // certificate makes a self-signed certificate for 127.0.0.1, valid until end.
 func certificate(t *testing.T, end time.Time) (tls.Certificate, *x509.CertPool) {

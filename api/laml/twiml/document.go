@@ -95,7 +95,7 @@ const (
 func documentKind(body []byte, contentType, docURL string) (documentType, Code, error) {
 	mt, _, _ := strings.Cut(contentType, ";") // a charset other than UTF-8 shows in the bytes
 	mt = strings.ToLower(strings.TrimSpace(mt))
-	if docURL != "" && strings.HasPrefix(mt, "audio/") {
+	if docURL != "" && strings.HasPrefix(mt, "audio/") && len(body) > 0 {
 		return kindSound, 0, nil
 	}
 	if len(body) > MaxDocument {

@@ -158,6 +158,7 @@ func TestContentTypes(t *testing.T) {
 		{"text/plain", " ", 11770, nil},
 		{"audio/x-wav", "RIFF", 0, script.Play{URL: docURL, Loop: 1}},
 		{"audio/mpeg", strings.Repeat("x", twiml.MaxDocument+1), 0, script.Play{URL: docURL, Loop: 1}},
+		{"audio/mpeg", "", 11770, nil},
 		{"text/xml", "<Response>" + strings.Repeat(" ", twiml.MaxDocument) + "</Response>", 11750, nil},
 		{"text/xml", "", 11770, nil},
 	} {
