@@ -133,7 +133,7 @@ func startSIPp(t *testing.T, port, calls int, scenario string, args ...string) *
 	if err := os.WriteFile(file, []byte(scenarioHead+scenario+scenarioTail), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	media := 20000 + port%20000
+	media := 20000 + port
 	args = append([]string{"-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-mi", "127.0.0.1",
 		"-mp", strconv.Itoa(media &^ 1), "-m", strconv.Itoa(calls), "-nostdin", "-trace_err",
 		"-error_file", filepath.Join(s.dir, "errors"), "-timeout", "120", "-timeout_error"}, args...)
