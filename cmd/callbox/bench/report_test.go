@@ -60,7 +60,7 @@ func carriedLines(path string, relay bool) []line {
 		{what: "CPU of 100 calls, % of a core"},
 		{what: "delay p50, ms"},
 		{what: "delay p99, ms"},
-		{what: "RSS per call, KiB", absolute: true, must: 110, good: 55},
+		{what: "RSS per call, KiB", absolute: true},
 		{what: "sound not heard as it was said, ‰"},
 	}
 	if relay {
@@ -68,7 +68,8 @@ func carriedLines(path string, relay bool) []line {
 		out[1].must, out[1].good = 2, 1.2
 		out[2].must, out[2].good = 2, 1.2
 	}
-	if path != "decoded and recorded" {
+	if path != "decoded and recorded" { // a recording has buffers of its own, and no goal
+		out[3].must, out[3].good = 110, 55
 		out = append(out, line{what: "delay that stays 1 s after a stall of 0.4 s, ms", absolute: true, must: 20, good: 5})
 	}
 	for i := range out {
@@ -112,6 +113,7 @@ func (r *report) print(out io.Writer, took time.Duration) {
 		r.printSection(out, s)
 	}
 	r.printFrames(out)
+	fmt.Fprintf(out, "\nGoals against Asterisk are not judged: Debian 12 has no Asterisk.\n")
 	for _, n := range r.notes {
 		fmt.Fprintf(out, "note: %s\n", n)
 	}
@@ -187,6 +189,9 @@ func spread(v []float64) string {
 	case 0:
 		return ""
 	case 1:
+		return number(v[0])
+	}
+	if slices.Min(v) == slices.Max(v) {
 		return number(v[0])
 	}
 	return fmt.Sprintf("%s (%s–%s)", number(median(v)), number(slices.Min(v)), number(slices.Max(v)))

@@ -58,6 +58,7 @@ func serveUAS(port string) error {
 		}
 	})
 	ready := sipgo.ListenReadyFuncCtxValue(func(string, string) { fmt.Println("ready") })
+	//lint:ignore SA1029 sipgo wants this key
 	err = srv.ListenAndServe(context.WithValue(ctx, sipgo.ListenReadyCtxKey, ready), "udp", loopback(n).String())
 	if ctx.Err() != nil {
 		return nil
