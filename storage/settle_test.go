@@ -125,6 +125,9 @@ func TestLogIsDurable(t *testing.T) {
 	if !after.UncleanStop() {
 		t.Error("the stop counts as clean")
 	}
+	if age := time.Since(after.LastWrite()); age < 0 || age > time.Minute || !s.LastWrite().IsZero() {
+		t.Errorf("last written %s ago, before that at %s", age, s.LastWrite())
+	}
 	// Again, before anything was written: nothing is done twice.
 	knows(t, "after another one", open(t, Config{Dir: powerCut(t, after), Now: early}))
 	if err := s.settleNow(ctx); err != nil {
