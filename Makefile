@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose tests also run as 32-bit and 64-bit ARM programs.
-ARM_PACKAGES := ./media/... ./call ./call/event ./call/number ./call/route ./call/script ./storage
+ARM_PACKAGES := ./media/... ./call ./call/event ./call/number ./call/route ./call/script ./storage/...
 FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 
