@@ -22,7 +22,7 @@ func NewAuth(accounts Accounts) *Auth { return &Auth{accounts: accounts} }
 const minCompared = 8
 
 // Basic gives the account that r acts for, when r carries, by HTTP basic
-// authentication (RFC 7617), that account's id and token or one of its API keys
+// authentication (RFC 7617), one of that account's ids and its token or one of its API keys
 // and its secret. The error is ErrUnauthorized, the same for an unknown account
 // and a wrong secret, or a *ThrottledError.
 func (a *Auth) Basic(r *http.Request, account string) (Account, error) {
@@ -69,7 +69,7 @@ func (a *Auth) Check(r *http.Request, verify func() (Account, bool)) (Account, e
 // which of them match.
 func matches(acc Account, user, secret string) bool {
 	u, s := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(secret))
-	found, compared := same(u, s, acc.ID, acc.Token), 1
+	found, compared := same(u, s, acc.ID, acc.Token)|same(u, s, acc.Project, acc.Token), 2
 	for id, keySecret := range acc.Keys {
 		found |= same(u, s, id, keySecret)
 		compared++

@@ -16,7 +16,8 @@ type Handlers struct {
 	Calls      Calls
 	Recordings Recordings
 	Accounts   Accounts
-	Lines      Lines // nil: no request can name a line
+	Lines      Lines  // nil: no request can name a line
+	Prices     Prices // nil: calls cost nothing
 	Auth       *Auth
 	Log        *slog.Logger // nil: no log
 }
@@ -125,6 +126,11 @@ func (h *Handlers) resolve(account string, req *call.Request) error {
 			return ErrNoLine
 		}
 		req.Line = line
+	}
+	if req.MaxPrice != nil && h.Prices != nil {
+		if price := h.Prices.PerMinute(req.To, req.Line); price > *req.MaxPrice {
+			return &PriceError{price}
+		}
 	}
 	return nil
 }

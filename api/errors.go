@@ -15,7 +15,6 @@ var (
 	ErrContentType    = errors.New("the body is not of a type that this address takes")
 	ErrNoApplication  = errors.New("the account has no such application, or it has no script")
 	ErrNoLine         = errors.New("the box has no such line")
-	ErrPrice          = errors.New("the call would cost more than the request allows")
 	ErrIdempotencyKey = errors.New("an idempotency key is 1 to 255 visible ASCII characters")
 	ErrCrossOrigin    = errors.New("a browser sent this from a page of another site")
 	ErrOverload       = errors.New("the box is serving as many requests as it can, try again")
@@ -36,4 +35,13 @@ func (e *ThrottledError) Error() string {
 // Seconds is RetryAfter in whole seconds, rounded up, at least 1.
 func (e *ThrottledError) Seconds() int {
 	return max(int((e.RetryAfter+time.Second-1)/time.Second), 1)
+}
+
+// PriceError says that a call would cost more than its request allows.
+type PriceError struct {
+	PerMinute int64 // in 1/10,000 of the currency's unit
+}
+
+func (e *PriceError) Error() string {
+	return fmt.Sprintf("MaxPricePerMinute was exceeded: this call's cost is %d.%04d per minute", e.PerMinute/10000, e.PerMinute%10000)
 }

@@ -42,6 +42,9 @@ type Account struct {
 	ID, Name string
 	Project  string            // its other id, a UUID, for dialects that know accounts by one
 	Token    string            // secret: HTTP password and signing key
+	// WebhookSecret is the signing key of dialects that have one besides Token;
+	// empty: one that follows from Token.
+	WebhookSecret string
 	Keys     map[string]string // API key id → secret
 }
 
@@ -57,4 +60,11 @@ type Application struct {
 type Lines interface {
 	// Line gives the id of the line that sid (a dialect's "BY…") stands for.
 	Line(account, sid string) (line string, ok bool)
+}
+
+// Prices knows what calls cost. It is optional.
+type Prices interface {
+	// PerMinute is the highest price of a minute that a call to this address may
+	// come to, on line unless that is empty, in 1/10,000 of the currency's unit.
+	PerMinute(to, line string) int64
 }

@@ -29,6 +29,7 @@ type Box struct {
 	accounts     map[string]api.Account
 	applications map[string]api.Application // by account + "/" + id
 	lines        map[string]string
+	prices       map[string]int64
 }
 
 var (
@@ -36,6 +37,7 @@ var (
 	_ api.Recordings = (*Box)(nil)
 	_ api.Accounts   = (*Box)(nil)
 	_ api.Lines      = (*Box)(nil)
+	_ api.Prices     = (*Box)(nil)
 )
 
 // New makes a box whose clock stands at now and moves by a second with every
@@ -43,7 +45,7 @@ var (
 func New(now time.Time, accounts ...api.Account) *Box {
 	b := &Box{
 		now: now, sounds: map[string][]byte{}, accounts: map[string]api.Account{},
-		applications: map[string]api.Application{}, lines: map[string]string{},
+		applications: map[string]api.Application{}, lines: map[string]string{}, prices: map[string]int64{},
 	}
 	for _, a := range accounts {
 		b.accounts[a.ID] = a
@@ -58,6 +60,10 @@ func (b *Box) AddApplication(account string, a api.Application) {
 
 // AddLine names a line; call it before the box is used.
 func (b *Box) AddLine(sid, line string) { b.lines[sid] = line }
+
+// SetPrice makes calls to this address cost something; call it before the box
+// is used.
+func (b *Box) SetPrice(to string, perMinute int64) { b.prices[to] = perMinute }
 
 // AddRecording stores a recording and its sound.
 func (b *Box) AddRecording(r call.Recording, sound []byte) {
@@ -324,3 +330,6 @@ func (b *Box) Line(_, sid string) (string, bool) {
 	l, ok := b.lines[sid]
 	return l, ok
 }
+
+// PerMinute is what a minute to this address costs.
+func (b *Box) PerMinute(to, _ string) int64 { return b.prices[to] }

@@ -24,7 +24,7 @@ type Server struct {
 func Serve(t testing.TB, box *Box, mount func(*api.Handlers) []api.Mount) *Server {
 	t.Helper()
 	h := &api.Handlers{
-		Calls: box, Recordings: box, Accounts: box, Lines: box,
+		Calls: box, Recordings: box, Accounts: box, Lines: box, Prices: box,
 		Auth: api.NewAuth(box), Log: slog.New(slog.DiscardHandler),
 	}
 	srv, err := api.NewServer(api.Config{Mounts: mount(h)})

@@ -63,8 +63,8 @@ func commonParams(f *Form, rec call.Record, status, version string) {
 // DocumentRequest is the request that asks h for verbs (call-api.md §5.1, §5.4).
 func (d *Dialect) DocumentRequest(h call.Hook, rec call.Record, res *script.Result) api.Outgoing {
 	var f Form
-	d.p.Messages.Common(&f, rec, StatusName(rec))
-	d.p.Messages.Document(&f, rec)
+	d.p.Messages.Common(&f, d.shown(rec), StatusName(rec))
+	d.p.Messages.Document(&f, d.shown(rec))
 	if res != nil {
 		d.addResult(&f, res)
 	}
@@ -134,7 +134,7 @@ func (d *Dialect) addResult(f *Form, res *script.Result) {
 
 // addRecording adds a recording that is complete.
 func (d *Dialect) addRecording(f *Form, r call.Recording) {
-	f.Add("RecordingUrl", d.recordingURL(d.base(), r))
+	f.Add("RecordingUrl", d.recordingURL(d.cfg.BaseURL(), r))
 	f.Add("RecordingSid", r.ID)
 	f.Add("RecordingDuration", WholeSeconds(r.Duration))
 }
@@ -215,7 +215,7 @@ func (d *Dialect) machineCallback(ev call.Event) []api.Outgoing {
 		return nil
 	}
 	var f Form
-	d.p.Messages.Common(&f, ev.Record, StatusName(ev.Record))
+	d.p.Messages.Common(&f, d.shown(ev.Record), StatusName(ev.Record))
 	f.list = append(f.list, add...)
 	o := d.outgoing(h, ev.Record, f)
 	o.Token = eventToken(ev.Record.ID, string(ev.Type), ev.Note)
@@ -241,7 +241,7 @@ func machineParams(ev call.Event) (call.Hook, []api.Param) {
 // statusForm is the message to a status hook.
 func (d *Dialect) statusForm(ev call.Event, s Status) Form {
 	var f Form
-	d.p.Messages.Common(&f, ev.Record, s.Name)
+	d.p.Messages.Common(&f, d.shown(ev.Record), s.Name)
 	f.Add("Timestamp", RFC2822(ev.At))
 	f.Add("CallbackSource", "call-progress-events")
 	f.Add("SequenceNumber", strconv.Itoa(s.Seq))
@@ -255,7 +255,7 @@ func (d *Dialect) statusForm(ev call.Event, s Status) Form {
 		d.addRecording(&f, *ev.Recording)
 	case len(rec.Recordings) > 0:
 		r := call.Recording{ID: rec.Recordings[len(rec.Recordings)-1], Account: rec.Account}
-		f.Add("RecordingUrl", d.recordingURL(d.base(), r))
+		f.Add("RecordingUrl", d.recordingURL(d.cfg.BaseURL(), r))
 		f.Add("RecordingSid", r.ID)
 	}
 	return f
@@ -285,10 +285,10 @@ func SIPResult(rec call.Record) string {
 // recordingForm is the message to a recording's hook.
 func (d *Dialect) recordingForm(r call.Recording, status string) Form {
 	var f Form
-	f.Add("AccountSid", r.Account)
+	f.Add("AccountSid", d.sid(r.Account))
 	f.Add("CallSid", r.Call)
 	f.Add("RecordingSid", r.ID)
-	f.Add("RecordingUrl", d.recordingURL(d.base(), r))
+	f.Add("RecordingUrl", d.recordingURL(d.cfg.BaseURL(), r))
 	f.Add("RecordingStatus", status)
 	if status != "in-progress" {
 		f.Add("RecordingDuration", WholeSeconds(r.Duration))

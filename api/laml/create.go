@@ -161,7 +161,11 @@ func statusHook(v Values, name string, events map[string]call.EventType) call.St
 	}
 	h.Method = v.method(name + "Method")
 	for _, e := range v.List(name + "Event") {
-		h.Events = append(h.Events, events[e])
+		typ, ok := events[e]
+		if !ok {
+			typ = call.EventType(e) // known to the dialect, but it never happens on this box
+		}
+		h.Events = append(h.Events, typ)
 	}
 	return h
 }
@@ -200,7 +204,7 @@ func readPrice(v Values) (*int64, error) {
 	}
 	whole, part, _ := strings.Cut(text, ".")
 	n, err := strconv.ParseInt(whole+(part + "0000")[:4], 10, 64)
-	if err != nil || len(part) > 4 || strings.Trim(text, "0123456789.") != "" {
+	if err != nil || len(part) > 4 || strings.Trim(text, "0123456789.") != "" || text == "." {
 		return nil, refuse(CodeInvalid, "MaxPricePerMinute is not an amount with at most four decimal places, such as 0.0075")
 	}
 	return &n, nil

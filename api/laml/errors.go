@@ -112,7 +112,6 @@ var sentinels = []struct {
 	{api.ErrContentType, CodeInvalid, http.StatusUnsupportedMediaType},
 	{api.ErrNoApplication, CodeApplication, 0},
 	{api.ErrNoLine, CodeInvalid, 0},
-	{api.ErrPrice, CodePrice, 0},
 	{api.ErrIdempotencyKey, CodeInvalid, 0},
 	{api.ErrCrossOrigin, CodeForbidden, 0},
 	{api.ErrOverload, CodeUnavailable, 0},
@@ -133,6 +132,7 @@ func problemOf(err error, path string) *Problem {
 		p        *Problem
 		header   *twiml.HeaderError
 		fetch    *script.FetchError
+		price    *api.PriceError
 		throttle *api.ThrottledError
 		tooLarge *http.MaxBytesError
 		cause    call.Cause
@@ -144,6 +144,8 @@ func problemOf(err error, path string) *Problem {
 		return refuse(header.Code, "%s", header)
 	case errors.As(err, &fetch):
 		return refuse(Code(fetch.Code), "Twiml: %s", fetch.Err)
+	case errors.As(err, &price):
+		return refuse(CodePrice, "%s", price)
 	case errors.As(err, &throttle):
 		return refuse(CodeTooMany, "%s", err)
 	case errors.As(err, &tooLarge):

@@ -23,7 +23,9 @@ type Profile struct {
 	CreatedStatus   int // HTTP status of a successful create
 	// Claims reports whether an account id has this dialect's form.
 	Claims func(account string) bool
-	NewID  func(k api.IDKind) string
+	// AccountID is the id by which this dialect's clients know an account; nil: ID.
+	AccountID func(a api.Account) string
+	NewID     func(k api.IDKind) string
 
 	Formats  Formats
 	Tables   Tables
@@ -106,12 +108,16 @@ type Config struct {
 	// no slash at the end). It makes the absolute addresses in callbacks. Nil, or
 	// an empty answer: the addresses are relative.
 	BaseURL func() string
+	// Accounts gives accounts their other ids; nil: they have none.
+	Accounts interface {
+		Account(id string) (a api.Account, ok bool)
+	}
 }
 
 // Dialect makes a Profile work. It is immutable and may be used concurrently.
 type Dialect struct {
 	p      Profile
-	base   func() string
+	cfg    Config
 	routes []route
 }
 
@@ -137,7 +143,7 @@ func New(p Profile, c Config) *Dialect {
 	if p.Messages.Machine == nil {
 		p.Messages.Machine = machineParams
 	}
-	return &Dialect{p: p, base: c.BaseURL, routes: routesOf(p)}
+	return &Dialect{p: p, cfg: c, routes: routesOf(p)}
 }
 
 // Name is the profile's name.
@@ -151,9 +157,34 @@ func (d *Dialect) Decode(body []byte, contentType, url string) (script.Document,
 	return twiml.Decode(body, contentType, url)
 }
 
+// sid is the id by which this dialect's clients know an account of the box.
+func (d *Dialect) sid(account string) string {
+	if d.p.AccountID == nil || d.cfg.Accounts == nil {
+		return account
+	}
+	if a, ok := d.cfg.Accounts.Account(account); ok {
+		if id := d.p.AccountID(a); id != "" {
+			return id
+		}
+	}
+	return account
+}
+
+// shown is a call as this dialect's clients see it.
+func (d *Dialect) shown(rec call.Record) call.Record {
+	rec.Account = d.sid(rec.Account)
+	return rec
+}
+
+// shownRecording is a recording as this dialect's clients see it.
+func (d *Dialect) shownRecording(r call.Recording) call.Recording {
+	r.Account = d.sid(r.Account)
+	return r
+}
+
 // accountPath is the path of an account's resources, without a slash at the end.
 func (d *Dialect) accountPath(account string) string {
-	return d.p.Bases[0] + "/Accounts/" + account
+	return d.p.Bases[0] + "/Accounts/" + d.sid(account)
 }
 
 // recordingURL is the address of a recording's sound below base.

@@ -214,5 +214,7 @@ func matchPath(pattern, path string, q *api.Request) bool {
 
 // account answers with the account; clients fetch it to test their credentials.
 func (s rest) account(w http.ResponseWriter, q *api.Request) {
-	s.write(w, q.Request, Answer{http.StatusOK, "Account", s.p.Shapes.Account(q.Account)})
+	account := q.Account
+	account.ID = s.sid(account.ID)
+	s.write(w, q.Request, Answer{http.StatusOK, "Account", s.p.Shapes.Account(account)})
 }

@@ -51,7 +51,7 @@ func (s rest) WriteCall(w http.ResponseWriter, q *api.Request, rec call.Record, 
 	if created {
 		status = s.p.CreatedStatus
 	}
-	s.write(w, q.Request, Answer{status, "Call", s.p.Shapes.Call(rec, created)})
+	s.write(w, q.Request, Answer{status, "Call", s.p.Shapes.Call(s.shown(rec), created)})
 }
 
 // WriteCalls answers with a page of calls.
@@ -62,7 +62,7 @@ func (s rest) WriteCalls(w http.ResponseWriter, q *api.Request, _ call.Filter, p
 func (s rest) callItems(list []call.Record) []any {
 	items := make([]any, len(list))
 	for i, rec := range list {
-		items[i] = s.p.Shapes.Call(rec, false)
+		items[i] = s.p.Shapes.Call(s.shown(rec), false)
 	}
 	return items
 }
@@ -73,7 +73,7 @@ func (s rest) WriteRecording(w http.ResponseWriter, q *api.Request, r call.Recor
 }
 
 func (s rest) recordingItem(q *api.Request, r call.Recording) any {
-	return s.p.Shapes.Recording(r, s.recordingURL(s.baseOf(q.Request), r))
+	return s.p.Shapes.Recording(s.shownRecording(r), s.recordingURL(s.baseOf(q.Request), r))
 }
 
 func (s rest) recordingItems(q *api.Request, list []call.Recording) []any {
@@ -97,7 +97,7 @@ func (s rest) writePage(w http.ResponseWriter, q *api.Request, element, key stri
 
 // baseOf is the address at which the client of r reaches the box.
 func (s rest) baseOf(r *http.Request) string {
-	if base := s.base(); base != "" {
+	if base := s.cfg.BaseURL(); base != "" {
 		return base
 	}
 	if r.TLS != nil {
