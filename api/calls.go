@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -69,9 +70,7 @@ type CallShape interface {
 	WriteCall(w http.ResponseWriter, q *Request, rec call.Record, created bool)
 	// WriteCalls answers with a page of calls.
 	WriteCalls(w http.ResponseWriter, q *Request, f call.Filter, p call.Page)
-	// WriteError answers with what err means. err is or wraps a sentinel of this
-	// package or of package call, a call.Cause, or an error of the dialect's own.
-	WriteError(w http.ResponseWriter, r *http.Request, err error)
+	ErrorShape
 }
 
 // CreateCall makes a call. An Idempotency-Key or I-Twilio-Idempotency-Token
@@ -88,7 +87,7 @@ func (h *Handlers) CreateCall(w http.ResponseWriter, q *Request, s CallShape) {
 		req.Account, req.Idempotency = q.Account.ID, key
 		err = h.resolve(q.Account.ID, &req)
 	}
-	h.tellWarnings(w, q)
+	h.TellWarnings(w, q)
 	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return
@@ -148,7 +147,7 @@ func (h *Handlers) FetchCall(w http.ResponseWriter, q *Request, s CallShape) {
 // ListCalls answers with a page of the account's calls, newest first.
 func (h *Handlers) ListCalls(w http.ResponseWriter, q *Request, s CallShape) {
 	f, err := s.ReadFilter(q)
-	h.tellWarnings(w, q)
+	h.TellWarnings(w, q)
 	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return
@@ -171,7 +170,7 @@ func (h *Handlers) UpdateCall(w http.ResponseWriter, q *Request, s CallShape) {
 		return
 	}
 	change, err := s.ReadChange(q, rec)
-	h.tellWarnings(w, q)
+	h.TellWarnings(w, q)
 	if err == nil && rec.State.Final() {
 		err = call.ErrEnded
 	}
@@ -200,14 +199,30 @@ func (h *Handlers) DeleteCall(w http.ResponseWriter, q *Request, s CallShape) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// EndCall hangs up the call that the path names, forgets it when it has ended
+// already, and answers 204.
+func (h *Handlers) EndCall(w http.ResponseWriter, q *Request, s ErrorShape) {
+	ctx, cancel := actContext(q)
+	defer cancel()
+	_, err := h.Calls.Modify(ctx, q.Account.ID, q.Call, call.Change{Complete: true})
+	if errors.Is(err, call.ErrEnded) {
+		err = h.Calls.Delete(ctx, q.Account.ID, q.Call)
+	}
+	if err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // actContext is the context of an act that must not be left half done because
 // the client hung up.
 func actContext(q *Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(q.Context()), actTime)
 }
 
-// tellWarnings logs what was ignored in the request and names it to the client.
-func (h *Handlers) tellWarnings(w http.ResponseWriter, q *Request) {
+// TellWarnings logs what was ignored in the request and names it to the client.
+func (h *Handlers) TellWarnings(w http.ResponseWriter, q *Request) {
 	for _, sentence := range q.Warnings {
 		h.Logger().Info("api request has a part that is ignored", "account", q.Account.ID, "warning", sentence)
 		w.Header().Add("Callbox-Warning", headerText(sentence))

@@ -40,12 +40,12 @@ type Accounts interface {
 // Account is one customer of the box.
 type Account struct {
 	ID, Name string
-	Project  string            // its other id, a UUID, for dialects that know accounts by one
-	Token    string            // secret: HTTP password and signing key
+	Project  string // its other id, a UUID, for dialects that know accounts by one
+	Token    string // secret: HTTP password and signing key
 	// WebhookSecret is the signing key of dialects that have one besides Token;
 	// empty: one that follows from Token.
 	WebhookSecret string
-	Keys     map[string]string // API key id → secret
+	Keys          map[string]string // API key id → secret
 }
 
 // Application is a named set of hooks.

@@ -14,7 +14,13 @@ type RecordingShape interface {
 	ReadRecordings(q *Request) (call.RecordingFilter, error)
 	WriteRecording(w http.ResponseWriter, q *Request, r call.Recording)
 	WriteRecordings(w http.ResponseWriter, q *Request, f call.RecordingFilter, p call.RecordingPage)
-	// WriteError is that of CallShape.
+	ErrorShape
+}
+
+// ErrorShape is how a dialect answers with what went wrong.
+type ErrorShape interface {
+	// WriteError answers with what err means. err is or wraps a sentinel of this
+	// package or of package call, a call.Cause, or an error of the dialect's own.
 	WriteError(w http.ResponseWriter, r *http.Request, err error)
 }
 
@@ -51,7 +57,7 @@ func (h *Handlers) ListRecordings(w http.ResponseWriter, q *Request, s Recording
 		}
 	}
 	f, err := s.ReadRecordings(q)
-	h.tellWarnings(w, q)
+	h.TellWarnings(w, q)
 	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return
@@ -85,7 +91,7 @@ func (h *Handlers) DeleteRecording(w http.ResponseWriter, q *Request, s Recordin
 
 // RecordingAudio answers with the sound of the recording that the path names,
 // or the part of it that a Range header asks for (RFC 9110 §14).
-func (h *Handlers) RecordingAudio(w http.ResponseWriter, q *Request, s RecordingShape) {
+func (h *Handlers) RecordingAudio(w http.ResponseWriter, q *Request, s ErrorShape) {
 	rec, err := h.recording(q)
 	if err == nil && rec.Status != "completed" {
 		err = ErrNotRecorded
