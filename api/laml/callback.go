@@ -149,6 +149,9 @@ func (d *Dialect) addDial(f *Form, r script.DialResult) {
 	f.Add("DialBridged", strconv.FormatBool(r.Bridged))
 	if r.Recording != nil {
 		d.addRecording(f, *r.Recording)
+		if d.p.Formats.OpenSound {
+			f.Add("PublicRecordingUrl", d.recordingURL(d.cfg.BaseURL(), *r.Recording))
+		}
 	}
 	f.Some("DialSipCallId", r.SIPCallID)
 	if r.SIPStatus != 0 {

@@ -117,13 +117,13 @@ func readAuth(v Values) (*call.Credentials, error) {
 	case user == "" && password == "":
 		return nil, nil
 	case user == "":
-		return nil, refuse(CodeInvalid, "SipAuthPassword is given without SipAuthUsername")
+		return nil, refuse(CodeInvalid, "a SIP password is given without its user name")
 	case password == "":
-		return nil, refuse(CodeNoPassword, "SipAuthUsername is given without SipAuthPassword")
+		return nil, refuse(CodeNoPassword, "a SIP user name is given without its password")
 	case strings.ContainsAny(user, "\t\r\n \""):
-		return nil, refuse(CodeUserChars, "SipAuthUsername holds white space or quotes")
+		return nil, refuse(CodeUserChars, "the SIP user name holds white space or quotes")
 	case strings.ContainsAny(password, "\r\n"):
-		return nil, refuse(CodePasswordChars, "SipAuthPassword holds a line break")
+		return nil, refuse(CodePasswordChars, "the SIP password holds a line break")
 	}
 	return &call.Credentials{Username: user, Password: password}, nil
 }

@@ -71,6 +71,9 @@ func (d *Dialect) readFilter(form url.Values, warn func(string)) (call.Filter, e
 		From: filterParty(v.Text("From")), To: filterParty(v.Text("To")),
 		Parent: v.Text("ParentCallSid"), Limit: p.size, Cursor: p.cursor,
 	}
+	if v.Has("ConferenceSid") {
+		f.Parent = v.Text("ConferenceSid") // there are no conferences here, so nothing is found
+	}
 	if name := v.Text("Status"); name != "" {
 		var s call.State
 		if err := s.UnmarshalText([]byte(name)); err != nil {

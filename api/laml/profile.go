@@ -54,6 +54,8 @@ type Tables struct {
 	// NumberedPages makes lists go by the number of a page alone, and tell how
 	// many there are.
 	NumberedPages bool
+	// KeepCalls leaves calls without a DELETE.
+	KeepCalls bool
 	// NumberHeaders lets a phone number in To have headers after a "?".
 	NumberHeaders bool
 }

@@ -1,10 +1,13 @@
 package laml
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
 
+	"callbox/api"
 	"callbox/call"
 )
 
@@ -57,6 +60,19 @@ func Formatted(s string) string {
 	}
 	return "(" + n[:3] + ") " + n[3:6] + "-" + n[6:]
 }
+
+// NewSid makes a random id of the family: a prefix and 128 bits in hex.
+func NewSid(k api.IDKind) string {
+	prefix, ok := sidPrefixes[k]
+	if !ok {
+		prefix = "CA"
+	}
+	var b [16]byte
+	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
+	return prefix + hex.EncodeToString(b[:])
+}
+
+var sidPrefixes = map[api.IDKind]string{api.CallID: "CA", api.RecordingID: "RE"}
 
 // IsSid gives a check for a prefix and 32 hex digits.
 func IsSid(prefix string) func(string) bool {

@@ -60,17 +60,20 @@ func routesOf(p Profile) []route {
 	} else {
 		record = append(record, "")
 	}
+	oneCall := map[string]act{
+		"GET":  func(s rest, w http.ResponseWriter, q *api.Request) { s.h.FetchCall(w, q, s) },
+		"POST": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.UpdateCall(w, q, s) },
+	}
+	if !p.Tables.KeepCalls {
+		oneCall["DELETE"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.DeleteCall(w, q, s) }
+	}
 	return []route{
 		{path: "", suffixes: plain, acts: map[string]act{"GET": rest.account}},
 		{path: "Calls", suffixes: plain, acts: map[string]act{
 			"POST": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.CreateCall(w, q, s) },
 			"GET":  rest.listCalls,
 		}},
-		{path: "Calls/{call}", suffixes: plain, acts: map[string]act{
-			"GET":    func(s rest, w http.ResponseWriter, q *api.Request) { s.h.FetchCall(w, q, s) },
-			"POST":   func(s rest, w http.ResponseWriter, q *api.Request) { s.h.UpdateCall(w, q, s) },
-			"DELETE": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.DeleteCall(w, q, s) },
-		}},
+		{path: "Calls/{call}", suffixes: plain, acts: oneCall},
 		{path: "Calls/{call}/Recordings", suffixes: plain, acts: map[string]act{"GET": rest.listRecordings}},
 		{path: "Calls/{call}/Recordings/{recording}", suffixes: record, acts: oneRecording},
 		{path: "Calls/{call}/Recordings/{recording}", suffixes: sound, acts: recordingSound, sound: true},

@@ -1,12 +1,9 @@
 package twilio
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"net/http"
 	"strings"
 
-	"callbox/api"
 	"callbox/api/laml"
 )
 
@@ -26,24 +23,13 @@ func New(c laml.Config) *laml.Dialect {
 		SignatureHeader: "X-Twilio-Signature",
 		CreatedStatus:   201,
 		Claims:          func(account string) bool { return strings.HasPrefix(account, "AC") },
-		NewID:           newID,
+		NewID:           laml.NewSid,
 		Formats:         laml.Formats{Root: "TwilioResponse", BareSound: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
 		},
 		Shapes: laml.Shapes{Call: renderCall, Recording: renderRecording, Account: renderAccount, Error: renderError},
 	}, c)
-}
-
-// newID makes a random id of 128 bits.
-func newID(k api.IDKind) string {
-	prefix := "CA"
-	if k == api.RecordingID {
-		prefix = "RE"
-	}
-	var b [16]byte
-	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
-	return prefix + hex.EncodeToString(b[:])
 }
 
 // renderError writes an error. The cloud has no codes of its own for paging.
