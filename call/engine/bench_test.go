@@ -69,7 +69,7 @@ func BenchmarkCall(b *testing.B) {
 	type noFiles struct{ Files }
 	e, err := New(Config{Lines: i, Router: i, Inbound: i, Scheduler: i, Journal: i, Publisher: i, Fetcher: i, Prompts: i,
 		Files: noFiles{}, NewID: func(string, string) string { return fmt.Sprint(i.n.Add(1)) },
-		Ringback: func(string) media.Clip { return nil }, Tones: func(string) (media.Clip, error) { return nil, io.EOF }})
+		Ringback: func(string) media.Clip { return nil }, Tones: func(string, time.Duration) (media.Clip, error) { return nil, io.EOF }})
 	if err != nil {
 		b.Fatal(err)
 	}

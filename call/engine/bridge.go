@@ -117,7 +117,7 @@ func carry(ctx context.Context, keys <-chan byte, to *live) {
 		case d := <-keys:
 			one, cancel := context.WithTimeout(ctx, digitPatience)
 			// A leg that has ended refuses; nobody is left to tell.
-			_ = sound{control{c: to}}.SendDigits(one, string(d))
+			_ = sound{control{c: to}}.SendDigits(one, string(d), 0)
 			cancel()
 		}
 	}

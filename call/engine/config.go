@@ -29,8 +29,9 @@ type Config struct {
 	// Ringback gives an endless ringback tone of a country ("" is the box's own).
 	Ringback func(country string) media.Clip
 	// Tones gives the tones of a digit string, for legs that cannot send digits
-	// outside the sound; w and W are pauses of 0.5 s and 1 s.
-	Tones func(digits string) (media.Clip, error)
+	// outside the sound; w and W are pauses of 0.5 s and 1 s. length is that of
+	// each, 0: 100 ms.
+	Tones func(digits string, length time.Duration) (media.Clip, error)
 	// Limits at the start; see [Engine.SetLimits].
 	Limits Limits
 	// MaxBacklog bounds the records that wait for the disk before new calls are

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -211,14 +212,14 @@ func (k control) silence(p *session.Playback) {
 const digitLength = 100 * time.Millisecond
 
 // SendDigits sends digits outside the sound where the leg can, else as tones.
-func (k sound) SendDigits(ctx context.Context, digits string) error {
+func (k sound) SendDigits(ctx context.Context, digits string, length time.Duration) error {
 	leg, err := k.leg(ctx)
 	if err != nil {
 		return err
 	}
 	sender, ok := leg.(call.DigitSender)
 	if !ok {
-		return k.sendTones(ctx, digits)
+		return k.sendTones(ctx, digits, length)
 	}
 	for i, d := range []byte(digits) {
 		pause := digitLength
@@ -228,7 +229,7 @@ func (k sound) SendDigits(ctx context.Context, digits string) error {
 		case 'W':
 			pause = time.Second
 		default:
-			err := sender.SendDigit(ctx, d, digitLength)
+			err := sender.SendDigit(ctx, d, cmp.Or(length, digitLength))
 			switch {
 			case err == nil:
 			case ctx.Err() != nil:
@@ -237,7 +238,7 @@ func (k sound) SendDigits(ctx context.Context, digits string) error {
 				return k.refused(ctx, err)
 			default:
 				k.tonesInstead(err)
-				return k.sendTones(ctx, digits[i:])
+				return k.sendTones(ctx, digits[i:], length)
 			}
 		}
 		if err := k.wait(ctx, pause); err != nil {
@@ -258,8 +259,8 @@ func (k sound) tonesInstead(err error) {
 }
 
 // sendTones plays digits in the sound.
-func (k sound) sendTones(ctx context.Context, digits string) error {
-	clip, err := k.c.e.cfg.Tones(digits)
+func (k sound) sendTones(ctx context.Context, digits string, length time.Duration) error {
+	clip, err := k.c.e.cfg.Tones(digits, length)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,10 @@ func TestOnePressArrivesOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in(t, func(t *testing.T, w *world) {
 				var tones atomic.Int64
-				w.e.cfg.Tones = func(d string) (media.Clip, error) { tones.Add(int64(len(d))); return level(700, 10), nil }
+				w.e.cfg.Tones = func(d string, _ time.Duration) (media.Clip, error) {
+					tones.Add(int64(len(d)))
+					return level(700, 10), nil
+				}
 				for _, l := range w.lines {
 					l.wrap = tc.wrap
 				}

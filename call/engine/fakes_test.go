@@ -222,7 +222,7 @@ func newWorld(t *testing.T) *world {
 	e, err := New(Config{Lines: w, Router: w, Inbound: w, Scheduler: w.ticks, Journal: w, Publisher: w,
 		Fetcher: w, Prompts: w, Files: files{w}, NewID: w.newID, Limits: Limits{Calls: 8},
 		Ringback: func(string) media.Clip { return level(500, 1<<30) },
-		Tones:    func(d string) (media.Clip, error) { return level(700, 10*len(d)), nil }})
+		Tones:    func(d string, _ time.Duration) (media.Clip, error) { return level(700, 10*len(d)), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func TestCalleeGoneWhileConnecting(t *testing.T) {
 // are no reason to leave it in silence.
 func TestDigitsThatCannotBeSent(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
-		w.e.cfg.Tones = func(string) (media.Clip, error) { return nil, errors.New("not a digit") }
+		w.e.cfg.Tones = func(string, time.Duration) (media.Clip, error) { return nil, errors.New("not a digit") }
 		bare := func(l *farLeg) call.Leg { return bareLeg{l} }
 		w.lines["201"].wrap, w.lines["202"].wrap = bare, bare
 		targets := users("201")

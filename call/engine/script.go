@@ -30,7 +30,7 @@ func (c *live) startScript(src call.ScriptSource, doc *script.Document) {
 			}
 		}
 		if digits != "" {
-			err := env.SendDigits(ctx, digits)
+			err := env.SendDigits(ctx, digits, 0)
 			if err != nil && over(ctx, err) {
 				return
 			}
@@ -59,7 +59,7 @@ func (c *live) startScreen() {
 	c.tellParent(childScreened)
 	c.runScript(func(ctx context.Context, env script.Env) {
 		if t.SendDigits != "" {
-			err := env.SendDigits(ctx, t.SendDigits)
+			err := env.SendDigits(ctx, t.SendDigits, 0)
 			if err != nil && over(ctx, err) {
 				return
 			}

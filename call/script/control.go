@@ -31,8 +31,9 @@ type Audio interface {
 	// Play sends clip to the call until it ends, ctx ends or the call ends, then
 	// closes it. Only one clip plays at a time.
 	Play(ctx context.Context, clip media.Clip) error
-	// SendDigits sends 0-9 * # A-D, each 100 ms on and 100 ms off; w pauses 0.5 s, W 1 s.
-	SendDigits(ctx context.Context, digits string) error
+	// SendDigits sends 0-9 * # A-D, each for length (40 ms to 8 s; 0: 100 ms) with
+	// 100 ms between; w pauses 0.5 s, W 1 s.
+	SendDigits(ctx context.Context, digits string, length time.Duration) error
 	// Digit waits for the next key press since the last DropDigits.
 	Digit(ctx context.Context) (byte, error)
 	// DropDigits forgets the keys pressed so far (at most 64 are kept).
@@ -152,9 +153,11 @@ type DialResult struct {
 
 // Result is what a verb tells its action hook. Only the part of its verb is set.
 type Result struct {
-	Verb      string // "gather", "record", "dial", "redirect", "error"
+	Verb      string // "gather", "record", "dial", "play", "redirect", "error"
 	Digits    string
 	Timeout   bool            // gather: no input
+	Fault     string          // gather, play: why it could not be done, one sentence
+	Played    time.Duration   // play
 	Recording *call.Recording // record
 	Digit     byte            // record: the key that ended it, 0 when none
 	HungUp    bool            // record: the caller hung up
@@ -193,6 +196,8 @@ type Preparer interface {
 type Jump struct {
 	Hook   call.Hook
 	Result *Result // told to Hook
+	// Resume goes on behind the verb when Hook's document holds no verbs.
+	Resume bool
 }
 
 // Document is a decoded script.

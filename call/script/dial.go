@@ -14,6 +14,7 @@ var ErrNoDial = errors.New("dial is not allowed in a screening document")
 type DialVerb struct {
 	Dial   Dial
 	Action call.Hook // told the outcome; the rest of the document is then dead
+	Resume bool      // unless the answer holds no verbs: then the document goes on
 }
 
 // Name is "dial".
@@ -45,5 +46,5 @@ func (d DialVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
 		}
 		return nil, nil
 	}
-	return &Jump{Hook: d.Action, Result: &Result{Verb: d.Name(), Dial: &res}}, nil
+	return &Jump{Hook: d.Action, Result: &Result{Verb: d.Name(), Dial: &res}, Resume: d.Resume}, nil
 }

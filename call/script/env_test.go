@@ -222,7 +222,10 @@ func (f fakeAudio) Play(ctx context.Context, clip media.Clip) error {
 	return nil
 }
 
-func (f fakeAudio) SendDigits(_ context.Context, d string) error {
+func (f fakeAudio) SendDigits(_ context.Context, d string, length time.Duration) error {
+	if length != 0 {
+		d += " " + length.String()
+	}
 	f.c.logf("sent %s", d)
 	return f.c.digitErr
 }

@@ -21,9 +21,15 @@ const (
 type Gather struct {
 	Action        call.Hook     // told the digits; none: the document goes on
 	Timeout       time.Duration // from the end of the prompts, and anew after every key; 0: 5 s; negative: no limit
+	BetweenKeys   time.Duration // in place of Timeout, once there are MinDigits; 0: Timeout
+	MinDigits     int           // fewer digits are none; 0: one
 	NumDigits     int           // ends the Gather at once; 0: MaxGatherDigits
 	FinishOnKey   string        // any of these ends the Gather and is not part of the digits; empty: none
 	ActionOnEmpty bool          // ask Action also when nothing was pressed
+	PromptsFirst  bool          // keys do not stop the prompts
+	Deaf          bool          // keys pressed during the prompts do not count either
+	Resume        bool          // come back when Action's answer holds no verbs
+	Fault         string        // why the input that is wanted cannot be had: Action is told so after the prompts
 	Prompts       []Verb        // Say, Play and Pause
 }
 
@@ -34,15 +40,31 @@ func (Gather) Name() string { return "gather" }
 // it goes on with the next verb, unless ActionOnEmpty.
 func (g Gather) Run(ctx context.Context, env *Env) (*Jump, error) {
 	env.DropDigits()
-	digits, timedOut, err := g.collect(ctx, env)
-	if err != nil {
-		return nil, err
+	if g.PromptsFirst || g.Deaf || g.Fault != "" {
+		if err := g.playAll(ctx, env); err != nil {
+			return nil, err
+		}
+		g.Prompts = nil
 	}
-	if digits == "" && !g.ActionOnEmpty || g.Action.IsZero() {
+	if g.Deaf {
+		env.DropDigits()
+	}
+	res := &Result{Verb: g.Name(), Fault: g.Fault}
+	if g.Fault == "" {
+		digits, timedOut, err := g.collect(ctx, env)
+		if err != nil {
+			return nil, err
+		}
+		res.Digits = digits
+		if len(digits) < g.MinDigits {
+			res.Digits = ""
+		}
+		res.Timeout = timedOut && res.Digits == ""
+	}
+	if res.Digits == "" && !g.ActionOnEmpty || g.Action.IsZero() {
 		return nil, nil
 	}
-	res := &Result{Verb: g.Name(), Digits: digits, Timeout: timedOut && digits == ""}
-	return &Jump{Hook: g.Action, Result: res}, nil
+	return &Jump{Hook: g.Action, Result: res, Resume: g.Resume}, nil
 }
 
 // collect plays the prompts and gives the digits, and whether the timeout ended
@@ -59,7 +81,7 @@ func (g Gather) collect(ctx context.Context, env *Env) (digits string, timedOut 
 	var got strings.Builder
 	for {
 		if !pressed {
-			d, pressed, err = g.wait(ctx, env)
+			d, pressed, err = g.wait(ctx, env, got.Len())
 			if err != nil {
 				return "", false, err
 			}
@@ -120,14 +142,18 @@ func (g Gather) playAll(ctx context.Context, env *Env) error {
 	return nil
 }
 
-// wait gives the next key, or pressed false after the timeout.
-func (g Gather) wait(ctx context.Context, env *Env) (d byte, pressed bool, err error) {
+// wait gives the next key, or pressed false after the timeout; so many keys were
+// pressed already.
+func (g Gather) wait(ctx context.Context, env *Env, already int) (d byte, pressed bool, err error) {
+	timeout := g.Timeout
+	if timeout == 0 {
+		timeout = DefaultGatherTimeout
+	}
+	if g.BetweenKeys > 0 && already >= max(g.MinDigits, 1) {
+		timeout = g.BetweenKeys
+	}
 	patience := ctx
-	if g.Timeout >= 0 {
-		timeout := g.Timeout
-		if timeout == 0 {
-			timeout = DefaultGatherTimeout
-		}
+	if timeout > 0 {
 		var cancel context.CancelFunc
 		patience, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()

@@ -6,15 +6,24 @@ import (
 	"callbox/call"
 )
 
-// Hangup ends the call. An arriving call is answered first; use [Reject] to
-// refuse it.
-type Hangup struct{}
+// Hangup ends the call. An arriving call is answered first, unless Decline is
+// set; use [Reject] to refuse it with a reason.
+type Hangup struct {
+	Decline bool // refuse a call that is not answered, with 603
+}
 
 // Name is "hangup".
 func (Hangup) Name() string { return "hangup" }
 
+// BeforeAnswer is true for one that declines.
+func (h Hangup) BeforeAnswer() bool { return h.Decline }
+
 // Run ends the call and, with call.ErrEnded, the script.
-func (Hangup) Run(_ context.Context, env *Env) (*Jump, error) {
-	env.Hangup(call.NormalClearing(call.Script))
+func (h Hangup) Run(_ context.Context, env *Env) (*Jump, error) {
+	c := call.NormalClearing(call.Script)
+	if h.Decline && env.Control.Record().Answered == nil {
+		c = call.Cause{Q850: call.Q850Rejected, SIP: 603, Who: call.Script, Text: "the document hung up before the answer"}
+	}
+	env.Hangup(c)
 	return nil, errHungUp
 }

@@ -19,62 +19,86 @@ var errSkip = errors.New("sound skipped")
 // Play sends the sound at URL, or Digits, to the call. A sound that cannot be
 // had gives a warning, and the call goes on.
 type Play struct {
-	URL    string // absolute; ignored when Digits is set
-	Digits string // 0-9 * # A-D, w 0.5 s, W 1 s; sent once, without regard to Loop
-	Loop   int    // times; 0: until the call ends, at most 1,000
+	URL    string        // absolute; ignored when Digits is set
+	More   []string      // further sounds that follow in every round
+	Digits string        // 0-9 * # A-D, w 0.5 s, W 1 s; sent once, without regard to Loop
+	Loop   int           // rounds; 0: until the call ends, at most 1,000
+	Limit  time.Duration // of all the playing; 0: none
+	Action call.Hook     // told how it went; none: the document goes on
 }
 
 // Name is "play".
 func (Play) Name() string { return "play" }
 
-// Run plays the sound Loop times, or sends the digits.
+// Run plays the sounds Loop times, or sends the digits. With Action it jumps
+// there, and comes back when the answer holds no verbs.
 func (p Play) Run(ctx context.Context, env *Env) (*Jump, error) {
 	if p.Digits != "" {
-		err := env.SendDigits(ctx, p.Digits)
-		if err == nil || over(ctx, err) {
-			return nil, err
-		}
-		env.Tell(call.EventWarning, "cannot send digits: "+err.Error())
-		return nil, nil
+		return Keys{Keys: p.Digits}.Run(ctx, env)
 	}
-	return nil, playLoop(ctx, env, p.Loop, func() (media.Clip, error) {
-		clip, err := env.Open(ctx, p.URL)
-		if err == nil || over(ctx, err) {
+	began, bounded := time.Now(), ctx
+	if p.Limit > 0 {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, p.Limit)
+		defer cancel()
+	}
+	urls := append([]string{p.URL}, p.More...)
+	fault, err := playLoop(bounded, env, p.Loop, len(urls), func(i int) (media.Clip, error) {
+		clip, err := env.Open(bounded, urls[i])
+		if err == nil || over(bounded, err) {
 			return clip, err
 		}
-		env.Tell(call.EventWarning, "cannot play "+bareURL(p.URL)+": "+err.Error())
-		return nil, errSkip
+		return nil, skip(env, "cannot play "+bareURL(urls[i])+": "+err.Error())
 	})
+	if err != nil && (ctx.Err() != nil || bounded.Err() == nil) {
+		return nil, err
+	}
+	if p.Action.IsZero() {
+		return nil, nil
+	}
+	return &Jump{Hook: p.Action, Result: &Result{Verb: p.Name(), Played: time.Since(began), Fault: fault}, Resume: true}, nil
 }
 
-// playLoop plays what open gives, times times. A sound that takes no time is
+// skip tells why a sound is skipped, and gives that as an error.
+func skip(env *Env, text string) error {
+	env.Tell(call.EventWarning, text)
+	return &skipped{text}
+}
+
+// skipped is errSkip with its sentence.
+type skipped struct{ text string }
+
+func (s *skipped) Error() string   { return s.text }
+func (*skipped) Is(err error) bool { return err == errSkip } //nolint:errorlint // the sentinel itself
+
+// playLoop plays what open gives for 0 to n-1, times times. A sound that cannot
+// be had, fault, is left out, and ends the rounds. A round that takes no time is
 // not repeated, so that an empty file looped for ever costs one opening.
-func playLoop(ctx context.Context, env *Env, times int, open func() (media.Clip, error)) error {
+func playLoop(ctx context.Context, env *Env, times, n int, open func(i int) (media.Clip, error)) (fault string, err error) {
 	if times <= 0 || times > MaxLoops {
 		times = MaxLoops
 	}
 	for range times {
-		clip, err := open()
-		if errors.Is(err, errSkip) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
 		began := time.Now()
-		err = env.Play(ctx, clip)
-		if err != nil && over(ctx, err) {
-			return err
+		for i := range n {
+			clip, err := open(i)
+			if err == nil {
+				err = env.Play(ctx, clip)
+				if err != nil && !over(ctx, err) {
+					err = skip(env, "cannot play the sound: "+err.Error())
+				}
+			}
+			if errors.Is(err, errSkip) {
+				fault = err.Error()
+			} else if err != nil {
+				return fault, err
+			}
 		}
-		if err != nil {
-			env.Tell(call.EventWarning, "cannot play the sound: "+err.Error())
-			return nil
-		}
-		if time.Since(began) < media.FrameDuration {
-			return nil
+		if fault != "" || time.Since(began) < media.FrameDuration {
+			break
 		}
 	}
-	return nil
+	return fault, nil
 }
 
 // over reports whether err, got under ctx, only says that the script is over:

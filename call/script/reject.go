@@ -9,7 +9,9 @@ import (
 // Reject refuses an arriving call without answering it. On an answered call it
 // hangs up.
 type Reject struct {
-	Busy bool // give the busy signal instead of "declined"
+	Busy   bool   // give the busy signal instead of "declined"
+	Status int    // SIP status 300…699 to refuse with instead; 0: by Busy
+	Reason string // why, for the record and the caller's display; may be empty
 }
 
 // Name is "reject".
@@ -18,12 +20,18 @@ func (Reject) Name() string { return "reject" }
 // BeforeAnswer is true.
 func (Reject) BeforeAnswer() bool { return true }
 
-// Run refuses the call with 486 or 603 (RFC 3261 §21.4.24, §21.6.2) and ends
-// the script with call.ErrEnded.
+// Run refuses the call with Status, or with 486 or 603 (RFC 3261 §21.4.24,
+// §21.6.2), and ends the script with call.ErrEnded.
 func (r Reject) Run(_ context.Context, env *Env) (*Jump, error) {
 	c := call.Cause{Q850: call.Q850Rejected, SIP: 603, Who: call.Script, Text: "the document rejected the call"}
 	if r.Busy {
 		c = call.Cause{Q850: call.Q850Busy, SIP: 486, Who: call.Script, Text: "the document rejected the call as busy"}
+	}
+	if r.Status != 0 {
+		c = call.FromSIP(r.Status, call.Script, "the document rejected the call")
+	}
+	if r.Reason != "" {
+		c.Text += ": " + r.Reason
 	}
 	if env.Control.Record().Answered != nil {
 		c = call.NormalClearing(call.Script)

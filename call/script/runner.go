@@ -118,9 +118,10 @@ type run struct {
 // run is Run without its end. Nil means that the document has come to its end.
 func (r *run) run(ctx context.Context, src call.ScriptSource) error {
 	doc, err := r.first(ctx, src)
+	rest := doc.Verbs
 	for err == nil {
 		var jump *Jump
-		jump, err = r.walk(ctx, doc)
+		jump, rest, err = r.walk(ctx, rest)
 		if err != nil || jump == nil {
 			return err
 		}
@@ -129,6 +130,9 @@ func (r *run) run(ctx context.Context, src call.ScriptSource) error {
 			return call.ErrEnded
 		}
 		doc, err = r.get(ctx, jump.Hook, jump.Result)
+		if len(doc.Verbs) > 0 || !jump.Resume {
+			rest = doc.Verbs
+		}
 	}
 	return err
 }
@@ -146,25 +150,25 @@ func (r *run) first(ctx context.Context, src call.ScriptSource) (Document, error
 	return doc, nil
 }
 
-// walk runs the verbs of doc until one jumps or fails.
-func (r *run) walk(ctx context.Context, doc Document) (*Jump, error) {
-	for _, v := range doc.Verbs {
+// walk runs verbs until one jumps or fails, and gives those behind it.
+func (r *run) walk(ctx context.Context, verbs []Verb) (*Jump, []Verb, error) {
+	for i, v := range verbs {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if p, ok := v.(Preparer); !r.answered && !(ok && p.BeforeAnswer()) {
 			if err := r.env.Answer(ctx); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			r.answered = true
 		}
 		r.env.Tell(call.EventVerb, v.Name())
 		jump, err := v.Run(ctx, r.env)
 		if err != nil || jump != nil {
-			return jump, err
+			return jump, verbs[i+1:], err
 		}
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
 // get asks h for the next document, and the fallback when that fails.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"callbox/call"
 	"callbox/media"
 )
 
@@ -15,24 +14,25 @@ var ErrNoSpeech = errors.New("speech vendor not available")
 // Say speaks a text to the call. Without a voice it warns and goes on.
 type Say struct {
 	Speech Speech
-	Loop   int // times; 0: until the call ends, at most 1,000
+	More   []Speech // further texts that follow in every round
+	Loop   int      // rounds; 0: until the call ends, at most 1,000
 }
 
 // Name is "say".
 func (Say) Name() string { return "say" }
 
-// Run speaks the text Loop times.
+// Run speaks the texts Loop times.
 func (s Say) Run(ctx context.Context, env *Env) (*Jump, error) {
-	return nil, playLoop(ctx, env, s.Loop, func() (media.Clip, error) {
-		clip, err := env.Speak(ctx, s.Speech)
-		if err == nil || over(ctx, err) {
+	texts := append([]Speech{s.Speech}, s.More...)
+	_, err := playLoop(ctx, env, s.Loop, len(texts), func(i int) (media.Clip, error) {
+		clip, err := env.Speak(ctx, texts[i])
+		switch {
+		case err == nil || over(ctx, err):
 			return clip, err
+		case errors.Is(err, ErrNoSpeech):
+			return nil, skip(env, ErrNoSpeech.Error())
 		}
-		if errors.Is(err, ErrNoSpeech) {
-			env.Tell(call.EventWarning, ErrNoSpeech.Error())
-		} else {
-			env.Tell(call.EventWarning, "cannot speak: "+err.Error())
-		}
-		return nil, errSkip
+		return nil, skip(env, "cannot speak: "+err.Error())
 	})
+	return nil, err
 }

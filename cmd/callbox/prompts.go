@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"callbox/api/hook"
 	"callbox/call/script"
@@ -99,8 +100,10 @@ func (p *prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error
 	return clip, err
 }
 
-// digitTones gives the tones of a digit string.
-func digitTones(digits string) (media.Clip, error) { return dtmf.New(digits, dtmf.Config{}) }
+// digitTones gives the tones of a digit string, each of this length.
+func digitTones(digits string, length time.Duration) (media.Clip, error) {
+	return dtmf.New(digits, dtmf.Config{On: length})
+}
 
 // ringback gives a country's ringback tone without end; "" is the box's country.
 func (a *app) ringback(country string) media.Clip {
