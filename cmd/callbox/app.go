@@ -19,7 +19,6 @@ import (
 	"callbox/api"
 	"callbox/api/admin"
 	"callbox/api/hook"
-	"callbox/api/laml"
 	"callbox/api/twilio"
 	"callbox/board"
 	"callbox/call"
@@ -51,7 +50,7 @@ type app struct {
 	store    *storage.Store
 	bus      *event.Bus
 	accounts *accounts
-	dialect  *laml.Dialect
+	dialects dialects
 	hooks    *hook.Client
 	deliver  *hook.Deliverer
 	journal  *journal
@@ -119,9 +118,9 @@ func (a *app) openHooks(context.Context) error {
 	snap := a.snap
 	a.accounts.snap.Store(&snap)
 	a.inbound.snap.Store(&snap)
-	a.dialect = twilio.New(laml.Config{BaseURL: a.baseURL})
+	a.dialects = newDialects(a.baseURL, a.accounts)
 	var err error
-	a.hooks, err = hook.New(hook.Config{Dialects: []api.Dialect{a.dialect}, Accounts: a.accounts,
+	a.hooks, err = hook.New(hook.Config{Dialects: a.dialects.all(), Accounts: a.accounts,
 		UserAgent: "callbox/" + version, Log: a.log})
 	if err != nil {
 		return err
@@ -219,7 +218,7 @@ func (a *app) openEngine(ctx context.Context) error {
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
 		Publisher: a.bus, Fetcher: a.hooks, Prompts: newPrompts(a.hooks, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
-		NewID:    func(_, what string) string { return a.dialect.NewID(api.IDKind(what)) },
+		NewID:    a.dialects.newID,
 		Ringback: a.ringback, Tones: digitTones, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
 	if err != nil {
@@ -241,10 +240,10 @@ func (a *app) openEngine(ctx context.Context) error {
 
 // openAPI assembles the HTTP side.
 func (a *app) openAPI(context.Context) error {
-	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Accounts: a.accounts, Lines: a.accounts,
+	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Accounts: a.accounts, Lines: a.accounts, Prices: a.router,
 		Auth: api.NewAuth(a.accounts), Log: a.log}
 	var err error
-	a.server, err = api.NewServer(api.Config{Mounts: a.dialect.Mounts(h), Log: a.log})
+	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -35,11 +35,11 @@ func (g gateway) NewRequest(n admin.NewCall) (call.Request, error) {
 	if n.Timeout < 0 || n.Timeout > 600 {
 		return call.Request{}, errors.New("timeout must be 0 to 600 seconds")
 	}
-	r := call.Request{ID: g.a.dialect.NewID(api.CallID), API: twilio.Name, Account: g.Account(), From: n.From, To: n.To,
+	r := call.Request{ID: g.a.dialects.newID(twilio.Name, string(api.CallID)), API: twilio.Name, Account: g.Account(), From: n.From, To: n.To,
 		Script:      call.ScriptSource{Main: call.Hook{URL: n.URL}, Inline: n.Twiml},
 		RingTimeout: time.Duration(n.Timeout) * time.Second}
 	if n.Twiml != "" {
-		if _, err := g.a.dialect.Decode([]byte(n.Twiml), "text/xml", ""); err != nil {
+		if _, err := g.a.dialects.of(twilio.Name).Decode([]byte(n.Twiml), "text/xml", ""); err != nil {
 			return call.Request{}, fmt.Errorf("twiml: %w", err)
 		}
 	}

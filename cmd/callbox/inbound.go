@@ -20,7 +20,7 @@ import (
 // Numbers does not name, so that nobody outside can call out through the box.
 type inbound struct {
 	snap atomic.Pointer[config.Snapshot]
-	api  string // dialect of built-in and configured calls
+	api  string // dialect of calls whose application names none
 }
 
 // Plan implements engine.Inbound.
@@ -73,6 +73,9 @@ func runApplication(plan engine.Plan, snap *config.Snapshot, id, why string) eng
 	for _, a := range snap.Applications {
 		if a.ID == id {
 			plan.Account, plan.Application = a.Account, a.ID
+			if a.API != "" {
+				plan.API = a.API
+			}
 			plan.Script, plan.Status = a.Script, a.Status
 			plan.Why = fmt.Sprintf("%s runs application %s", why, a.Name)
 			return plan

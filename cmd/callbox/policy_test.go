@@ -172,3 +172,46 @@ func TestTrunkConfig(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// TestPrices asks what calls cost by the routes that they would take.
+func TestPrices(t *testing.T) {
+	snap := office()
+	snap.Routes = append([]config.Route{{Name: "mobile", Prefix: "+1415", Lines: []string{"provider"}, Price: 75}}, snap.Routes...)
+	r := &router{}
+	if err := r.set(snap, []string{"provider", "alice", "bob", "fxs1"}, true); err != nil {
+		t.Fatal(err)
+	}
+	for to, want := range map[string]int64{
+		"+14155550123": 75, "4155550123": 75, "+12125550123": 0, "client:alice": 0, "201": 0, "sip:dave@192.0.2.9": 0, "911": 0, "": 0,
+	} {
+		if got := r.PerMinute(to, ""); got != want {
+			t.Errorf("%q costs %d, want %d", to, got, want)
+		}
+	}
+}
+
+// TestInboundDialect runs an application in the language that it speaks.
+func TestInboundDialect(t *testing.T) {
+	snap := office()
+	snap.Applications[0].API = "signalwire"
+	p := &inbound{api: twilio.Name}
+	p.snap.Store(&snap)
+	if plan := p.Plan(call.LegInfo{Line: "provider", Kind: call.Trunk, To: "+14155550100"}); plan.API != "signalwire" || plan.Application != "AP1" {
+		t.Errorf("plan: %+v", plan)
+	}
+}
+
+// TestDialects makes ids in every form, and finds every dialect by its name.
+func TestDialects(t *testing.T) {
+	d := newDialects(nil, &accounts{})
+	for name, length := range map[string]int{"twilio": 34, "signalwire": 36, "restcomm": 34, "": 34, "nobody's": 34} {
+		if id := d.newID(name, "call"); len(id) != length {
+			t.Errorf("%q: id %q", name, id)
+		}
+	}
+	for _, x := range d.all() {
+		if d.of(x.Name()) != x {
+			t.Errorf("%s is not found by its name", x.Name())
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"callbox/api"
 	"callbox/api/admin"
 	"callbox/call"
 	"callbox/call/engine"
@@ -15,7 +16,10 @@ import (
 )
 
 // router turns destinations into routes by the present configuration.
-type router struct{ table atomic.Pointer[route.Table] }
+type router struct {
+	table  atomic.Pointer[route.Table]
+	prices atomic.Pointer[map[string]int64] // by the route's name, in 1/10,000 USD a minute
+}
 
 // set compiles the routes of a configuration and uses them from now on. A route
 // to a line that is not in lines is an error when strict.
@@ -24,8 +28,23 @@ func (r *router) set(snap config.Snapshot, lines []string, strict bool) error {
 	if err != nil {
 		return err
 	}
+	prices := map[string]int64{}
+	for _, x := range snap.Routes {
+		prices[x.Name] = int64(x.Price)
+	}
+	r.prices.Store(&prices)
 	r.table.Store(t)
 	return nil
+}
+
+// PerMinute is what a minute to a party costs by the route it would take; what
+// no route decides, such as a call to a phone of the box, is free.
+func (r *router) PerMinute(to, line string) int64 {
+	d := route.Decide(r.table.Load(), route.Request{To: to, Line: line})
+	if d.Emergency {
+		return 0
+	}
+	return (*r.prices.Load())[d.Rule]
 }
 
 // compileRoutes makes the route table of a configuration. lines are the ids of
@@ -108,7 +127,10 @@ func (r *router) explain(to string) []string {
 // sipLine is the id of the line that dials any SIP URI.
 const sipLine = "sip"
 
-var _ engine.Router = (*router)(nil)
+var (
+	_ engine.Router = (*router)(nil)
+	_ api.Prices    = (*router)(nil)
+)
 
 // statusOf asks a line how it is.
 func statusOf(l call.Line) admin.Line {

@@ -93,8 +93,10 @@ func (a *app) banner(firstBoot bool, took time.Duration) string {
 	acct := a.snap.Accounts[0]
 	if firstBoot {
 		fmt.Fprintf(&b, "First boot: a new account was made. Keep its token, it is shown only now.\n\n"+
-			"  export CALLBOX_ACCOUNT=%s\n  export CALLBOX_TOKEN=%s\n\n  device CA     %s/%s\n\n",
-			acct.ID, acct.Token.Reveal(), a.cfg.Data, caFile)
+			"  export CALLBOX_ACCOUNT=%s\n  export CALLBOX_TOKEN=%s\n\n"+
+			"The same account for APIs that know it by a project id, with the same token:\n\n"+
+			"  export CALLBOX_PROJECT=%s\n\n  device CA     %s/%s\n\n",
+			acct.ID, acct.Token.Reveal(), acct.Project, a.cfg.Data, caFile)
 	}
 	fmt.Fprintf(&b, "callbox %s is ready after %d ms\n", version, took.Milliseconds())
 	fmt.Fprintf(&b, "  API           %s/2010-04-01/Accounts/%s\n", a.baseURL(), acct.ID)

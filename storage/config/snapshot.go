@@ -60,6 +60,7 @@ type Application struct {
 	ID      string            `json:"id"`
 	Account string            `json:"account"` // Account.ID
 	Name    string            `json:"name"`
+	API     string            `json:"api,omitempty"` // the call API whose language it speaks; empty: twilio
 	Script  call.ScriptSource `json:"script"`
 	Status  call.StatusHook   `json:"status"`
 }
@@ -118,6 +119,9 @@ type Route struct {
 	Add       string   `json:"add,omitempty"`
 	Emergency bool     `json:"emergency,omitempty"`
 	Failover  []string `json:"failover,omitempty"` // default, any, none, busy, no-answer, sip:503, sip:5xx, q850:34
+	// Price is what a minute by this route costs, in USD. Requests that set a
+	// limit below it are refused.
+	Price Price `json:"price,omitempty"`
 }
 
 // Number says what happens with calls that arrive for a number or on a line.
@@ -156,6 +160,9 @@ type Retention struct {
 	Recordings     Duration `json:"recordings"`      // 0: 90 days
 	RecordingBytes int64    `json:"recording_bytes"` // oldest go above this; 0: 1 GiB
 }
+
+// APIs are the call APIs whose languages applications speak.
+var APIs = []string{"twilio", "signalwire", "restcomm", "jambonz"}
 
 // Transports of a trunk.
 const (

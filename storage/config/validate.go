@@ -150,6 +150,9 @@ func (v *validator) applications(s Snapshot) {
 		if !slices.ContainsFunc(s.Accounts, func(x Account) bool { return x.ID == a.Account }) {
 			v.bad(f+".account", "there is no account %q", a.Account)
 		}
+		if a.API != "" && !slices.Contains(APIs, a.API) {
+			v.bad(f+".api", "%q is none of %s", a.API, strings.Join(APIs, ", "))
+		}
 		v.hook(f+".script.main", a.Script.Main)
 		v.hook(f+".script.fallback", a.Script.Fallback)
 		v.hook(f+".status", a.Status.Hook)
