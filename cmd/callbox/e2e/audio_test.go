@@ -114,10 +114,11 @@ func channel(s []int16, n, of int) []int16 {
 
 // similarity looks for want inside got and gives how alike the best place is.
 // want is cut in windows of 250 ms; each is searched around where its neighbour
-// was found, so that a lost or repeated packet moves what follows without
-// spoiling the whole. 1 is identical, unrelated speech stays below 0.4.
+// was found, so that a lost or repeated packet, or a jitter buffer that changes
+// its delay, moves what follows without spoiling the whole; a window that is
+// found nowhere moves nothing. 1 is identical, unrelated speech stays below 0.4.
 func similarity(got, want []int16) float64 {
-	const window = rate / 4
+	const window, search = rate / 4, rate * 15 / 100
 	want = trim(want)
 	if len(got) < window || len(want) < window {
 		return 0
@@ -131,9 +132,11 @@ func similarity(got, want []int16) float64 {
 			continue
 		}
 		at := offset + p
-		o := bestOffset(got, w, at-rate/10, at+rate/10)
+		o := bestOffset(got, w, at-search, at+search)
 		c := correlation(got, w, o)
-		offset += o - at
+		if c > 0.7 {
+			offset += o - at
+		}
 		sum += c * math.Sqrt(e)
 		weight += math.Sqrt(e)
 	}
@@ -219,5 +222,15 @@ func TestSimilarity(t *testing.T) {
 	lost := append(append([]int16{}, a[:9600]...), a[9760:]...)
 	if c := similarity(lost, a); c < 0.9 {
 		t.Errorf("one packet lost: %.3f", c)
+	}
+	var moved []int16 // the delay changes by 10 ms, seven times a second
+	for i := 0; i+rate/7 < len(a); i += rate / 7 {
+		moved = append(append(moved, a[i:i+rate/7]...), a[i+rate/7-rate/100:i+rate/7]...)
+	}
+	if c := similarity(moved, a); c < 0.75 {
+		t.Errorf("a restless jitter buffer: %.3f", c)
+	}
+	if c := similarity(append(append([]int16{}, a[:rate]...), b[rate:]...), a); c > 0.75 {
+		t.Errorf("another sentence after the first second: %.3f", c)
 	}
 }

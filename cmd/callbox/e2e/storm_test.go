@@ -31,6 +31,7 @@ type rawPhone struct {
 	ended  bool         // BYE has come
 	heard  map[uint16][]byte
 	first  uint16
+	late   time.Duration // the latest that a packet of ours was sent
 }
 
 // newRawPhone answers on 127.0.0.1:port, with sound on rtpPort, and says µ-law
@@ -163,6 +164,9 @@ func (p *rawPhone) speak(says []byte, stop chan struct{}) {
 		if began.IsZero() {
 			began = time.Now()
 		}
+		p.mu.Lock()
+		p.late = max(p.late, time.Since(began)-time.Duration(sent)*20*time.Millisecond)
+		p.mu.Unlock()
 		for ; sent <= int(time.Since(began)/(20*time.Millisecond)); sent++ {
 			payload := silence
 			if len(says) >= 160 {
@@ -293,6 +297,9 @@ func TestStorm(t *testing.T) {
 	}
 	g.until(sid, "completed", 10*time.Second)
 	poll(t, 5*time.Second, "BYE", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.ended })
+	p.mu.Lock()
+	t.Logf("the phone sent its sound up to %s late", p.late)
+	p.mu.Unlock()
 	hears(t, "the phone", p.sound(), prompt)
 	rec, _ := g.recording(sid)
 	hears(t, "the recording's channel of the phone", channel(rec, 0, 2), story)
