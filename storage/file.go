@@ -45,6 +45,13 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// unlockDir gives the folder back. Closing the file alone would not be enough: a
+// child process that is being started holds a copy of it until its own program
+// runs, and with the copy the lock.
+func unlockDir(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 // openFile opens the database into s.db, creating or repairing it when needed.
 func (s *Store) openFile() error {
 	path := s.path()

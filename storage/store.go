@@ -143,10 +143,10 @@ func Open(cfg Config) (*Store, error) {
 	}
 	s := &Store{cfg: cfg, lock: lock}
 	if err := s.openFile(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlockDir(lock))
 	}
 	if err := s.start(); err != nil {
-		return nil, errors.Join(err, s.closeLog(), s.db.Close(), lock.Close())
+		return nil, errors.Join(err, s.closeLog(), s.db.Close(), unlockDir(lock))
 	}
 	return s, nil
 }
@@ -214,7 +214,7 @@ func (s *Store) Close() error {
 	if err == nil {
 		err = s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyClean, []byte{1}) })
 	}
-	return errors.Join(err, s.closeLog(), s.db.Close(), s.lock.Close())
+	return errors.Join(err, s.closeLog(), s.db.Close(), unlockDir(s.lock))
 }
 
 // view reads in one consistent transaction.

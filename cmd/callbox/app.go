@@ -31,6 +31,11 @@ import (
 	"callbox/storage/config"
 )
 
+// commitDelay is how long writes wait for company under load. A Create Call
+// waits for its record, and the box's budget from the request to the INVITE is
+// 60 ms; a flush costs one block of the log, 4 kB.
+const commitDelay = 20 * time.Millisecond
+
 // drainTime is how long calls may go on after the gateway was told to stop.
 const drainTime = 10 * time.Second
 
@@ -92,7 +97,7 @@ func newApp(ctx context.Context, cfg appConfig) (*app, error) {
 // openStore opens the database and, at the first boot, makes the account.
 func (a *app) openStore(ctx context.Context) error {
 	var err error
-	a.store, err = storage.Open(storage.Config{Dir: a.cfg.Data, Logger: a.log,
+	a.store, err = storage.Open(storage.Config{Dir: a.cfg.Data, Logger: a.log, MaxDelay: commitDelay,
 		Committed: func(n []call.Notice) { a.deliver.Offer(n) }})
 	if err != nil {
 		return err
