@@ -36,6 +36,7 @@ type Config struct {
 // The fixed times of the chip and of telephone hooks.
 const (
 	wakeTime     = 50 * time.Millisecond  // outputs invalid after PD is released
+	wakeMargin   = 5 * time.Millisecond   // the clock's and the chip's, before it may ring
 	settleTime   = 50 * time.Millisecond  // SHK invalid after a battery reversal
 	glitchTime   = 10 * time.Millisecond  // shorter levels of SHK are bounce; also the ring trip debounce
 	offHookTime  = 50 * time.Millisecond  // SHK high for so long, outside a burst: off-hook

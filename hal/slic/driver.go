@@ -290,6 +290,7 @@ func (d *Driver) wake(now time.Time) error {
 	if err := d.pins.PD.Release(); err != nil {
 		return err
 	}
+	d.ring.awake = time.Now().Add(wakeTime + wakeMargin)
 	l, err := d.pins.SHK.Read()
 	if err != nil {
 		return err

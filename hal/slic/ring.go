@@ -34,6 +34,7 @@ type ringer struct {
 	cad      hal.Cadence
 	step     int           // index in cad.Steps of the running or coming burst
 	start    time.Time     // of the burst, planned in pause, real in burst and tail
+	awake    time.Time     // no burst before this: the chip wakes up
 	half     time.Duration // between F/R edges
 	level    hal.Level     // of F/R
 	off      time.Time     // tail: when RM goes low
@@ -128,6 +129,9 @@ func (r *ringer) advance(now time.Time) error {
 // begin starts the planned burst if it is time, the chip is cool enough and the
 // supply is free; otherwise it plans it later.
 func (r *ringer) begin(now time.Time) error {
+	if r.start.Before(r.awake) {
+		r.start = r.awake
+	}
 	if now.Before(r.start) {
 		return nil
 	}
