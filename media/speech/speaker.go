@@ -57,7 +57,7 @@ const (
 	defaultTimeout    = 30 * time.Second
 	defaultParallel   = 2
 	// killDelay is how long Wait lets a killed child's pipes stay open.
-	killDelay = time.Second
+	killDelay = 4 * time.Second
 )
 
 // New makes a speaker. Whether the program exists shows in Available and Speak,
