@@ -34,10 +34,10 @@ func (o *Object) Object(name string, inner Object) { o.Add(name, inner.Value()) 
 func (o *Object) Add(name string, v Value) { o.members = append(o.members, Member{name, v}) }
 
 // Value is the object as a value.
-func (o *Object) Value() Value { return Value{Kind: Map, Members: o.members} }
+func (o Object) Value() Value { return Value{Kind: Map, Members: o.members} }
 
 // Members are what was added, in order.
-func (o *Object) Members() []Member { return o.members }
+func (o Object) Members() []Member { return o.members }
 
 // Append writes v to b as JSON.stringify does (ECMA-262 §25.5.2): no white space,
 // members in order with integer names first, numbers in their shortest form, and

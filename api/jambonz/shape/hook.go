@@ -14,7 +14,7 @@ const HookType = Text | Map
 // HookProps are the properties of a hook that is an object.
 var HookProps = Props{
 	"url":      {Type: Text, Need: true},
-	"method":   {Type: Text, Enum: []string{"GET", "POST", "get", "post"}},
+	"method":   {Type: Text, Enum: []string{"GET", "POST"}, Fold: true},
 	"username": {Type: Text},
 	"password": {Type: Text},
 	"basicAuth": {Type: Map, Props: Props{

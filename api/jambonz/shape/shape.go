@@ -44,13 +44,14 @@ func (t Type) String() string {
 	var names []string
 	for _, x := range kinds {
 		if t&x.Type != 0 {
-			names = append(names, withArticle(x.Kind))
+			names = append(names, Described(x.Kind))
 		}
 	}
 	return strings.Join(names, " or ")
 }
 
-func withArticle(k js.Kind) string {
+// Described names a kind for sentences: "an array".
+func Described(k js.Kind) string {
 	if strings.ContainsRune("aeio", rune(k.String()[0])) {
 		return "an " + k.String()
 	}
@@ -62,6 +63,7 @@ type Prop struct {
 	Type Type
 	Need bool
 	Enum []string // texts that it may be; empty: any
+	Fold bool     // the Enum's letters may be small or capital
 	// Props are the members of a Map, and of the Maps in a List; nil: any.
 	Props Props
 	// Idle says why the property has no effect on this box ("the box does not
@@ -69,6 +71,11 @@ type Prop struct {
 	Idle string
 	// Unable says why a request for the property must be refused.
 	Unable string
+}
+
+// among reports whether the Enum allows s.
+func (p Prop) among(s string) bool {
+	return slices.ContainsFunc(p.Enum, func(e string) bool { return e == s || p.Fold && strings.EqualFold(e, s) })
 }
 
 // Props are the properties of an object by name.
@@ -125,7 +132,7 @@ func Read(v js.Value, path string, p Props, o Options) (Object, error) {
 	}
 	obj := Object{path, v}
 	if v.Kind != js.Map {
-		return obj, Refuse("%s is %s, it must be an object", obj.name(""), withArticle(v.Kind))
+		return obj, Refuse("%s is %s, it must be an object", obj.name(""), Described(v.Kind))
 	}
 	for _, m := range v.Members {
 		prop, known := p[m.Name]
@@ -149,7 +156,11 @@ func Read(v js.Value, path string, p Props, o Options) (Object, error) {
 	}
 	if len(missing) > 0 {
 		sort.Strings(missing)
-		return obj, Refuse("%s is missing", strings.Join(missing, " and "))
+		verb := "is"
+		if len(missing) > 1 {
+			verb = "are"
+		}
+		return obj, Refuse("%s %s missing", strings.Join(missing, " and "), verb)
 	}
 	return obj, nil
 }
@@ -161,8 +172,8 @@ func check(v js.Value, path string, p Prop, o Options) error {
 	}
 	switch {
 	case !p.Type.allows(v.Kind):
-		return Refuse("%s is %s, it must be %s", path, withArticle(v.Kind), p.Type)
-	case v.Kind == js.Text && len(p.Enum) > 0 && !slices.Contains(p.Enum, v.Text):
+		return Refuse("%s is %s, it must be %s", path, Described(v.Kind), p.Type)
+	case v.Kind == js.Text && len(p.Enum) > 0 && !p.among(v.Text):
 		return Refuse("%s is %q, it must be %s", path, clip(v.Text), oneOf(p.Enum))
 	case v.Kind == js.Text && !cleanText(v.Text):
 		return Refuse("%s holds control characters", path)

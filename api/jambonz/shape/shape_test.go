@@ -267,3 +267,11 @@ func TestTypeString(t *testing.T) {
 		t.Errorf("%v", p)
 	}
 }
+
+// TestSentences: what stands in several forms.
+func TestSentences(t *testing.T) {
+	_, err := Read(parse(t, `{}`), "", Props{"b": {Need: true}, "a": {Need: true}}, Options{})
+	problem(t, "two", err, "a and b are missing")
+	_, err = Read(parse(t, `{"h":{"url":"a","method":"Put"}}`), "", Props{"h": HookProp()}, Options{})
+	problem(t, "method", err, `h.method is "Put", it must be GET or POST`)
+}

@@ -27,7 +27,7 @@ var TargetProps = Props{
 	"voicemail":  {Type: Bool},
 	"headers":    {Type: Map},
 	"from":       {Type: Map, Props: Props{"user": {Type: Text}, "host": {Type: Text}}},
-	"method":     {Type: Text, Enum: []string{"GET", "POST"}},
+	"method":     {Type: Text, Enum: []string{"GET", "POST"}, Fold: true},
 	// Only a document can ask the callee first.
 	"confirmHook": HookProp(),
 }
@@ -75,7 +75,7 @@ func (o Object) Target(base *url.URL) (script.Target, error) {
 		return t, err
 	}
 	if m := o.Text("method"); m != "" && t.Screen.Method == "" && !t.Screen.IsZero() {
-		t.Screen.Method = m
+		t.Screen.Method = strings.ToUpper(m)
 	}
 	return t, nil
 }
@@ -106,7 +106,7 @@ func (o Object) party() (script.Target, error) {
 	case "user":
 		return o.user(raw)
 	}
-	return script.Target{}, o.Unable("type", "is teams, and this box has no Microsoft Teams trunk: call the number with type phone, or a SIP address")
+	return script.Target{}, o.Refuse("type", "is teams, and this box has no Microsoft Teams trunk: call the number with type phone, or a SIP address")
 }
 
 // user reads the name of a user of the box. The realm behind an @ is dropped:

@@ -1,0 +1,157 @@
+package jambonz
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"callbox/api"
+	"callbox/api/jambonz/js"
+	"callbox/api/jambonz/shape"
+)
+
+// rest is the dialect's REST face: a path table, and the shape through which the
+// shared handlers read and write.
+type rest struct {
+	*Dialect
+	h *api.Handlers
+}
+
+var _ api.CallShape = rest{}
+
+// prefix is where the dialect's addresses begin.
+const prefix = "/v1/"
+
+// Mount gives the dialect's part of the address space, served by h.
+func (d *Dialect) Mount(h *api.Handlers) api.Mount {
+	s := rest{d, h}
+	return api.Mount{Name: Name, Prefix: prefix, Handler: http.HandlerFunc(s.serve), Fail: s.WriteError}
+}
+
+// request is one request whose account is known, with the ids of its path.
+type request struct {
+	*api.Request
+	ids map[string]string // by the names in the path table
+}
+
+// act is what a route does.
+type act func(s rest, w http.ResponseWriter, q request)
+
+// route is one row of the path table: what follows "Accounts/{account}", and what
+// is done there by method.
+type route struct {
+	path string
+	acts map[string]act
+}
+
+// routes is the path table.
+var routes = []route{
+	{"Calls", map[string]act{
+		"POST": func(s rest, w http.ResponseWriter, q request) { s.h.CreateCall(w, q.Request, s) },
+		"GET":  func(s rest, w http.ResponseWriter, q request) { s.h.ListCalls(w, q.Request, s) },
+	}},
+	{"Calls/{call}", map[string]act{
+		"GET":    func(s rest, w http.ResponseWriter, q request) { s.h.FetchCall(w, q.Request, s) },
+		"PUT":    func(s rest, w http.ResponseWriter, q request) { s.h.UpdateCall(w, q.Request, s) },
+		"POST":   func(s rest, w http.ResponseWriter, q request) { s.h.UpdateCall(w, q.Request, s) },
+		"DELETE": func(s rest, w http.ResponseWriter, q request) { s.h.EndCall(w, q.Request, s) },
+	}},
+	{"CallCount", map[string]act{"GET": rest.countCalls}},
+	{"RecentCalls", map[string]act{"GET": rest.recentCalls}},
+	{"RecentCalls/{call}", map[string]act{"GET": rest.recentCall}},
+	{"RecentCalls/{call}/record/{year}/{month}/{day}/{format}", map[string]act{"GET": rest.recording, "HEAD": rest.recording}},
+	{"WebhookSecret", map[string]act{"GET": rest.webhookSecret}},
+}
+
+// serve answers one request: first who asks, then what for.
+func (s rest) serve(w http.ResponseWriter, r *http.Request) {
+	rest, ok := strings.CutPrefix(r.URL.Path, prefix+"Accounts/")
+	sid, path, _ := strings.Cut(rest, "/")
+	if !ok || sid == "" {
+		s.WriteError(w, r, api.ErrNoPath)
+		return
+	}
+	account, err := s.h.Auth.Bearer(r, sid)
+	if err != nil {
+		s.WriteError(w, r, err)
+		return
+	}
+	q := request{Request: &api.Request{Request: r, Account: account}}
+	path = strings.TrimSuffix(path, "/") // clients end lists with one
+	for _, row := range routes {
+		if q.ids, ok = matchPath(row.path, path); !ok {
+			continue
+		}
+		q.Call = q.ids["call"]
+		do, ok := row.acts[r.Method]
+		if !ok {
+			w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(row.acts)), ", "))
+			s.WriteError(w, r, api.ErrMethod)
+			return
+		}
+		do(s, w, q)
+		return
+	}
+	s.WriteError(w, r, api.ErrNoPath)
+}
+
+// maxID is the longest id in a path.
+const maxID = 64
+
+// matchPath matches a path with a row and gives the ids in it.
+func matchPath(pattern, path string) (map[string]string, bool) {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return nil, false
+	}
+	ids := map[string]string{}
+	for i := range want {
+		name, isID := strings.CutPrefix(want[i], "{")
+		switch {
+		case !isID && want[i] != got[i], isID && (got[i] == "" || len(got[i]) > maxID):
+			return nil, false
+		case isID:
+			ids[strings.TrimSuffix(name, "}")] = got[i]
+		}
+	}
+	return ids, true
+}
+
+// readBody reads the JSON object of a request by a table. Unknown properties are
+// ignored with a warning, as upstream ignores them.
+func readBody(q *api.Request, props shape.Props) (shape.Object, error) {
+	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return shape.Object{}, err
+		}
+		return shape.Object{}, shape.Refuse("the body could not be read: %s", err)
+	}
+	if ct := q.Header.Get("Content-Type"); ct != "" {
+		if mt, _, err := mime.ParseMediaType(ct); err != nil || mt != "application/json" && !strings.HasSuffix(mt, "+json") {
+			return shape.Object{}, fmt.Errorf("%w: send application/json, not %q", api.ErrContentType, ct)
+		}
+	}
+	v, err := js.Parse(body)
+	if err != nil {
+		return shape.Object{}, shape.Refuse("the body is not JSON: %s", err)
+	}
+	return shape.Read(v, "", props, shape.Options{Warn: q.Warn, Lax: true})
+}
+
+// webhookSecret answers with the key that callbacks are signed with.
+func (s rest) webhookSecret(w http.ResponseWriter, q request) {
+	if q.URL.Query().Get("regenerate") == "true" {
+		s.WriteError(w, q.Request.Request, shape.Unable("the webhook secret cannot be made anew by request"))
+		return
+	}
+	var o js.Object
+	o.Text("webhook_secret", s.SigningKey(q.Account))
+	writeJSON(w, http.StatusOK, o.Value())
+}

@@ -1,0 +1,97 @@
+package verbs
+
+import (
+	"strings"
+	"time"
+
+	"callbox/api/jambonz/shape"
+	"callbox/call"
+	"callbox/call/script"
+)
+
+// hangup decodes a hangup. A call that was not answered is refused.
+func (d *decoder) hangup(shape.Object) ([]script.Verb, error) {
+	return []script.Verb{script.Hangup{Decline: true}}, nil
+}
+
+// redirect decodes a redirect.
+func (d *decoder) redirect(o shape.Object) ([]script.Verb, error) {
+	next, err := o.Hook("actionHook", d.base)
+	if err != nil {
+		return nil, err
+	}
+	if next.IsZero() {
+		return nil, o.Refuse("actionHook", "is empty")
+	}
+	var out []script.Verb
+	status, err := o.Hook("statusHook", d.base)
+	if err != nil {
+		return nil, err
+	}
+	if !status.IsZero() {
+		out = append(out, script.Change{Verb: "redirect", Change: call.Change{Status: &call.StatusHook{Hook: status}}})
+	}
+	return append(out, script.Redirect{Hook: next}), nil
+}
+
+// dtmf decodes a dtmf.
+func (d *decoder) dtmf(o shape.Object) ([]script.Verb, error) {
+	k := script.Keys{Keys: strings.NewReplacer("a", "A", "b", "B", "c", "C", "d", "D").Replace(o.Text("dtmf")), Length: 500 * time.Millisecond}
+	if k.Keys == "" || len(k.Keys) > 64 || strings.Trim(k.Keys, keys+"wW") != "" {
+		return nil, o.Refuse("dtmf", "is %q, it must be 1 to 64 of 0-9 * # A-D w W", o.Text("dtmf"))
+	}
+	length, ok, err := o.Duration("duration", time.Millisecond, 40*time.Millisecond, 8*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		k.Length = length
+	}
+	return []script.Verb{k}, nil
+}
+
+// tag decodes a tag.
+func (d *decoder) tag(o shape.Object) ([]script.Verb, error) {
+	data, err := tagOf(o, "data")
+	if err != nil {
+		return nil, err
+	}
+	return []script.Verb{script.Change{Verb: "tag", Change: call.Change{Tag: &data}}}, nil
+}
+
+// answer decodes an answer.
+func (d *decoder) answer(shape.Object) ([]script.Verb, error) {
+	return []script.Verb{script.Answer{}}, nil
+}
+
+// decline decodes a sip:decline.
+func (d *decoder) decline(o shape.Object) ([]script.Verb, error) {
+	status, _, err := o.Whole("status", 300, 699)
+	if err != nil {
+		return nil, err
+	}
+	return []script.Verb{script.Reject{Status: status, Reason: o.Text("reason")}}, nil
+}
+
+// alert decodes an alert: the caller hears ringing as it is.
+func (d *decoder) alert(o shape.Object) ([]script.Verb, error) {
+	d.warn(o.Path + " has no effect: the box rings without an Alert-Info")
+	return nil, nil
+}
+
+// leave decodes a leave.
+func (d *decoder) leave(o shape.Object) ([]script.Verb, error) {
+	d.warn(o.Path + " has no effect: the call is in no queue")
+	return nil, nil
+}
+
+// config decodes a config: what it says of speech holds for the rest of the call.
+func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
+	s := d.synthesizer(o)
+	r := o.Object("recognizer")
+	s.Recognizer, s.RecognizerLanguage = r.Text("vendor"), r.Text("language")
+	if s == (call.Speech{}) {
+		return nil, nil
+	}
+	return []script.Verb{script.Change{Verb: "config", Change: call.Change{Speech: &s}}}, nil
+}

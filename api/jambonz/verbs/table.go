@@ -1,0 +1,171 @@
+package verbs
+
+import "callbox/api/jambonz/shape"
+
+// Why verbs and properties cannot be used, in one place each.
+const (
+	noConferences = "the box has no conferences"
+	noQueues      = "the box has no queues"
+	noStreams     = "the box does not stream sound to a websocket"
+	noRecogniser  = "the box has no recogniser of speech"
+	noAssistants  = "the box has no assistants and language models"
+	noTransfer    = "the box does not take or make SIP transfers"
+	noRequests    = "the box does not send or take SIP requests within a call"
+	noTracks      = "the box does not mix tracks into a call"
+	noMessages    = "the box sends no messages"
+	wholeTexts    = "the box speaks whole texts"
+	answersFirst  = "the box answers a call before it is heard"
+)
+
+// table is the language.
+var table map[string]spec
+
+func init() { // the makers of some verbs look into the table
+	table = map[string]spec{
+		"say":         {props: sayProps, make: (*decoder).say},
+		"play":        {props: playProps, make: (*decoder).play},
+		"pause":       {props: pauseProps, make: (*decoder).pause},
+		"gather":      {props: gatherProps, make: (*decoder).gather},
+		"dial":        {props: dialProps, make: (*decoder).dial},
+		"hangup":      {props: hangupProps, make: (*decoder).hangup},
+		"redirect":    {props: redirectProps, make: (*decoder).redirect},
+		"dtmf":        {props: dtmfProps, make: (*decoder).dtmf},
+		"tag":         {props: tagProps, make: (*decoder).tag},
+		"answer":      {make: (*decoder).answer},
+		"sip:decline": {props: declineProps, make: (*decoder).decline},
+		"alert":       {props: alertProps, make: (*decoder).alert},
+		"leave":       {make: (*decoder).leave},
+		"config":      {props: configProps, make: (*decoder).config},
+	}
+	for name, why := range map[string]string{
+		"conference": noConferences, "room": noConferences, "enqueue": noQueues, "dequeue": noQueues, "listen": noStreams, "stream": noStreams,
+		"transcribe": noRecogniser, "message": noMessages, "dub": noTracks, "sip:request": noRequests, "sip:refer": noTransfer, "transfer": noTransfer,
+		"lex": noAssistants, "dialogflow": noAssistants, "rasa": noAssistants, "llm": noAssistants, "s2s": noAssistants, "agent": noAssistants,
+		"pipeline": noAssistants, "openai_s2s": noAssistants, "google_s2s": noAssistants, "elevenlabs_s2s": noAssistants, "deepgram_s2s": noAssistants,
+		"ultravox_s2s": noAssistants, "qwen_s2s": noAssistants, "gptlive_s2s": noAssistants,
+	} {
+		table[name] = spec{unable: why}
+	}
+}
+
+// DubProps are the properties of dub, which a change of a call has too.
+var DubProps = shape.Props{
+	"action": {Type: shape.Text, Need: true, Enum: []string{"addTrack", "removeTrack", "silenceTrack", "playOnTrack", "sayOnTrack"}},
+	"track":  {Type: shape.Text, Need: true},
+	"play":   {Type: shape.Text},
+	"say":    {Type: shape.Text | shape.Map},
+	"loop":   {Type: shape.Bool},
+	"gain":   {Type: shape.Number | shape.Text},
+}
+
+// number is a number that may be written as a text too.
+const number = shape.Number | shape.Text
+
+// synthesizerProps are the properties of a synthesizer.
+var synthesizerProps = shape.Props{
+	"vendor": {Type: shape.Text, Need: true}, "label": {Type: shape.Text}, "language": {Type: shape.Text}, "voice": {Type: shape.Text | shape.Map},
+	"fallbackVendor": {Type: shape.Text}, "fallbackLabel": {Type: shape.Text}, "fallbackLanguage": {Type: shape.Text},
+	"fallbackVoice": {Type: shape.Text | shape.Map}, "engine": {Type: shape.Text}, "gender": {Type: shape.Text}, "options": {Type: shape.Map},
+}
+
+// The properties of the verbs.
+var (
+	sayProps = shape.Props{
+		"text":               {Type: shape.Text | shape.List, Need: true},
+		"loop":               {Type: number},
+		"synthesizer":        {Type: shape.Map, Props: synthesizerProps},
+		"instructions":       {Type: shape.Text, Idle: wholeTexts + " in its own voice"},
+		"stream":             {Type: shape.Bool, Idle: wholeTexts},
+		"closeStreamOnEmpty": {Type: shape.Bool, Idle: wholeTexts},
+		"earlyMedia":         {Type: shape.Bool, Idle: answersFirst},
+		"disableTtsCache":    {Type: shape.Bool, Idle: "texts that were spoken are kept for a short while"},
+	}
+	playProps = shape.Props{
+		"url":         {Type: shape.Text | shape.List, Need: true},
+		"loop":        {Type: number},
+		"earlyMedia":  {Type: shape.Bool, Idle: answersFirst},
+		"seekOffset":  {Type: number, Idle: "the box plays sounds from their beginning"},
+		"timeoutSecs": {Type: number},
+		"actionHook":  shape.HookProp(),
+	}
+	pauseProps  = shape.Props{"length": {Type: shape.Number, Need: true}}
+	gatherProps = shape.Props{
+		"actionHook": shape.HookProp(), "input": {Type: shape.List}, "finishOnKey": {Type: shape.Text},
+		"numDigits": {Type: shape.Number}, "minDigits": {Type: shape.Number}, "maxDigits": {Type: shape.Number},
+		"interDigitTimeout": {Type: shape.Number}, "timeout": {Type: shape.Number},
+		"listenDuringPrompt": {Type: shape.Bool}, "dtmfBargein": {Type: shape.Bool},
+		"say": {Type: shape.Map, Props: sayProps.With(everywhere)}, "play": {Type: shape.Map, Props: playProps.With(everywhere)},
+		// These matter only to speech, of which "input" tells.
+		"partialResultHook": shape.HookProp(), "speechTimeout": {Type: shape.Number}, "bargein": {Type: shape.Bool},
+		"minBargeinWordCount": {Type: shape.Number}, "recognizer": {Type: shape.Map},
+		"fillerNoise":           {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
+		"actionHookDelayAction": {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
+	}
+	dialProps = shape.Props{
+		"target":           {Type: shape.List, Need: true, Props: shape.TargetProps},
+		"actionHook":       shape.HookProp(),
+		"confirmHook":      shape.HookProp(),
+		"answerOnBridge":   {Type: shape.Bool},
+		"callerId":         {Type: shape.Text},
+		"callerName":       {Type: shape.Text},
+		"headers":          {Type: shape.Map},
+		"proxy":            {Type: shape.Text},
+		"timeLimit":        {Type: shape.Number},
+		"timeout":          {Type: shape.Number},
+		"tag":              {Type: shape.Map},
+		"anchorMedia":      {Type: shape.Bool}, // it always is
+		"forwardPAI":       {Type: shape.Bool, Idle: "the callee is shown the caller's number, or callerId"},
+		"exitMediaPath":    {Type: shape.Bool, Idle: "the box keeps the sound of its calls on their way"},
+		"amd":              {Type: shape.Map, Props: shape.AMDProps, Idle: "the box detects machines on calls that it is asked to create only"},
+		"boostAudioSignal": {Type: number, Idle: "the box does not change the loudness of a call"},
+		"dialMusic":        {Type: shape.Text, Idle: "the caller hears the ringing tone"},
+		"dtmfCapture":      {Type: shape.List | shape.Map, Idle: "the box tells nobody of keys during a connection"},
+		"dtmfHook":         {Type: shape.HookType, Props: shape.HookProps, Idle: "the box tells nobody of keys during a connection"},
+		"dub":              {Type: shape.Map | shape.List, Props: DubProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}}), Idle: noTracks},
+		"listen":           {Type: shape.Map, Idle: noStreams},
+		"stream":           {Type: shape.Map, Idle: noStreams},
+		"transcribe":       {Type: shape.Map, Idle: noRecogniser},
+		"referHook":        {Type: shape.HookType, Props: shape.HookProps, Idle: noTransfer},
+		"onHoldHook":       {Type: shape.HookType, Props: shape.HookProps, Idle: "the box plays nothing to a party on hold"},
+		"srtpEncryption":   {Type: shape.Text, Idle: "the line decides on encryption"},
+		"codecs":           {Type: shape.List, Idle: "the lines decide on codecs"},
+	}
+	hangupProps   = shape.Props{"headers": {Type: shape.Map, Idle: "the box hangs up without headers of its own"}}
+	redirectProps = shape.Props{"actionHook": need(shape.HookProp()), "statusHook": shape.HookProp()}
+	dtmfProps     = shape.Props{"dtmf": {Type: shape.Text, Need: true}, "duration": {Type: shape.Number}}
+	tagProps      = shape.Props{"data": {Type: shape.Map, Need: true}}
+	alertProps    = shape.Props{"message": {Type: shape.Text, Need: true}}
+	declineProps  = shape.Props{
+		"status":  {Type: shape.Number, Need: true},
+		"reason":  {Type: shape.Text},
+		"headers": {Type: shape.Map, Idle: "the box refuses calls without headers of its own"},
+	}
+	configProps = shape.Props{
+		"synthesizer":                {Type: shape.Map, Props: synthesizerProps},
+		"recognizer":                 {Type: shape.Map},
+		"bargeIn":                    {Type: shape.Map, Idle: "the box takes keys in gather only"},
+		"ttsStream":                  {Type: shape.Map, Idle: wholeTexts},
+		"autoStreamTts":              {Type: shape.Bool, Idle: wholeTexts},
+		"record":                     {Type: shape.Map, Idle: "the box cannot record by request during a call"},
+		"listen":                     {Type: shape.Map, Idle: noStreams},
+		"stream":                     {Type: shape.Map, Idle: noStreams},
+		"transcribe":                 {Type: shape.Map, Idle: noRecogniser},
+		"amd":                        {Type: shape.Map, Props: shape.AMDProps, Idle: "the box detects machines on calls that it is asked to create only"},
+		"fillerNoise":                {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
+		"actionHookDelayAction":      {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
+		"notifyEvents":               {Type: shape.Bool, Idle: "the box tells of verbs in its own events"},
+		"notifySttLatency":           {Type: shape.Bool, Idle: noRecogniser},
+		"reset":                      {Type: shape.Text | shape.List, Idle: "settings of speech stay until others replace them"},
+		"onHoldMusic":                {Type: shape.Text, Idle: "the box plays nothing to a party on hold"},
+		"sipRequestWithinDialogHook": {Type: shape.HookType, Props: shape.HookProps, Idle: noRequests},
+		"referHook":                  {Type: shape.HookType, Props: shape.HookProps, Idle: noTransfer},
+		"boostAudioSignal":           {Type: number, Idle: "the box does not change the loudness of a call"},
+		"vad":                        {Type: shape.Map, Idle: noRecogniser},
+		"noiseIsolation":             {Type: shape.Map, Idle: "the box leaves noise as it is"},
+		"turnTaking":                 {Type: shape.Map, Idle: noRecogniser},
+		"earlyMedia":                 {Type: shape.Bool, Idle: answersFirst},
+		"disableTtsCache":            {Type: shape.Bool, Idle: "texts that were spoken are kept for a short while"},
+	}
+)
+
+func need(p shape.Prop) shape.Prop { p.Need = true; return p }
