@@ -44,11 +44,11 @@ func (a *accounts) Application(account, id string) (api.Application, bool) {
 	return api.Application{}, false
 }
 
-// Line finds the trunk that a request names by sid. A trunk's sid follows from
-// its name, so that it survives an export and import of the configuration.
+// Line finds the trunk that a request names, by its name or its sid. A sid follows from
+// the name, so that it survives an export and import of the configuration.
 func (a *accounts) Line(_, sid string) (string, bool) {
 	for _, t := range a.snap.Load().Trunks {
-		if trunkSID(t.Name) == sid {
+		if trunkSID(t.Name) == sid || t.Name == sid {
 			return t.Name, true
 		}
 	}

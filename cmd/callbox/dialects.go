@@ -2,6 +2,7 @@ package main
 
 import (
 	"callbox/api"
+	"callbox/api/jambonz"
 	"callbox/api/laml"
 	"callbox/api/restcomm"
 	"callbox/api/signalwire"
@@ -11,13 +12,16 @@ import (
 // dialects are the call APIs of the box, by name.
 type dialects struct {
 	family []*laml.Dialect // those of forms and XML, in the order in which they are asked who serves a path
+	json   *jambonz.Dialect
 	byName map[string]api.Dialect
 }
 
 // newDialects makes them all. baseURL is the address at which others reach the box.
 func newDialects(baseURL func() string, accounts *accounts) dialects {
 	c := laml.Config{BaseURL: baseURL, Accounts: accounts}
-	d := dialects{family: []*laml.Dialect{twilio.New(c), signalwire.New(c), restcomm.New(c)}, byName: map[string]api.Dialect{}}
+	d := dialects{family: []*laml.Dialect{twilio.New(c), signalwire.New(c), restcomm.New(c)},
+		json: jambonz.New(jambonz.Config{BaseURL: baseURL, Accounts: accounts}), byName: map[string]api.Dialect{}}
+	d.byName[d.json.Name()] = d.json
 	for _, x := range d.family {
 		d.byName[x.Name()] = x
 	}
@@ -46,7 +50,7 @@ func (d dialects) newID(name, what string) string { return d.of(name).NewID(api.
 
 // mounts is the address space of all call APIs.
 func (d dialects) mounts(h *api.Handlers) []api.Mount {
-	var list []api.Mount
+	list := []api.Mount{d.json.Mount(h)}
 	for _, x := range d.family {
 		list = append(list, x.Mounts(h)...)
 	}

@@ -151,8 +151,10 @@ func TestAccounts(t *testing.T) {
 	if _, ok := a.Application("AC2", "AP1"); ok {
 		t.Error("another account's application was found")
 	}
-	if l, ok := a.Line("AC1", trunkSID("provider")); !ok || l != "provider" {
-		t.Errorf("%q %v", l, ok)
+	for _, named := range []string{trunkSID("provider"), "provider"} {
+		if l, ok := a.Line("AC1", named); !ok || l != "provider" {
+			t.Errorf("%s: %q %v", named, l, ok)
+		}
 	}
 	if _, ok := a.Line("AC1", "BY00000000000000000000000000000000"); ok {
 		t.Error("an unknown trunk was found")
