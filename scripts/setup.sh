@@ -5,7 +5,7 @@ set -euo pipefail
 
 # program:package
 need=(espeak-ng:espeak-ng sox:sox sipp:sip-tester baresip:baresip-core
-	qemu-arm-static:qemu-user-static gcc:gcc)
+	qemu-arm-static:qemu-user-static gcc:gcc node:nodejs npm:npm)
 [ "${1:-}" = bench ] && need=(rtpengine:rtpengine-daemon)
 
 missing=()
