@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,9 +38,17 @@ type Mount struct {
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
 
+// Public is a document that anybody may read, by GET and HEAD.
+type Public struct {
+	Path string // "/ca.pem"
+	Type string // its content type
+	Body func() []byte
+}
+
 // Config is what a Server is made of.
 type Config struct {
 	Mounts []Mount
+	Public []Public
 	// Ready reports whether the box takes calls; nil: always. It is asked by
 	// GET /healthz, which tells strangers nothing but yes (200) or no (503).
 	Ready func() bool
@@ -82,6 +91,9 @@ func NewServer(c Config) (*Server, error) {
 	for _, prefix := range order {
 		mux.Handle(prefix, s.serveGroup(byPrefix[prefix]))
 	}
+	for _, p := range c.Public {
+		mux.Handle("GET "+p.Path, s.serveGroup([]Mount{{Name: "public", Handler: p, Fail: failPlain}}))
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if c.Ready != nil && !c.Ready() {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
@@ -91,6 +103,12 @@ func NewServer(c Config) (*Server, error) {
 	})
 	s.handler = mux
 	return s, nil
+}
+
+// ServeHTTP answers with the document.
+func (p Public) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", p.Type)
+	_, _ = w.Write(p.Body()) // a client that has left needs no answer
 }
 
 // ServeHTTP answers one request.
@@ -164,9 +182,23 @@ func (s *Server) Refused() uint64 { return s.refused.Load() }
 
 // Serve answers requests on ln until ctx ends, lets those under way finish for
 // up to ShutdownTime, and closes ln. It returns nil when ctx ended; all its
-// goroutines have then ended, except handlers that ignored ShutdownTime.
+// goroutines have then ended, except handlers that ignored ShutdownTime. It may
+// run for several listeners at once, which share the limits.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	return s.serve(ctx, ln, nil)
+}
+
+// ServeTLS is Serve for HTTPS with the certificate that c gives. It speaks
+// HTTP/1.1 only: HTTP/2 costs memory for each connection and gains nothing on a
+// LAN.
+func (s *Server) ServeTLS(ctx context.Context, ln net.Listener, c *tls.Config) error {
+	return s.serve(ctx, ln, c)
+}
+
+func (s *Server) serve(ctx context.Context, ln net.Listener, c *tls.Config) error {
 	srv := &http.Server{
+		TLSConfig:         c,
+		Protocols:         &http.Protocols{},
 		Handler:           s,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
@@ -175,8 +207,16 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	srv.Protocols.SetHTTP1(true)
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(&limitListener{Listener: ln, server: s}) }() // ended by Shutdown, waited for through done
+	go func() { // ended by Shutdown, waited for through done
+		limited := &limitListener{Listener: ln, server: s}
+		if c == nil {
+			done <- srv.Serve(limited)
+		} else {
+			done <- srv.ServeTLS(limited, "", "")
+		}
+	}()
 	select {
 	case err := <-done:
 		return fmt.Errorf("http server on %s: %w", ln.Addr(), err)

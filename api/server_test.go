@@ -3,7 +3,9 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -288,5 +290,56 @@ func TestConnectionLimit(t *testing.T) {
 	cancel()
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestServeTLS: both listeners share handlers and limits; handlers know which of
+// them a request came by, and only HTTP/1.1 is offered.
+func TestServeTLS(t *testing.T) {
+	s := newServer(t, api.Config{
+		Mounts: []api.Mount{{Name: "x", Prefix: "/x/", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, fmt.Sprint(r.TLS != nil, " ", r.Proto))
+		})}},
+		Public: []api.Public{{Path: "/ca.pem", Type: "application/x-x509-ca-cert", Body: func() []byte { return []byte("the CA") }}},
+	})
+	signed := httptest.NewTLSServer(nil) // lends its certificate
+	defer signed.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 2)
+	listen := func() net.Listener {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ln
+	}
+	plain, secure := listen(), listen()
+	go func() { served <- s.Serve(ctx, plain) }()
+	go func() { served <- s.ServeTLS(ctx, secure, &tls.Config{Certificates: signed.TLS.Certificates}) }()
+	client := signed.Client()
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	for url, want := range map[string]string{
+		"http://" + plain.Addr().String() + "/x/": "false HTTP/1.1", "https://" + secure.Addr().String() + "/x/": "true HTTP/1.1",
+		"http://" + plain.Addr().String() + "/ca.pem": "the CA", "https://" + secure.Addr().String() + "/ca.pem": "the CA",
+	} {
+		resp, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if string(b) != want {
+			t.Errorf("%s: %q, want %q", url, b, want)
+		}
+	}
+	if got := get(s, "POST", "/ca.pem"); got.Code != http.StatusMethodNotAllowed {
+		t.Errorf("POST to a public document: %d", got.Code)
+	}
+	client.CloseIdleConnections()
+	cancel()
+	for range 2 {
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
 	}
 }

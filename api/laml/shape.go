@@ -97,11 +97,11 @@ func (s rest) writePage(w http.ResponseWriter, q *api.Request, element, key stri
 
 // baseOf is the address at which the client of r reaches the box.
 func (s rest) baseOf(r *http.Request) string {
+	if r.TLS != nil { // it must not be sent to another address without TLS
+		return "https://" + r.Host
+	}
 	if base := s.cfg.BaseURL(); base != "" {
 		return base
-	}
-	if r.TLS != nil {
-		return "https://" + r.Host
 	}
 	return "http://" + r.Host
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -41,9 +40,9 @@ const drainTime = 10 * time.Second
 
 // appConfig is what must be known before the storage is open.
 type appConfig struct {
-	Data, HTTP, SIP, Board string
-	Log                    *slog.Logger
-	Out                    io.Writer // what people read: keys of the first boot, addresses
+	Data, HTTP, HTTPS, SIP, Board string // HTTPS may be empty: none
+	Log                           *slog.Logger
+	Out                           io.Writer // what people read: keys of the first boot, addresses
 }
 
 // app is the gateway: every part, built in dependency order by newApp, started
@@ -72,7 +71,8 @@ type app struct {
 	server   *api.Server
 	control  *http.Server
 
-	httpLn, controlLn net.Listener
+	certs                      *certificates
+	httpLn, httpsLn, controlLn net.Listener // httpsLn may be nil
 
 	ran bool // run has been called: the stack closes its own sockets
 
@@ -142,6 +142,11 @@ func (a *app) openNetwork(ctx context.Context) error {
 	if a.httpLn, err = net.Listen("tcp", a.cfg.HTTP); err != nil {
 		return fmt.Errorf("listen for HTTP: %w; choose another address with --http", err)
 	}
+	if a.cfg.HTTPS != "" {
+		if a.httpsLn, err = net.Listen("tcp", a.cfg.HTTPS); err != nil {
+			return fmt.Errorf("listen for HTTPS: %w; choose another address with --https", err)
+		}
+	}
 	if a.controlLn, err = listenControl(filepath.Join(a.cfg.Data, socketName)); err != nil {
 		return err
 	}
@@ -149,8 +154,8 @@ func (a *app) openNetwork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cert, err := serverCertificate(ca, time.Now())
-	if err != nil {
+	a.certs = &certificates{ca: ca, names: func() []string { return boxNames(*a.accounts.snap.Load()) }, now: time.Now, log: a.log}
+	if _, err := a.certs.get(); err != nil {
 		return fmt.Errorf("make the TLS certificate: %w", err)
 	}
 	a.ports, err = rtp.NewPortPool(rtp.PoolConfig{Min: uint16(a.snap.Media.PortMin), Max: uint16(a.snap.Media.PortMax)})
@@ -162,7 +167,7 @@ func (a *app) openNetwork(ctx context.Context) error {
 		return fmt.Errorf("--sip: %w", err)
 	}
 	a.stack, err = sip.New(sip.Config{UDP: []string{a.cfg.SIP}, TCP: []string{a.cfg.SIP}, TLS: []string{tlsAddr},
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		TLSConfig: a.certs.config(),
 		UserAgent: "callbox/" + version, External: a.snap.Media.External, Logger: a.log})
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --sip", err)
@@ -248,7 +253,8 @@ func (a *app) openAPI(context.Context) error {
 	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Accounts: a.accounts, Lines: a.accounts, Prices: a.router,
 		Auth: api.NewAuth(a.accounts), Log: a.log}
 	var err error
-	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Log: a.log})
+	ca := api.Public{Path: "/" + caFile, Type: "application/x-x509-ca-cert", Body: func() []byte { return caText(a.certs.ca) }}
+	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Public: []api.Public{ca}, Log: a.log})
 	if err != nil {
 		return err
 	}
@@ -269,7 +275,7 @@ func (a *app) close() {
 	if a.ports != nil {
 		a.ports.Close()
 	}
-	for _, l := range []net.Listener{a.controlLn, a.httpLn} {
+	for _, l := range []net.Listener{a.controlLn, a.httpsLn, a.httpLn} {
 		if l != nil {
 			l.Close()
 		}

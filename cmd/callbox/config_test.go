@@ -17,7 +17,7 @@ import (
 // newTestApp is a gateway that is built but not run, with one account.
 func newTestApp(t *testing.T) *app {
 	t.Helper()
-	a, err := newApp(context.Background(), appConfig{Data: t.TempDir(), HTTP: "127.0.0.1:0", SIP: "127.0.0.1:0",
+	a, err := newApp(context.Background(), appConfig{Data: t.TempDir(), HTTP: "127.0.0.1:0", HTTPS: "127.0.0.1:0", SIP: "127.0.0.1:0",
 		Board: "sim", Log: slog.New(slog.DiscardHandler), Out: io.Discard})
 	if err != nil {
 		t.Fatal(err)

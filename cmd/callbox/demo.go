@@ -48,7 +48,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	ready, done := make(chan *app, 1), make(chan error, 1)
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	go func() {
-		done <- serve(serving, appConfig{Data: dir, HTTP: "127.0.0.1:0", SIP: "127.0.0.1:0", Board: "sim", Log: log, Out: d},
+		done <- serve(serving, appConfig{Data: dir, HTTP: "127.0.0.1:0", HTTPS: "127.0.0.1:0", SIP: "127.0.0.1:0", Board: "sim", Log: log, Out: d},
 			d.began, func(a *app) { ready <- a })
 	}()
 	var err error

@@ -31,6 +31,7 @@ type commands struct {
 	Lines   linesCmd   `cmd:"" help:"List the lines and how they are."`
 	Route   routeCmd   `cmd:"" help:"Explain how a number would be routed, without calling."`
 	Config  configCmd  `cmd:"" help:"Show or change the configuration."`
+	CA      caCmd      `cmd:"" name:"ca" help:"Print the certificate of the box's own CA, for programs that use the API over TLS."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

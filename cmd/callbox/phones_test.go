@@ -33,7 +33,7 @@ func startBox(t *testing.T) *testBox {
 	serving, stop := context.WithCancel(context.Background())
 	started, done := make(chan *app, 1), make(chan error, 1)
 	go func() {
-		done <- serve(serving, appConfig{Data: t.TempDir(), HTTP: "127.0.0.1:0", SIP: "127.0.0.1:0", Board: "sim",
+		done <- serve(serving, appConfig{Data: t.TempDir(), HTTP: "127.0.0.1:0", HTTPS: "127.0.0.1:0", SIP: "127.0.0.1:0", Board: "sim",
 			Log: slog.New(slog.NewTextHandler(&log, nil)), Out: io.Discard}, time.Now(), func(a *app) { started <- a })
 	}()
 	t.Cleanup(func() {

@@ -58,6 +58,9 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	a.mu.Unlock()
 	if err == nil {
 		doors.start("api", func(c context.Context) error { return a.server.Serve(c, a.httpLn) })
+		if a.httpsLn != nil {
+			doors.start("api over TLS", func(c context.Context) error { return a.server.ServeTLS(c, a.httpsLn, a.certs.config()) })
+		}
 		doors.start("control socket", a.serveControl)
 		ready()
 		select {
@@ -100,6 +103,9 @@ func (a *app) banner(firstBoot bool, took time.Duration) string {
 	}
 	fmt.Fprintf(&b, "callbox %s is ready after %d ms\n", version, took.Milliseconds())
 	fmt.Fprintf(&b, "  API           %s/2010-04-01/Accounts/%s\n", a.baseURL(), acct.ID)
+	if a.httpsLn != nil {
+		fmt.Fprintf(&b, "  API over TLS  https://%s\n", lanAddress(a.httpsLn.Addr()))
+	}
 	fmt.Fprintf(&b, "  SIP           udp, tcp %s   tls %s\n", a.stack.Addr("udp"), a.stack.Addr("tls"))
 	fmt.Fprintf(&b, "  sound (RTP)   udp %d-%d\n", a.snap.Media.PortMin, a.snap.Media.PortMax)
 	fmt.Fprintf(&b, "  board         %s\n", a.board.Name)

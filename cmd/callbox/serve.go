@@ -13,6 +13,7 @@ import (
 type serveCmd struct {
 	dataDir
 	HTTP     string `default:"0.0.0.0:8080" help:"Address of the call API."`
+	HTTPS    string `default:"0.0.0.0:8443" help:"Address of the call API over TLS; empty: none."`
 	SIP      string `default:"0.0.0.0:5060" help:"Address of SIP over UDP and TCP; TLS is one port above."`
 	Board    string `default:"auto" help:"auto, sim, or the name of a board profile."`
 	LogLevel string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
@@ -26,7 +27,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	return serve(ctx, appConfig{Data: c.Data, HTTP: c.HTTP, SIP: c.SIP, Board: c.Board, Log: log, Out: os.Stdout}, began, nil)
+	return serve(ctx, appConfig{Data: c.Data, HTTP: c.HTTP, HTTPS: c.HTTPS, SIP: c.SIP, Board: c.Board, Log: log, Out: os.Stdout}, began, nil)
 }
 
 // serve builds and runs the app; started, when not nil, is told the app once it

@@ -45,7 +45,7 @@ func startGateway(binary, dir string) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := startProcess(filepath.Dir(dir), binary, "serve", "--data", dir, "--http", "127.0.0.1:0",
+	p, err := startProcess(filepath.Dir(dir), binary, "serve", "--data", dir, "--http", "127.0.0.1:0", "--https", "",
 		"--sip", loopback(port).String(), "--board", "sim")
 	if err != nil {
 		return nil, err

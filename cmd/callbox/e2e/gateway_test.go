@@ -36,6 +36,7 @@ type gateway struct {
 	account string
 	token   string
 	api     string // http://host:port
+	https   string // https://host:port
 	sip     string // host:port, UDP and TCP
 	tls     string
 	ready   time.Duration // as the binary says
@@ -76,7 +77,7 @@ func (g *gateway) start() {
 	g.t.Helper()
 	g.out, g.log, g.done = &lockedBuffer{}, &lockedBuffer{}, make(chan struct{})
 	sipPort := strconv.Itoa(freePorts(g.t, 2))
-	g.cmd = exec.Command(callbox(g.t), "serve", "--data", g.dir, "--http", "127.0.0.1:0",
+	g.cmd = exec.Command(callbox(g.t), "serve", "--data", g.dir, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0",
 		"--sip", net.JoinHostPort("127.0.0.1", sipPort), "--board", "sim", "--log-level", "info")
 	g.cmd.Stdout, g.cmd.Stderr = g.out, g.log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -105,6 +106,7 @@ func (g *gateway) start() {
 		g.account, g.token = m[1], m[2]
 	}
 	g.api = find(g.t, text, `API\s+(http://[^/]+)/`)
+	g.https = find(g.t, text, `(https://\S+)`)
 	g.sip = find(g.t, text, `SIP\s+udp, tcp (\S+)`)
 	g.tls = find(g.t, text, `tls (\S+)`)
 	ms, err := strconv.Atoi(find(g.t, text, `ready after (\d+) ms`))

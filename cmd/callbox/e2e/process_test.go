@@ -185,7 +185,7 @@ func TestCommandLine(t *testing.T) {
 func TestSecondGateway(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "")
-	out, err := g.tryRun("serve", "--http", "127.0.0.1:0", "--sip", fmt.Sprintf("127.0.0.1:%d", freePorts(t, 2)), "--board", "sim")
+	out, err := g.tryRun("serve", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--sip", fmt.Sprintf("127.0.0.1:%d", freePorts(t, 2)), "--board", "sim")
 	if err == nil || !strings.Contains(out, "another") {
 		t.Errorf("the second gateway: %v\n%s", err, out)
 	}

@@ -4,8 +4,14 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,11 +65,14 @@ func TestCertificate(t *testing.T) {
 		if !pool.AppendCertsFromPEM(pem) {
 			t.Fatal("ca.pem holds no certificate")
 		}
-		c, err := tls.Dial("tcp", to.tls, &tls.Config{RootCAs: pool, ServerName: name})
-		if err == nil {
+		for _, addr := range []string{to.tls, strings.TrimPrefix(to.https, "https://")} {
+			c, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: pool, ServerName: name})
+			if err != nil {
+				return err
+			}
 			c.Close()
 		}
-		return err
+		return nil
 	}
 	check := func() {
 		t.Helper()
@@ -76,8 +85,10 @@ func TestCertificate(t *testing.T) {
 		if err := handshake(g, g, "biloxi.example"); err == nil {
 			t.Error("the certificate is good for any name")
 		}
-		if _, err := tls.Dial("tcp", g.tls, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil {
-			t.Error("TLS 1.1 is accepted")
+		for _, addr := range []string{g.tls, strings.TrimPrefix(g.https, "https://")} {
+			if _, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil {
+				t.Errorf("%s accepts TLS 1.1", addr)
+			}
 		}
 	}
 	check()
@@ -92,5 +103,61 @@ func TestCertificate(t *testing.T) {
 	check()
 	if after, err := os.ReadFile(filepath.Join(g.dir, "ca.pem")); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the CA has changed with the restart: %v", err)
+	}
+}
+
+// TestHTTPS uses the API over TLS as a careful program does: with the CA that
+// the box gives out, and by a name that the configuration gave the box.
+func TestHTTPS(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, "")
+	_, kind, ca := g.download("/ca.pem", false)
+	if kind != "application/x-x509-ca-cert" || string(ca) != g.run("ca") {
+		t.Errorf("/ca.pem is %s, %q; callbox ca prints %q", kind, ca, g.run("ca"))
+	}
+	block, rest := pem.Decode(ca)
+	if block == nil || len(bytes.TrimSpace(rest)) != 0 {
+		t.Fatalf("/ca.pem holds not one certificate: %s", ca)
+	}
+	if want := strings.ReplaceAll(strings.TrimSpace(g.run("ca", "--fingerprint")), ":", ""); !strings.EqualFold(want, fmt.Sprintf("%x", sha256.Sum256(block.Bytes))) {
+		t.Errorf("fingerprint %s", want)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	client := func(name string) *http.Client {
+		return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: name}}}
+	}
+	list := func(c *http.Client) (map[string]any, error) {
+		req, err := http.NewRequest(http.MethodGet, g.https+"/2010-04-01/Accounts/"+g.account+"/Calls.json", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth(g.account, g.token)
+		res, err := c.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		defer res.Body.Close()
+		var body map[string]any
+		return body, json.NewDecoder(res.Body).Decode(&body)
+	}
+	if body, err := list(client("")); err != nil || body["calls"] == nil {
+		t.Errorf("calls: %v, %v", body, err)
+	}
+	if _, err := list(client("gate.biloxi.example")); err == nil {
+		t.Error("the certificate is good for a name that the box does not have")
+	}
+	g.configure("domains: [gate.biloxi.example]")
+	poll(t, 30*time.Second, "the certificate has the new name", func() bool {
+		body, err := list(client("gate.biloxi.example"))
+		return err == nil && body["calls"] != nil
+	})
+	res, err := http.Get(strings.Replace(g.https, "https", "http", 1) + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, _ := io.ReadAll(res.Body); res.StatusCode != 400 || !strings.Contains(string(b), "HTTPS") {
+		t.Errorf("HTTP at the port of HTTPS: %d %s", res.StatusCode, b)
 	}
 }
