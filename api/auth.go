@@ -68,24 +68,34 @@ func (a *Auth) Check(r *http.Request, verify func() (Account, bool)) (Account, e
 // matches compares all of acc's credentials in a time that does not depend on
 // which of them match.
 func matches(acc Account, user, secret string) bool {
-	u, s := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(secret))
-	found, compared := same(u, s, acc.ID, acc.Token)|same(u, s, acc.Project, acc.Token), 2
-	for id, keySecret := range acc.Keys {
-		found |= same(u, s, id, keySecret)
+	u, s, token := hashOf(user), hashOf(secret), hashOf(acc.Token)
+	found, compared := same(u, s, hashOf(acc.ID), token)|same(u, s, hashOf(acc.Project), token), 2
+	for id, sum := range acc.Keys {
+		found |= same(u, s, hashOf(id), sum)
 		compared++
 	}
 	for ; compared < minCompared; compared++ {
-		found |= same(u, s, "", "")
+		found |= same(u, s, hashOf(""), hash{})
 	}
 	return found == 1
 }
 
-// same is 1 when u and s are the hashes of name and secret. An empty secret
-// never matches.
-func same(u, s [sha256.Size]byte, name, secret string) int {
-	n, k := sha256.Sum256([]byte(name)), sha256.Sum256([]byte(secret))
-	eq := subtle.ConstantTimeCompare(u[:], n[:]) & subtle.ConstantTimeCompare(s[:], k[:])
-	if secret == "" || name == "" {
+type hash = [sha256.Size]byte
+
+// hashOf is the hash of a name or secret; that of an empty one is zero.
+func hashOf(s string) hash {
+	h := sha256.Sum256([]byte(s))
+	if s == "" {
+		return hash{}
+	}
+	return h
+}
+
+// same is 1 when a name and a secret with the hashes u and s are those with the
+// hashes name and secret. Those that are not there never match.
+func same(u, s, name, secret hash) int {
+	eq := subtle.ConstantTimeCompare(u[:], name[:]) & subtle.ConstantTimeCompare(s[:], secret[:])
+	if name == (hash{}) || secret == (hash{}) {
 		return 0
 	}
 	return eq
@@ -93,14 +103,14 @@ func same(u, s [sha256.Size]byte, name, secret string) int {
 
 // opens is matches for a secret that comes without a name.
 func opens(acc Account, secret string) bool {
-	s := sha256.Sum256([]byte(secret))
-	found, compared := same(s, s, acc.Token, acc.Token), 1
-	for _, keySecret := range acc.Keys {
-		found |= same(s, s, keySecret, keySecret)
+	s, token := hashOf(secret), hashOf(acc.Token)
+	found, compared := same(s, s, token, token), 1
+	for _, sum := range acc.Keys {
+		found |= same(s, s, sum, sum)
 		compared++
 	}
 	for ; compared < minCompared; compared++ {
-		found |= same(s, s, "", "")
+		found |= same(s, s, hash{}, hash{})
 	}
 	return found == 1
 }

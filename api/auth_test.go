@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -22,7 +23,7 @@ func (x accounts) Account(id string) (Account, bool) {
 
 func (accounts) Application(string, string) (Application, bool) { return Application{}, false }
 
-var alice = accounts{Account{ID: "AC1", Token: "token", Keys: map[string]string{"SK1": "secret", "SK2": ""}}}
+var alice = accounts{Account{ID: "AC1", Token: "token", Keys: map[string][32]byte{"SK1": hashOf("secret"), "SK2": {}, "SK3": sha256.Sum256(nil)}}}
 
 func login(a *Auth, account, user, password, remote string) error {
 	r := httptest.NewRequest("GET", "/", nil)
@@ -44,6 +45,7 @@ func TestBasic(t *testing.T) {
 		{"AC1", "SK1", "token", false},
 		{"AC1", "AC1", "secret", false},
 		{"AC1", "SK2", "", false},
+		{"AC1", "SK3", "", false},
 		{"AC1", "AC1", "", false},
 		{"AC1", "", "", false},
 		{"AC1", "-", "", false},

@@ -19,8 +19,13 @@ type Handlers struct {
 	Accounts   Accounts
 	Lines      Lines  // nil: no request can name a line
 	Prices     Prices // nil: calls cost nothing
-	Auth       *Auth
-	Log        *slog.Logger // nil: no log
+	// What customers set up; nil: not at all through the call APIs.
+	Applications Settings[Application]
+	Numbers      Settings[Number]
+	Keys         Settings[Key]
+	Users        Settings[User]
+	Auth         *Auth
+	Log          *slog.Logger // nil: no log
 }
 
 // Logger is Log, or one that drops everything.
@@ -37,6 +42,7 @@ type Request struct {
 	Account   Account
 	Call      string // id of the call in the path, may be empty
 	Recording string // id of the recording in the path, may be empty
+	Item      string // id of what else the path names, may be empty
 	// Warnings are sentences about what was ignored in the request. They are
 	// logged, and named to the client in the header "Callbox-Warning".
 	Warnings []string
@@ -92,7 +98,7 @@ func (h *Handlers) CreateCall(w http.ResponseWriter, q *Request, s CallShape) {
 		s.WriteError(w, q.Request, err)
 		return
 	}
-	ctx, cancel := actContext(q)
+	ctx, cancel := ActContext(q)
 	defer cancel()
 	rec, replayed, err := h.Calls.Create(ctx, req)
 	if err != nil {
@@ -178,7 +184,7 @@ func (h *Handlers) UpdateCall(w http.ResponseWriter, q *Request, s CallShape) {
 		s.WriteError(w, q.Request, err)
 		return
 	}
-	ctx, cancel := actContext(q)
+	ctx, cancel := ActContext(q)
 	defer cancel()
 	rec, err = h.Calls.Modify(ctx, q.Account.ID, q.Call, change)
 	if err != nil {
@@ -190,7 +196,7 @@ func (h *Handlers) UpdateCall(w http.ResponseWriter, q *Request, s CallShape) {
 
 // DeleteCall deletes the record of a call that has ended, and answers 204.
 func (h *Handlers) DeleteCall(w http.ResponseWriter, q *Request, s CallShape) {
-	ctx, cancel := actContext(q)
+	ctx, cancel := ActContext(q)
 	defer cancel()
 	if err := h.Calls.Delete(ctx, q.Account.ID, q.Call); err != nil {
 		s.WriteError(w, q.Request, err)
@@ -202,7 +208,7 @@ func (h *Handlers) DeleteCall(w http.ResponseWriter, q *Request, s CallShape) {
 // EndCall hangs up the call that the path names, forgets it when it has ended
 // already, and answers 204.
 func (h *Handlers) EndCall(w http.ResponseWriter, q *Request, s ErrorShape) {
-	ctx, cancel := actContext(q)
+	ctx, cancel := ActContext(q)
 	defer cancel()
 	_, err := h.Calls.Modify(ctx, q.Account.ID, q.Call, call.Change{Complete: true})
 	if errors.Is(err, call.ErrEnded) {
@@ -215,9 +221,9 @@ func (h *Handlers) EndCall(w http.ResponseWriter, q *Request, s ErrorShape) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// actContext is the context of an act that must not be left half done because
+// ActContext is the context of an act that must not be left half done because
 // the client hung up.
-func actContext(q *Request) (context.Context, context.CancelFunc) {
+func ActContext(q *Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(q.Context()), actTime)
 }
 

@@ -11,6 +11,10 @@ type IDKind string
 const (
 	CallID      IDKind = "call"
 	RecordingID IDKind = "recording"
+
+	ApplicationID IDKind = "application"
+	NumberID      IDKind = "number"
+	KeyID         IDKind = "key"
 )
 
 // Dialect is what a call API decides about the requests that the box makes.

@@ -14,6 +14,7 @@ var (
 	ErrMethod         = errors.New("this address does not take this HTTP method")
 	ErrContentType    = errors.New("the body is not of a type that this address takes")
 	ErrNoApplication  = errors.New("the account has no such application, or it has no script")
+	ErrTaken          = errors.New("this number or name is already set up on this box; change that instead")
 	ErrNoLine         = errors.New("the box has no such line")
 	ErrIdempotencyKey = errors.New("an idempotency key is 1 to 255 visible ASCII characters")
 	ErrCrossOrigin    = errors.New("a browser sent this from a page of another site")
@@ -45,3 +46,13 @@ type PriceError struct {
 func (e *PriceError) Error() string {
 	return fmt.Sprintf("MaxPricePerMinute was exceeded: this call's cost is %d.%04d per minute", e.PerMinute/10000, e.PerMinute%10000)
 }
+
+// InvalidError says why something that a customer set up cannot be kept.
+type InvalidError struct{ Text string }
+
+func (e *InvalidError) Error() string { return e.Text }
+
+// InUseError refuses to delete what something else needs.
+type InUseError struct{ By string } // "number +15550100199"
+
+func (e *InUseError) Error() string { return e.By + " still uses it; change that first" }

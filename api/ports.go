@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
+	"time"
 
 	"callbox/call"
 )
@@ -45,15 +47,71 @@ type Account struct {
 	// WebhookSecret is the signing key of dialects that have one besides Token;
 	// empty: one that follows from Token.
 	WebhookSecret string
-	Keys          map[string]string // API key id → secret
+	Keys          map[string][sha256.Size]byte // API key id → SHA-256 of its secret
 }
 
 // Application is a named set of hooks.
 type Application struct {
 	ID, Name string
+	Account  string // of the account, not its project
+	API      string // the dialect whose language it speaks, empty: any
 	Script   call.ScriptSource
 	Status   call.StatusHook
 	Speech   call.Speech
+	Messaging
+	Created, Updated time.Time // zero: not known
+}
+
+// Messaging are the hooks of text messages.
+type Messaging struct{ Message, MessageFallback, MessageStatus call.Hook }
+
+// Number is a number whose calls arrive at the box.
+type Number struct {
+	ID, Name string
+	Account  string
+	API      string // as Application.API, for Script
+	Number   string // as it is called: "+15550100199", "+1555*", "*"
+	Line     string // id of the only line on which it arrives, may be empty
+	// Application answers its calls, else Script, else the phone or number Target.
+	Application string
+	Script      call.ScriptSource
+	Target      string
+	Status      call.StatusHook
+	Messaging
+	Created, Updated time.Time // zero: not known
+}
+
+// Key is an API key of an account.
+type Key struct {
+	ID, Name         string
+	Secret           string    // only when it was just made
+	Created, Updated time.Time // zero: not known
+}
+
+// User is a SIP phone or program that registers with the box.
+type User struct {
+	ID, Account      string
+	Name             string // what it registers and is called as
+	Password         string // only in a creation or change; empty in a change: the present one
+	DisplayName      string
+	Number           string    // its own number, may be empty
+	Application      string    // runs its calls; empty: they are connected
+	Created, Updated time.Time // zero: not known
+}
+
+// Settings keeps one kind of what customers set up through the call APIs:
+// applications, numbers, users or keys. What one API made, all can see and change;
+// ids are kept as they were made. Errors are or wrap call.ErrNotFound or ErrTaken, or
+// are an *InvalidError or *InUseError.
+type Settings[T any] interface {
+	// List gives those of the account, oldest first.
+	List(account string) []T
+	// Create keeps a new one, whose ID is set.
+	Create(ctx context.Context, account string, x T) (T, error)
+	// Change lets change edit the one with this id; an error of change changes
+	// nothing and is given back.
+	Change(ctx context.Context, account, id string, change func(*T) error) (T, error)
+	Delete(ctx context.Context, account, id string) error
 }
 
 // Lines knows the lines by the names that requests give them. It is optional.

@@ -78,7 +78,7 @@ func (h *Handlers) ListRecordings(w http.ResponseWriter, q *Request, s Recording
 func (h *Handlers) DeleteRecording(w http.ResponseWriter, q *Request, s RecordingShape) {
 	_, err := h.recording(q)
 	if err == nil {
-		ctx, cancel := actContext(q)
+		ctx, cancel := ActContext(q)
 		defer cancel()
 		err = h.Recordings.DeleteRecording(ctx, q.Account.ID, q.Recording)
 	}

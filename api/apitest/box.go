@@ -26,10 +26,13 @@ type Box struct {
 	changes    []call.Change  // mu; those of Modify, oldest first
 	fail       error          // mu; what the next act answers
 
-	accounts     map[string]api.Account
-	applications map[string]api.Application // by account + "/" + id
-	lines        map[string]string
-	prices       map[string]int64
+	accounts map[string]api.Account
+	lines    map[string]string
+	prices   map[string]int64
+
+	apps    *settings[api.Application]
+	numbers *settings[api.Number]
+	keys    *settings[key]
 }
 
 var (
@@ -45,17 +48,32 @@ var (
 func New(now time.Time, accounts ...api.Account) *Box {
 	b := &Box{
 		now: now, sounds: map[string][]byte{}, accounts: map[string]api.Account{},
-		applications: map[string]api.Application{}, lines: map[string]string{}, prices: map[string]int64{},
+		lines: map[string]string{}, prices: map[string]int64{},
 	}
 	for _, a := range accounts {
 		b.accounts[a.ID] = a
 	}
+	clock := func() time.Time {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.now
+	}
+	b.apps = &settings[api.Application]{now: clock, at: func(a *api.Application) (id, account *string, created, updated *time.Time) {
+		return &a.ID, &a.Account, &a.Created, &a.Updated
+	}}
+	b.numbers = &settings[api.Number]{now: clock, at: func(n *api.Number) (id, account *string, created, updated *time.Time) {
+		return &n.ID, &n.Account, &n.Created, &n.Updated
+	}}
+	b.keys = &settings[key]{now: clock, at: func(k *key) (id, account *string, created, updated *time.Time) {
+		return &k.ID, &k.account, &k.Created, &k.Updated
+	}}
 	return b
 }
 
 // AddApplication stores an application; call it before the box is used.
 func (b *Box) AddApplication(account string, a api.Application) {
-	b.applications[account+"/"+a.ID] = a
+	a.Account = account
+	b.apps.list = append(b.apps.list, a)
 }
 
 // AddLine names a line; call it before the box is used.
@@ -321,8 +339,12 @@ func (b *Box) Account(id string) (api.Account, bool) {
 
 // Application gives an application.
 func (b *Box) Application(account, id string) (api.Application, bool) {
-	a, ok := b.applications[account+"/"+id]
-	return a, ok
+	for _, a := range b.apps.List(account) {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return api.Application{}, false
 }
 
 // Line gives the line that sid stands for.

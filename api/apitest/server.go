@@ -25,6 +25,7 @@ func Serve(t testing.TB, box *Box, mount func(*api.Handlers) []api.Mount) *Serve
 	t.Helper()
 	h := &api.Handlers{
 		Calls: box, Recordings: box, Accounts: box, Lines: box, Prices: box,
+		Applications: box.Applications(), Numbers: box.Numbers(), Keys: box.Keys(),
 		Auth: api.NewAuth(box), Log: slog.New(slog.DiscardHandler),
 	}
 	srv, err := api.NewServer(api.Config{Mounts: mount(h)})

@@ -1,6 +1,7 @@
 package jambonz_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -34,7 +35,7 @@ type gateway struct{ *apitest.Server }
 func newGateway(t testing.TB) gateway {
 	t.Helper()
 	box := apitest.New(noon,
-		api.Account{ID: account, Project: project, Name: "branch", Token: token, Keys: map[string]string{"SK1": key}},
+		api.Account{ID: account, Project: project, Name: "branch", Token: token, Keys: map[string][32]byte{"SK1": sha256.Sum256([]byte(key))}},
 		api.Account{ID: "ACffffffffffffffffffffffffffffffff", Project: "00000000-0000-4000-8000-000000000000", Token: "00000000000000000000000000000000"},
 	)
 	box.AddApplication(account, api.Application{

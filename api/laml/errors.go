@@ -49,6 +49,9 @@ const (
 	CodeAMD            Code = 21234
 	CodeNoAMDCallback  Code = 21262
 	CodeAMDCombination Code = 21263
+	CodeNumber         Code = 21421
+	CodeTaken          Code = 21422
+	CodeNoNumbers      Code = 21452
 	CodePrice          Code = 30010
 	CodeTwimlLong      Code = 32018
 	CodeTwimlAndURL    Code = 32019 // a warning only
@@ -112,6 +115,7 @@ var sentinels = []struct {
 	{api.ErrContentType, CodeInvalid, http.StatusUnsupportedMediaType},
 	{api.ErrNoApplication, CodeApplication, 0},
 	{api.ErrNoLine, CodeInvalid, 0},
+	{api.ErrTaken, CodeTaken, 0},
 	{api.ErrIdempotencyKey, CodeInvalid, 0},
 	{api.ErrCrossOrigin, CodeForbidden, 0},
 	{api.ErrOverload, CodeUnavailable, 0},
@@ -132,6 +136,7 @@ func problemOf(err error, path string) *Problem {
 		p        *Problem
 		header   *twiml.HeaderError
 		fetch    *script.FetchError
+		invalid  *api.InvalidError
 		price    *api.PriceError
 		throttle *api.ThrottledError
 		tooLarge *http.MaxBytesError
@@ -144,6 +149,8 @@ func problemOf(err error, path string) *Problem {
 		return refuse(header.Code, "%s", header)
 	case errors.As(err, &fetch):
 		return refuse(Code(fetch.Code), "Twiml: %s", fetch.Err)
+	case errors.As(err, &invalid):
+		return refuse(CodeInvalid, "%s", invalid)
 	case errors.As(err, &price):
 		return refuse(CodePrice, "%s", price)
 	case errors.As(err, &throttle):

@@ -55,6 +55,7 @@ type Values struct {
 	num   map[string]int
 	list  map[string][]string
 	spans map[string]span
+	given map[string]bool // also without a value
 }
 
 // span is a stretch of time, both ends inclusive.
@@ -65,6 +66,9 @@ func (v Values) Has(name string) bool {
 	_, ok := v.text[name]
 	return ok
 }
+
+// Given reports whether the parameter was given, perhaps to clear its value.
+func (v Values) Given(name string) bool { return v.given[name] }
 
 // Text is the value as text, empty when it was not given.
 func (v Values) Text(name string) string { return v.text[name] }
@@ -95,11 +99,14 @@ func (v Values) method(name string) string {
 // values count as not given, because clients send them for unset options.
 // Problems are found in the order of the table.
 func readValues(form url.Values, table []Param) (v Values, unknown []string, err error) {
-	v = Values{text: map[string]string{}, num: map[string]int{}, list: map[string][]string{}, spans: map[string]span{}}
+	v = Values{text: map[string]string{}, num: map[string]int{}, list: map[string][]string{}, spans: map[string]span{}, given: map[string]bool{}}
 	known := make(map[string]bool, len(table))
 	for i := range table {
 		p := &table[i]
 		known[p.Name] = true
+		if form.Has(p.Name) {
+			v.given[p.key()] = true
+		}
 		given := slices.DeleteFunc(slices.Clone(form[p.Name]), func(s string) bool { return s == "" })
 		if len(given) == 0 {
 			if p.Required != 0 {

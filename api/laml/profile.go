@@ -51,6 +51,9 @@ type Formats struct {
 // Tables are the parameters of a dialect's requests.
 type Tables struct {
 	Create, Update, List, ListRecordings []Param
+	// Application, Number and Key are the parameters of what customers set up;
+	// nil: this dialect has no such resource. Required counts for creation only.
+	Application, Number, Key []Param
 	// NumberedPages makes lists go by the number of a page alone, and tell how
 	// many there are.
 	NumberedPages bool
@@ -65,8 +68,11 @@ type Shapes struct {
 	// Call writes a call; created tells the answer to a create.
 	Call func(rec call.Record, created bool) any
 	// Recording writes a recording, whose sound is at the address media.
-	Recording func(r call.Recording, media string) any
-	Account   func(a api.Account) any
+	Recording   func(r call.Recording, media string) any
+	Account     func(a api.Account) any
+	Application func(a api.Application) any
+	Number      func(n api.Number, trunk string) any // trunk: the "TK…" id of its line, if it has one
+	Key         func(k api.Key) any
 	// Bare lists the recordings of one call without an envelope.
 	Bare bool
 	// Error writes an error: its status, and a body as for [Answer].

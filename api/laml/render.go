@@ -39,6 +39,17 @@ func Seconds(d time.Duration) int64 { return int64((d + time.Second/2) / time.Se
 // WholeSeconds writes a duration in seconds, rounded to the nearest.
 func WholeSeconds(d time.Duration) string { return strconv.FormatInt(Seconds(d), 10) }
 
+// Address is the address of a hook, nil when there is none.
+func Address(h call.Hook) *string { return Some(h.URL) }
+
+// Method is the method of a hook; POST when there is none.
+func Method(h call.Hook) string {
+	if h.Method == "" {
+		return "POST"
+	}
+	return h.Method
+}
+
 // StatusName is the status of a call as the family calls it: an attempt that
 // has not rung yet is queued, an arriving call that is being looked at rings.
 func StatusName(rec call.Record) string {
@@ -61,6 +72,14 @@ func Formatted(s string) string {
 	return "(" + n[:3] + ") " + n[3:6] + "-" + n[6:]
 }
 
+// newSecret makes the secret of an API key: plain hex, because twilio-go refuses
+// any other character.
+func newSecret() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
+	return hex.EncodeToString(b[:])
+}
+
 // NewSid makes a random id of the family: a prefix and 128 bits in hex.
 func NewSid(k api.IDKind) string {
 	prefix, ok := sidPrefixes[k]
@@ -72,7 +91,9 @@ func NewSid(k api.IDKind) string {
 	return prefix + hex.EncodeToString(b[:])
 }
 
-var sidPrefixes = map[api.IDKind]string{api.CallID: "CA", api.RecordingID: "RE"}
+var sidPrefixes = map[api.IDKind]string{
+	api.CallID: "CA", api.RecordingID: "RE", api.ApplicationID: "AP", api.NumberID: "PN", api.KeyID: "SK",
+}
 
 // IsSid gives a check for a prefix and 32 hex digits.
 func IsSid(prefix string) func(string) bool {

@@ -40,7 +40,7 @@ func (d *Dialect) Mounts(h *api.Handlers) []api.Mount {
 type act func(s rest, w http.ResponseWriter, q *api.Request)
 
 // route is one row of the path table: what follows "Accounts/{account}", with
-// {call} and {recording} standing for ids, and the suffixes it is known by.
+// {call}, {recording} and {item} standing for ids, and the suffixes it is known by.
 type route struct {
 	path     string
 	suffixes []string
@@ -67,7 +67,7 @@ func routesOf(p Profile) []route {
 	if !p.Tables.KeepCalls {
 		oneCall["DELETE"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.DeleteCall(w, q, s) }
 	}
-	return []route{
+	list := []route{
 		{path: "", suffixes: plain, acts: map[string]act{"GET": rest.account}},
 		{path: "Calls", suffixes: plain, acts: map[string]act{
 			"POST": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.CreateCall(w, q, s) },
@@ -81,6 +81,10 @@ func routesOf(p Profile) []route {
 		{path: "Recordings/{recording}", suffixes: record, acts: oneRecording},
 		{path: "Recordings/{recording}", suffixes: sound, acts: recordingSound, sound: true},
 	}
+	list = append(list, settingRoutes(applications(p), "Applications", plain)...)
+	list = append(list, settingRoutes(numbers(p), "IncomingPhoneNumbers", plain)...)
+	list = append(list, settingRoutes(keys(p, "Key", "keys"), "Keys", plain)...)
+	return append(list, settingRoutes(keys(p, "SigningKey", "signing_keys"), "SigningKeys", plain)...)
 }
 
 var (
@@ -143,14 +147,15 @@ func (s rest) serve(w http.ResponseWriter, r *http.Request) {
 	q := &api.Request{Request: r}
 	rest, _ := s.afterBase(r.URL.Path)
 	rest, suffix := splitSuffix(rest)
-	rt := s.findRoute(strings.TrimPrefix(strings.TrimPrefix(rest, id), "/"), suffix, q)
+	rest = strings.TrimPrefix(strings.TrimPrefix(rest, id), "/")
+	rt := s.findRoute(rest, suffix, q)
 	var err error
 	if q.Account, err = s.whoAsks(id, rt, q); err != nil {
 		s.WriteError(w, r, err)
 		return
 	}
 	if rt == nil {
-		s.WriteError(w, r, api.ErrNoPath)
+		s.WriteError(w, r, absentOf(rest))
 		return
 	}
 	do, ok := rt.acts[r.Method]
@@ -194,13 +199,15 @@ func matchPath(pattern, path string, q *api.Request) bool {
 	if len(want) != len(got) {
 		return false
 	}
-	var callID, recordingID string
+	var callID, recordingID, item string
 	for i := range want {
 		switch want[i] {
 		case "{call}":
 			callID = got[i]
 		case "{recording}":
 			recordingID = got[i]
+		case "{item}":
+			item = got[i]
 		default:
 			if want[i] != got[i] {
 				return false
@@ -211,7 +218,7 @@ func matchPath(pattern, path string, q *api.Request) bool {
 			return false
 		}
 	}
-	q.Call, q.Recording = callID, recordingID
+	q.Call, q.Recording, q.Item = callID, recordingID, item
 	return true
 }
 

@@ -33,9 +33,11 @@ func New(c laml.Config) *laml.Dialect {
 		},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
-			NumberedPages: true, KeepCalls: true, NumberHeaders: true,
+			Application: applicationParams, NumberedPages: true, KeepCalls: true, NumberHeaders: true,
 		},
-		Shapes: laml.Shapes{Call: renderCall, Recording: renderRecording, Account: renderAccount, Error: renderError, Bare: true},
+		Shapes: laml.Shapes{
+			Call: renderCall, Recording: renderRecording, Account: renderAccount, Application: renderApplication, Error: renderError, Bare: true,
+		},
 		Messages: laml.Messages{
 			Common: common, Document: document, Statuses: statuses, Final: final, Machine: machine,
 		},
@@ -125,3 +127,13 @@ var listRecordingParams = laml.WithPaging(
 	laml.Param{Name: "EndTime", As: "DateCreated<", Kind: laml.Day},
 	laml.Param{Name: "SortBy", Kind: laml.Ignored},
 )
+
+// applicationParams are the parameters of an application (§2.4).
+var applicationParams = []laml.Param{
+	{Name: "FriendlyName", Kind: laml.Text, Max: 64, Required: laml.CodeInvalid},
+	{Name: "RcmlUrl", As: "VoiceUrl", Kind: laml.Link},
+	{Name: "Kind", Kind: laml.Choice, Enum: []string{"voice"}},
+	{Name: "ApiVersion", Kind: laml.Ignored},
+	{Name: "VoiceCallerIdLookup", Kind: laml.Ignored},
+	{Name: "HasVoiceCallerIdLookup", Kind: laml.Ignored},
+}

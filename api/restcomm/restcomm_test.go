@@ -353,3 +353,37 @@ func TestTrouble(t *testing.T) {
 		t.Errorf("a wrong token: %s %s", resp.Status, body)
 	}
 }
+
+func TestApplications(t *testing.T) {
+	s := serve(t)
+	if resp, body := s.Do(t, "POST", base+"/Applications.json", "RcmlUrl=http://pbx.lan/rcml"); resp.StatusCode != 400 || !strings.Contains(body, "FriendlyName is missing") {
+		t.Errorf("without a name: %s %s", resp.Status, body)
+	}
+	if resp, body := s.Do(t, "POST", base+"/Applications.json", "FriendlyName=x&Kind=sms"); resp.StatusCode != 400 || !strings.Contains(body, "Kind") {
+		t.Errorf("of another kind: %s %s", resp.Status, body)
+	}
+	resp, body := s.Do(t, "POST", base+"/Applications.json", "FriendlyName=sales&RcmlUrl=http://pbx.lan/rcml&Kind=voice")
+	id := regexp.MustCompile(`AP[0-9a-f]{32}`).FindString(body)
+	if resp.StatusCode != 200 || id == "" {
+		t.Fatalf("create: %s %s", resp.Status, body)
+	}
+	apitest.Golden(t, "application.json", strings.ReplaceAll(apitest.Indent(body), id, "AP00112233445566778899aabbccddeeff"))
+	if a, ok := s.Box.Application(account, id); !ok || a.Script.Main != (call.Hook{URL: "http://pbx.lan/rcml", Method: "POST"}) || a.API != restcomm.Name {
+		t.Errorf("kept: %+v", a)
+	}
+	if resp, body = s.Do(t, "POST", base+"/Applications/"+id, "FriendlyName=service"); resp.StatusCode != 200 || !strings.Contains(body, "<FriendlyName>service</FriendlyName>") {
+		t.Errorf("change: %s %s", resp.Status, body)
+	}
+	if resp, body = s.Do(t, "GET", base+"/Applications.json", ""); resp.StatusCode != 200 || !strings.Contains(body, `"total":1`) || !strings.Contains(body, id) {
+		t.Errorf("list: %s %s", resp.Status, body)
+	}
+	if resp, _ = s.Do(t, "DELETE", base+"/Applications/"+id, ""); resp.StatusCode != 204 {
+		t.Errorf("delete: %s", resp.Status)
+	}
+	if resp, body = s.Do(t, "GET", base+"/Applications/"+id, ""); resp.StatusCode != 404 || body != "" {
+		t.Errorf("fetch what is gone: %s %s", resp.Status, body)
+	}
+	if resp, _ = s.Do(t, "GET", base+"/Conferences.json", ""); resp.StatusCode != 404 {
+		t.Errorf("conferences: %s", resp.Status)
+	}
+}

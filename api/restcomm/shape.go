@@ -110,6 +110,37 @@ func renderRecording(r call.Recording, media string) any {
 	}
 }
 
+// applicationJSON is an application as clients see it (§2.4).
+type applicationJSON struct {
+	Sid                 string  `json:"sid"`
+	DateCreated         *string `json:"date_created"`
+	DateUpdated         *string `json:"date_updated"`
+	FriendlyName        string  `json:"friendly_name"`
+	AccountSid          string  `json:"account_sid"`
+	APIVersion          string  `json:"api_version"`
+	VoiceCallerIDLookup bool    `json:"voice_caller_id_lookup"`
+	URI                 string  `json:"uri"`
+	RcmlURL             *string `json:"rcml_url"`
+	Kind                string  `json:"kind"`
+}
+
+// renderApplication writes an application; there are none but for calls.
+func renderApplication(a api.Application) any {
+	return applicationJSON{
+		Sid: a.ID, DateCreated: some(a.Created), DateUpdated: some(a.Updated), FriendlyName: a.Name, AccountSid: a.Account,
+		APIVersion: version, URI: accountPath(a.Account) + "/Applications/" + a.ID + ".json", RcmlURL: laml.Address(a.Script.Main), Kind: "voice",
+	}
+}
+
+// some is date for a time that may not be known.
+func some(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := date(t)
+	return &s
+}
+
 // accountJSON is an account. Its token is never told.
 type accountJSON struct {
 	Sid             string       `json:"sid"`

@@ -34,8 +34,15 @@ func New(c laml.Config) *laml.Dialect {
 		NewID:           func(api.IDKind) string { return newUUID() },
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
+			Application: laml.ApplicationParams(codeURL), Number: laml.NumberParams(codeURL, isApplication, "a UUID"),
 		},
-		Shapes:   laml.Shapes{Call: renderCall, Recording: renderRecording, Account: renderAccount, Error: renderError},
+		Shapes: laml.Shapes{
+			Call: renderCall, Recording: renderRecording, Account: renderAccount, Error: renderError,
+			Application: func(a api.Application) any { return laml.NewApplicationJSON(a, version, accountPath(a.Account)) },
+			Number: func(n api.Number, trunk string) any {
+				return laml.NewNumberJSON(n, version, accountPath(n.Account), trunk)
+			},
+		},
 		Messages: laml.Messages{Statuses: statuses, Final: final},
 	}, c)
 }

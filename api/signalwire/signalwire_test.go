@@ -325,3 +325,35 @@ func TestChange(t *testing.T) {
 		t.Errorf("delete: %s", resp.Status)
 	}
 }
+
+// TestSettings keeps applications and numbers under ids of this API.
+func TestSettings(t *testing.T) {
+	s := serve(t)
+	resp, body := s.Do(t, "POST", docs+"/Applications", "FriendlyName=sales&VoiceUrl=http://pbx.lan/sales")
+	id := uuid.FindString(strings.ReplaceAll(body, project, ""))
+	if resp.StatusCode != 200 || id == "" || !strings.Contains(body, `"account_sid":"`+project+`"`) {
+		t.Fatalf("application: %s %s", resp.Status, body)
+	}
+	apitest.Golden(t, "application.json", stable(apitest.Indent(body)))
+	if a, ok := s.Box.Application(account, id); !ok || a.API != signalwire.Name {
+		t.Errorf("kept: %+v", a)
+	}
+	resp, body = s.Do(t, "POST", client+"/IncomingPhoneNumbers.json", "PhoneNumber=%2B15550100101&VoiceApplicationSid="+id)
+	if resp.StatusCode != 200 || !strings.Contains(body, `"voice_application_sid":"`+id+`"`) {
+		t.Errorf("number: %s %s", resp.Status, body)
+	}
+	create(t, s, "ApplicationSid", id, "Url", "")
+	if r := s.Box.Requests(); r[len(r)-1].Script.Main.URL != "http://pbx.lan/sales" {
+		t.Errorf("a call that runs it: %+v", r)
+	}
+	resp, body = s.Do(t, "POST", docs+"/Applications/"+id, "VoiceUrl=x")
+	wantProblem(t, "a bad address", resp, body, 400, 21402)
+	if resp, _ = s.Do(t, "DELETE", docs+"/Applications/"+id+".json", ""); resp.StatusCode != 204 {
+		t.Errorf("delete: %s", resp.Status)
+	}
+	resp, body = s.Do(t, "GET", docs+"/Conferences", "")
+	wantProblem(t, "a resource that is not there", resp, body, 404, 20404)
+	if resp, body = s.Do(t, "GET", docs+"/Keys", ""); resp.StatusCode != 404 {
+		t.Errorf("keys: %s %s", resp.Status, body)
+	}
+}

@@ -144,8 +144,11 @@ func renderAccount(a api.Account) any {
 	path := accountPath(a.ID)
 	return accountJSON{
 		Sid: a.ID, FriendlyName: a.Name, Status: "active", Type: "Full", OwnerAccountSid: a.ID,
-		URI:             path + ".json",
-		SubresourceURIs: subresources(path, map[string]string{"calls": "Calls", "recordings": "Recordings"}),
+		URI: path + ".json",
+		SubresourceURIs: subresources(path, map[string]string{
+			"calls": "Calls", "recordings": "Recordings", "applications": "Applications",
+			"incoming_phone_numbers": "IncomingPhoneNumbers", "keys": "Keys", "signing_keys": "SigningKeys",
+		}),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"callbox/api"
 	"callbox/api/laml"
 )
 
@@ -27,8 +28,17 @@ func New(c laml.Config) *laml.Dialect {
 		Formats:         laml.Formats{Root: "TwilioResponse", BareSound: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
+			Application: laml.ApplicationParams(0), Key: laml.KeyParams(),
+			Number: laml.NumberParams(0, laml.IsSid("AP"), "AP and 32 hex digits"),
 		},
-		Shapes: laml.Shapes{Call: renderCall, Recording: renderRecording, Account: renderAccount, Error: renderError},
+		Shapes: laml.Shapes{
+			Call: renderCall, Recording: renderRecording, Account: renderAccount, Error: renderError,
+			Application: func(a api.Application) any { return laml.NewApplicationJSON(a, version, accountPath(a.Account)) },
+			Number: func(n api.Number, trunk string) any {
+				return laml.NewNumberJSON(n, version, accountPath(n.Account), trunk)
+			},
+			Key: func(k api.Key) any { return laml.NewKeyJSON(k) },
+		},
 	}, c)
 }
 

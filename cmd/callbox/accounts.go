@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"sync/atomic"
 
 	"callbox/api"
@@ -25,9 +24,9 @@ func (a *accounts) Account(id string) (api.Account, bool) {
 		if id == "" || x.ID != id && x.Project != id {
 			continue
 		}
-		out := api.Account{ID: x.ID, Name: x.Name, Project: x.Project, Token: x.Token.Reveal(), Keys: map[string]string{}}
+		out := api.Account{ID: x.ID, Name: x.Name, Project: x.Project, Token: x.Token.Reveal(), Keys: map[string][sha256.Size]byte{}}
 		for _, k := range x.Keys {
-			out.Keys[k.ID] = k.Secret.Reveal()
+			out.Keys[k.ID] = k.Sum()
 		}
 		return out, true
 	}
@@ -38,25 +37,20 @@ func (a *accounts) Account(id string) (api.Account, bool) {
 func (a *accounts) Application(account, id string) (api.Application, bool) {
 	for _, x := range a.snap.Load().Applications {
 		if x.ID == id && x.Account == account {
-			return api.Application{ID: x.ID, Name: x.Name, Script: x.Script, Status: x.Status}, true
+			return application(x), true
 		}
 	}
 	return api.Application{}, false
 }
 
-// Line finds the trunk that a request names, by its name or its sid. A sid follows from
-// the name, so that it survives an export and import of the configuration.
+// Line finds the trunk that a request names, by its name or one of its sids. A
+// sid follows from the name, so that it survives an export and import of the
+// configuration.
 func (a *accounts) Line(_, sid string) (string, bool) {
 	for _, t := range a.snap.Load().Trunks {
-		if trunkSID(t.Name) == sid || t.Name == sid {
+		if sid == t.Name || sid == api.TrunkID("BY", t.Name) || sid == api.TrunkID("TK", t.Name) {
 			return t.Name, true
 		}
 	}
 	return "", false
-}
-
-// trunkSID is the "BY…" id of a trunk.
-func trunkSID(name string) string {
-	sum := sha256.Sum256([]byte("trunk " + name))
-	return "BY" + hex.EncodeToString(sum[:16])
 }

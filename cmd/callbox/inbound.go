@@ -40,6 +40,9 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 		if n.Application != "" {
 			return runApplication(plan, snap, n.Application, "number "+n.Number)
 		}
+		if n.Target == "" {
+			return runNumber(plan, snap, n)
+		}
 		plan.Why = fmt.Sprintf("number %s goes to %s", n.Number, n.Target)
 		plan.Document = connect(n.Target)
 		return plan
@@ -77,12 +80,31 @@ func runApplication(plan engine.Plan, snap *config.Snapshot, id, why string) eng
 				plan.API = a.API
 			}
 			plan.Script, plan.Status = a.Script, a.Status
+			if a.Script.IsZero() {
+				plan.Refuse = &call.Cause{Q850: call.Q850OutOfOrder, SIP: 500, Who: call.Box,
+					Text: fmt.Sprintf("%s runs application %s, which has no script; give it an address", why, a.Name)}
+			}
 			plan.Why = fmt.Sprintf("%s runs application %s", why, a.Name)
 			return plan
 		}
 	}
 	plan.Refuse = &call.Cause{Q850: call.Q850OutOfOrder, SIP: 500, Who: call.Box,
 		Text: fmt.Sprintf("%s names the application %s, which does not exist", why, id)}
+	return plan
+}
+
+// runNumber completes the plan with a number's own script.
+func runNumber(plan engine.Plan, snap *config.Snapshot, n config.Number) engine.Plan {
+	plan.Account = ownerOf(snap, n)
+	if n.API != "" {
+		plan.API = n.API
+	}
+	if n.Script.IsZero() {
+		plan.Refuse = &call.Cause{Q850: call.Q850Unallocated, SIP: 404, Who: call.Box,
+			Text: fmt.Sprintf("number %s has neither an application nor an address of its own; give it one", n.Number)}
+		return plan
+	}
+	plan.Script, plan.Status, plan.Why = n.Script, n.Status, fmt.Sprintf("number %s has a script of its own", n.Number)
 	return plan
 }
 

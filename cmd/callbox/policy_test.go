@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
 
+	"callbox/api"
 	"callbox/api/twilio"
 	"callbox/call"
 	"callbox/call/script"
@@ -136,10 +138,10 @@ func TestRoutesOfUnknownLines(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	snap := office()
-	snap.Accounts[0].Keys = []config.Key{{ID: "SK1", Secret: "s"}}
+	snap.Accounts[0].Keys = []config.Key{{ID: "SK1", Secret: config.HashSecret("s")}}
 	a := &accounts{}
 	a.snap.Store(&snap)
-	if x, ok := a.Account("AC1"); !ok || x.Token != "t" || x.Keys["SK1"] != "s" {
+	if x, ok := a.Account("AC1"); !ok || x.Token != "t" || x.Keys["SK1"] != sha256.Sum256([]byte("s")) {
 		t.Errorf("%+v %v", x, ok)
 	}
 	if _, ok := a.Account("AC2"); ok {
@@ -151,7 +153,7 @@ func TestAccounts(t *testing.T) {
 	if _, ok := a.Application("AC2", "AP1"); ok {
 		t.Error("another account's application was found")
 	}
-	for _, named := range []string{trunkSID("provider"), "provider"} {
+	for _, named := range []string{api.TrunkID("BY", "provider"), api.TrunkID("TK", "provider"), "provider"} {
 		if l, ok := a.Line("AC1", named); !ok || l != "provider" {
 			t.Errorf("%s: %q %v", named, l, ok)
 		}

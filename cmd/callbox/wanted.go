@@ -64,7 +64,7 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		}})
 	}
 	for _, u := range snap.Users {
-		out = append(out, wantedLine{id: u.Name, print: fingerprint(u, snap.Media.External), make: func() (call.Line, error) {
+		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, snap.Media.External), make: func() (call.Line, error) {
 			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Advertise: advertised(snap)},
 				a.stack, a.ports, a.log)
 		}})

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"strings"
 	"time"
 
 	"callbox/call"
@@ -50,9 +51,13 @@ type Account struct {
 
 // Key is an API key of an account.
 type Key struct {
-	ID     string `json:"id"`
-	Name   string `json:"name,omitempty"`
-	Secret Secret `json:"secret"`
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	// Secret is kept as "sha256:" and 64 hex digits, see [HashSecret]; a plain one
+	// of an import becomes that. Secrets are random, so that a fast hash does.
+	Secret  Secret    `json:"secret"`
+	Created time.Time `json:"created,omitzero"`
+	Updated time.Time `json:"updated,omitzero"`
 }
 
 // Application is a named set of hooks.
@@ -61,8 +66,19 @@ type Application struct {
 	Account string            `json:"account"` // Account.ID
 	Name    string            `json:"name"`
 	API     string            `json:"api,omitempty"` // the call API whose language it speaks; empty: twilio
-	Script  call.ScriptSource `json:"script"`
+	Script  call.ScriptSource `json:"script"`        // empty: it answers no calls
 	Status  call.StatusHook   `json:"status"`
+	Speech  call.Speech       `json:"speech,omitzero"`
+	Messaging
+	Created time.Time `json:"created,omitzero"`
+	Updated time.Time `json:"updated,omitzero"`
+}
+
+// Messaging are the hooks of text messages.
+type Messaging struct {
+	Message         call.Hook `json:"message,omitzero"`
+	MessageFallback call.Hook `json:"message_fallback,omitzero"`
+	MessageStatus   call.Hook `json:"message_status,omitzero"`
 }
 
 // Trunk is a SIP provider or telephone system.
@@ -97,6 +113,12 @@ type User struct {
 	Number      string   `json:"number,omitempty"` // its own number: caller id, and it is called by it
 	Codecs      []string `json:"codecs"`
 	Application string   `json:"application,omitempty"`
+
+	// What the call APIs know of it besides.
+	ID      string    `json:"id,omitempty"`      // empty: one that follows from Name
+	Account string    `json:"account,omitempty"` // Account.ID; empty: the first account
+	Created time.Time `json:"created,omitzero"`
+	Updated time.Time `json:"updated,omitzero"`
 }
 
 // Phone is an analogue phone on a port of the box.
@@ -131,9 +153,20 @@ type Number struct {
 	// end ("+1415555*"), or "*" for all.
 	Number string `json:"number"`
 	Line   string `json:"line,omitempty"` // only calls that arrive on this line
-	// Exactly one of the two is set.
-	Application string `json:"application,omitempty"` // Application.ID
-	Target      string `json:"target,omitempty"`      // a user, phone or number to connect to
+	// At most one of the three is set; with none of them calls are refused.
+	Application string            `json:"application,omitempty"` // Application.ID
+	Target      string            `json:"target,omitempty"`      // a user, phone or number to connect to
+	Script      call.ScriptSource `json:"script,omitzero"`
+
+	// What the call APIs know of it besides.
+	ID      string          `json:"id,omitempty"` // empty: one that follows from Number and Line
+	Name    string          `json:"name,omitempty"`
+	Account string          `json:"account,omitempty"` // Account.ID; empty: the first account
+	API     string          `json:"api,omitempty"`     // as Application.API, for Script
+	Status  call.StatusHook `json:"status,omitzero"`   // told of its calls, with Script
+	Messaging
+	Created time.Time `json:"created,omitzero"`
+	Updated time.Time `json:"updated,omitzero"`
 }
 
 // Media says where sound is sent and received.
@@ -187,6 +220,13 @@ func (s Snapshot) WithDefaults() Snapshot {
 	s.Accounts = append([]Account(nil), s.Accounts...)
 	for i := range s.Accounts {
 		def(&s.Accounts[i].Project, projectOf(s.Accounts[i].ID))
+		s.Accounts[i].Keys = append([]Key(nil), s.Accounts[i].Keys...)
+		for j := range s.Accounts[i].Keys {
+			k := &s.Accounts[i].Keys[j]
+			if !hashSyntax.MatchString(k.Secret.Reveal()) && len(k.Secret) >= minSecret {
+				k.Secret = HashSecret(k.Secret.Reveal())
+			}
+		}
 	}
 	s.Trunks = append([]Trunk(nil), s.Trunks...)
 	for i := range s.Trunks {
@@ -219,6 +259,24 @@ func projectOf(account string) string {
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
 	h := hex.EncodeToString(sum[:16])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// minSecret is how many characters the secret of an API key has at least.
+const minSecret = 16
+
+// HashSecret is the secret of an API key as it is kept.
+func HashSecret(plain string) Secret {
+	sum := sha256.Sum256([]byte(plain))
+	return Secret("sha256:" + hex.EncodeToString(sum[:]))
+}
+
+// Sum is the hash of the secret, zero when the key can open nothing.
+func (k Key) Sum() (sum [sha256.Size]byte) {
+	b, err := hex.DecodeString(strings.TrimPrefix(k.Secret.Reveal(), "sha256:"))
+	if err == nil && len(b) == len(sum) {
+		copy(sum[:], b)
+	}
+	return sum
 }
 
 func def[T comparable](v *T, d T) {

@@ -69,6 +69,9 @@ func TestDefaults(t *testing.T) {
 	if !slices.Equal(s.Trunks[0].Codecs, []string{"PCMU", "PCMA"}) || !slices.Equal(s.Trunks[1].Codecs, []string{"PCMA"}) {
 		t.Errorf("codecs %v, %v", s.Trunks[0].Codecs, s.Trunks[1].Codecs)
 	}
+	if s.Accounts[0].Keys[0].Secret != HashSecret("0123456789abcdef") || given.Accounts[0].Keys[0].Secret != "0123456789abcdef" {
+		t.Errorf("the secret of a key is kept as %s", s.Accounts[0].Keys[0].Secret.Reveal())
+	}
 	if given.Trunks[1].Port != 0 || given.Users[0].Codecs != nil {
 		t.Error("the given snapshot was changed")
 	}
@@ -100,7 +103,8 @@ func TestValidate(t *testing.T) {
 		{"accounts[0].keys[0].secret", func(s *Snapshot) { s.Accounts[0].Keys[0].Secret = "short" }},
 		{"applications[0].id", func(s *Snapshot) { s.Applications[0].ID = "a b" }},
 		{"applications[0].account", func(s *Snapshot) { s.Applications[0].Account = "AC2" }},
-		{"applications[0].script", func(s *Snapshot) { s.Applications[0].Script = call.ScriptSource{} }},
+		{"applications[0].api", func(s *Snapshot) { s.Applications[0].API = "sip" }},
+		{"applications[0].message.url", func(s *Snapshot) { s.Applications[0].Message.URL = "x" }},
 		{"applications[0].script.main.url", func(s *Snapshot) { s.Applications[0].Script.Main.URL = "/voice" }},
 		{"applications[0].script.main.method", func(s *Snapshot) { s.Applications[0].Script.Main.Method = "PUT" }},
 		{"applications[0].status.url", func(s *Snapshot) { s.Applications[0].Status.URL = "ftp://x.example" }},
@@ -142,6 +146,18 @@ func TestValidate(t *testing.T) {
 		{"numbers[1].number", func(s *Snapshot) { s.Numbers[1].Number = "*1*x" }},
 		{"numbers[0].application", func(s *Snapshot) { s.Numbers[0].Target = "201" }},
 		{"numbers[0].application", func(s *Snapshot) { s.Numbers[0].Application = "AP2" }},
+		{"numbers[0].application", func(s *Snapshot) { s.Numbers[0].Script.Inline = "<Response/>" }},
+		{"numbers[1].application", func(s *Snapshot) { s.Numbers[1].Application, s.Numbers[1].Target = "", "" }},
+		{"numbers[0].account", func(s *Snapshot) { s.Numbers[0].Account = "AC2" }},
+		{"users[0].id", func(s *Snapshot) { s.Users[0].ID = "a b" }},
+		{"users[0].account", func(s *Snapshot) { s.Users[0].Account = "AC2" }},
+		{"numbers[0].id", func(s *Snapshot) { s.Numbers[0].ID = "a b" }},
+		{"numbers[1].id", func(s *Snapshot) { s.Numbers[0].ID, s.Numbers[1].ID = "PN1", "PN1" }},
+		{"numbers[0].api", func(s *Snapshot) { s.Numbers[0].API = "sip" }},
+		{"numbers[0].name", func(s *Snapshot) { s.Numbers[0].Name = "a\nb" }},
+		{"numbers[0].script.fallback.url", func(s *Snapshot) { s.Numbers[0].Script.Fallback.URL = "x" }},
+		{"numbers[0].status.url", func(s *Snapshot) { s.Numbers[0].Status.URL = "x" }},
+		{"numbers[0].message_status.url", func(s *Snapshot) { s.Numbers[0].MessageStatus.URL = "x" }},
 		{"numbers[2].line", func(s *Snapshot) { s.Numbers[2].Line = "x" }},
 		{"media.port_min", func(s *Snapshot) { s.Media.PortMin = 80 }},
 		{"media.port_max", func(s *Snapshot) { s.Media.PortMax = s.Media.PortMin }},

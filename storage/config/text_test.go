@@ -24,7 +24,7 @@ func saved() Snapshot {
 }
 
 // words are the secrets in saved.
-var words = []string{strings.Repeat("0f", 16), "0123456789abcdef", "open%20sesame", "fallback word", "status word", "correct horse"}
+var words = []string{strings.Repeat("0f", 16), HashSecret("0123456789abcdef").Reveal(), "open%20sesame", "fallback word", "status word", "correct horse"}
 
 func tell(t *testing.T, what, text string, hidden bool) {
 	t.Helper()

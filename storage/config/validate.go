@@ -39,6 +39,7 @@ var (
 	nameSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 	hostSyntax = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\.?$`)
 	uuidSyntax = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	hashSyntax = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	hexSyntax  = regexp.MustCompile(`^[0-9a-f]{32,64}$`)
 )
 
@@ -54,6 +55,8 @@ type validator struct {
 	names    map[string]string // name of a line or phone, lower case → field
 	lines    map[string]bool   // ids of lines
 	apps     map[string]bool
+	ids      map[string]bool // of what the call APIs know by one
+	accts    map[string]bool
 }
 
 func (v *validator) bad(field, format string, args ...any) {
@@ -65,7 +68,7 @@ func (v *validator) bad(field, format string, args ...any) {
 // Validate checks a snapshot whose defaults are filled in. The error is an
 // *InvalidError that names each field and the remedy.
 func (s Snapshot) Validate() error {
-	v := &validator{names: map[string]string{}, lines: map[string]bool{}, apps: map[string]bool{}}
+	v := &validator{names: map[string]string{}, lines: map[string]bool{}, apps: map[string]bool{}, ids: map[string]bool{}, accts: map[string]bool{}}
 	if len(s.Country) != 2 || strings.ToUpper(s.Country) != s.Country {
 		v.bad("country", "%q is not a country code of two capital letters, such as US or DE", s.Country)
 	}
@@ -115,7 +118,7 @@ func (v *validator) accounts(list []Account) {
 		if !nameSyntax.MatchString(a.ID) || seen[a.ID] {
 			v.bad(f+".id", "%q is empty, has other characters than letters, digits and . _ -, or is used twice", a.ID)
 		}
-		seen[a.ID] = true
+		seen[a.ID], v.accts[a.ID] = true, true
 		if !uuidSyntax.MatchString(a.Project) || seen[a.Project] {
 			v.bad(f+".project", "%q is not a UUID in small letters, or is used twice; leave it empty to get one", a.Project)
 		}
@@ -133,8 +136,8 @@ func (v *validator) accounts(list []Account) {
 				v.bad(kf+".id", "%q is empty, has odd characters, or is used twice", k.ID)
 			}
 			seen[k.ID] = true
-			if len(k.Secret) < 16 {
-				v.bad(kf+".secret", "must have at least 16 characters; make a new one")
+			if !hashSyntax.MatchString(k.Secret.Reveal()) {
+				v.bad(kf+".secret", "must have at least %d characters; make a new one", minSecret)
 			}
 		}
 	}
@@ -147,12 +150,10 @@ func (v *validator) applications(s Snapshot) {
 			v.bad(f+".id", "%q is empty, has odd characters, or is used twice", a.ID)
 		}
 		v.apps[a.ID] = true
-		if !slices.ContainsFunc(s.Accounts, func(x Account) bool { return x.ID == a.Account }) {
+		if !v.accts[a.Account] {
 			v.bad(f+".account", "there is no account %q", a.Account)
 		}
-		if a.API != "" && !slices.Contains(APIs, a.API) {
-			v.bad(f+".api", "%q is none of %s", a.API, strings.Join(APIs, ", "))
-		}
+		v.api(f+".api", a.API)
 		v.hook(f+".script.main", a.Script.Main)
 		v.hook(f+".script.fallback", a.Script.Fallback)
 		v.hook(f+".status", a.Status.Hook)
@@ -161,9 +162,7 @@ func (v *validator) applications(s Snapshot) {
 				v.bad(fmt.Sprintf("%s.status.events[%d]", f, j), "%q is not initiated, ringing, answered or completed", e)
 			}
 		}
-		if a.Script.IsZero() {
-			v.bad(f+".script", "says neither an address nor a document to run; set script.main.url or script.inline")
-		}
+		v.messaging(f, a.Messaging)
 	}
 }
 
@@ -272,6 +271,7 @@ func (v *validator) user(f string, u User) {
 	v.codecs(f+".codecs", u.Codecs)
 	v.application(f+".application", u.Application)
 	v.oneLine(f+".display_name", u.DisplayName)
+	v.identity(f, u.ID, u.Account)
 }
 
 func (v *validator) phone(f string, p Phone) {
@@ -352,11 +352,45 @@ func (v *validator) numbers(list []Number) {
 		if n.Line != "" {
 			v.knownLine(f+".line", n.Line)
 		}
-		if (n.Application == "") == (n.Target == "") {
-			v.bad(f+".application", "set exactly one of application and target")
+		if n.Application != "" && n.Target != "" || !n.Script.IsZero() && n.Application+n.Target != "" {
+			v.bad(f+".application", "set at most one of application, target and script")
+		}
+		if n.ID == "" && n.Application+n.Target == "" && n.Script.IsZero() { // the call APIs know numbers that nobody answers
+			v.bad(f+".application", "set application, target or script")
 		}
 		v.application(f+".application", n.Application)
 		v.oneLine(f+".target", n.Target)
+		v.api(f+".api", n.API)
+		v.oneLine(f+".name", n.Name)
+		v.identity(f, n.ID, n.Account)
+		v.hook(f+".script.main", n.Script.Main)
+		v.hook(f+".script.fallback", n.Script.Fallback)
+		v.hook(f+".status", n.Status.Hook)
+		v.messaging(f, n.Messaging)
+	}
+}
+
+// identity checks the id under which the call APIs know something, and whose it is.
+func (v *validator) identity(f, id, account string) {
+	if id != "" && (!nameSyntax.MatchString(id) || v.ids[id]) {
+		v.bad(f+".id", "%q has odd characters, or is used twice", id)
+	}
+	v.ids[id] = true
+	if account != "" && !v.accts[account] {
+		v.bad(f+".account", "there is no account %q", account)
+	}
+}
+
+// messaging checks the hooks of text messages.
+func (v *validator) messaging(f string, m Messaging) {
+	v.hook(f+".message", m.Message)
+	v.hook(f+".message_fallback", m.MessageFallback)
+	v.hook(f+".message_status", m.MessageStatus)
+}
+
+func (v *validator) api(field, name string) {
+	if name != "" && !slices.Contains(APIs, name) {
+		v.bad(field, "%q is none of %s", name, strings.Join(APIs, ", "))
 	}
 }
 

@@ -1,0 +1,125 @@
+package apitest
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"callbox/api"
+	"callbox/call"
+)
+
+// settings keeps one kind of what customers set up. id and account point into x.
+type settings[T any] struct {
+	now func() time.Time
+	at  func(x *T) (id, account *string, created, updated *time.Time)
+
+	mu   sync.Mutex
+	list []T // mu; oldest first
+}
+
+func (s *settings[T]) find(account, id string) (int, error) {
+	for i := range s.list {
+		have, owner, _, _ := s.at(&s.list[i])
+		if *have == id && *owner == account {
+			return i, nil
+		}
+	}
+	return 0, call.ErrNotFound
+}
+
+// List gives those of the account, oldest first.
+func (s *settings[T]) List(account string) []T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []T
+	for _, x := range s.list {
+		if _, owner, _, _ := s.at(&x); *owner == account {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// Create keeps a new one.
+func (s *settings[T]) Create(_ context.Context, account string, x T) (T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, owner, created, updated := s.at(&x)
+	*owner, *created, *updated = account, s.now(), s.now()
+	s.list = append(s.list, x)
+	return x, nil
+}
+
+// Change edits one.
+func (s *settings[T]) Change(_ context.Context, account, id string, change func(*T) error) (T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var zero T
+	i, err := s.find(account, id)
+	if err != nil {
+		return zero, err
+	}
+	x := s.list[i]
+	if err := change(&x); err != nil {
+		return zero, err
+	}
+	_, _, _, updated := s.at(&x)
+	*updated = s.now()
+	s.list[i] = x
+	return x, nil
+}
+
+// Delete forgets one.
+func (s *settings[T]) Delete(_ context.Context, account, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, err := s.find(account, id)
+	if err == nil {
+		s.list = slices.Delete(s.list, i, i+1)
+	}
+	return err
+}
+
+// Applications, Numbers and Keys are what customers set up on the box.
+func (b *Box) Applications() api.Settings[api.Application] { return b.apps }
+
+// Numbers are the box's numbers.
+func (b *Box) Numbers() api.Settings[api.Number] { return b.numbers }
+
+// Keys are the box's API keys; they open nothing.
+func (b *Box) Keys() api.Settings[api.Key] { return keySettings{b.keys} }
+
+// key is a key with its account.
+type key struct {
+	api.Key
+	account string
+}
+
+// keySettings shows keys without their secrets, except when they are made.
+type keySettings struct{ s *settings[key] }
+
+func (k keySettings) List(account string) []api.Key {
+	var out []api.Key
+	for _, x := range k.s.List(account) {
+		x.Secret = ""
+		out = append(out, x.Key)
+	}
+	return out
+}
+
+func (k keySettings) Create(ctx context.Context, account string, x api.Key) (api.Key, error) {
+	y, err := k.s.Create(ctx, account, key{Key: x})
+	return y.Key, err
+}
+
+func (k keySettings) Change(ctx context.Context, account, id string, change func(*api.Key) error) (api.Key, error) {
+	y, err := k.s.Change(ctx, account, id, func(x *key) error { return change(&x.Key) })
+	y.Secret = ""
+	return y.Key, err
+}
+
+func (k keySettings) Delete(ctx context.Context, account, id string) error {
+	return k.s.Delete(ctx, account, id)
+}

@@ -1,0 +1,220 @@
+package laml
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"callbox/api"
+	"callbox/call"
+)
+
+// setting is one kind of what customers set up: how the shared acts on such a
+// resource read, keep and show it.
+type setting[T any] struct {
+	element, key string // "Application", "applications"
+	params       []Param
+	store        func(h *api.Handlers) api.Settings[T]
+	id           func(x T) string
+	name         func(x T) (friendly, number string) // what lists can be filtered by
+	// read changes x by the parameters of a request; fresh tells a creation.
+	read func(s rest, q *api.Request, v Values, x *T, fresh bool) error
+	show func(s rest, x T) any
+}
+
+// settingRoutes are the paths of a kind of setting; none when the dialect does
+// not have it.
+func settingRoutes[T any](st setting[T], path string, suffixes []string) []route {
+	if st.params == nil {
+		return nil
+	}
+	kept := func(do act) act { // not where the box keeps no such settings
+		return func(s rest, w http.ResponseWriter, q *api.Request) {
+			if st.store(s.h) == nil {
+				s.WriteError(w, q.Request, api.ErrNoPath)
+				return
+			}
+			do(s, w, q)
+		}
+	}
+	return []route{
+		{path: path, suffixes: suffixes, acts: map[string]act{"GET": kept(st.list), "POST": kept(st.create)}},
+		{path: path + "/{item}", suffixes: suffixes, acts: map[string]act{
+			"GET": kept(st.fetch), "POST": kept(st.change), "DELETE": kept(st.remove),
+		}},
+	}
+}
+
+// settingFilters are the filters of every list of settings.
+var settingFilters = WithPaging(
+	Param{Name: "FriendlyName", Kind: Text, Max: 255},
+	Param{Name: "PhoneNumber", Kind: Text, Max: 64},
+	Param{Name: "Beta", Kind: Ignored},
+	Param{Name: "Origin", Kind: Ignored},
+)
+
+// readParams reads the parameters of a request about a setting. Those that a
+// creation needs may be left out of a change.
+func (st setting[T]) readParams(s rest, q *api.Request, fresh bool) (Values, error) {
+	form, err := readForm(q.Request)
+	if err != nil {
+		return Values{}, err
+	}
+	table := slices.Clone(st.params)
+	for i := range table {
+		if !fresh {
+			table[i].Required = 0
+		}
+	}
+	v, unknown, err := readValues(form, table)
+	if err == nil {
+		s.warnUnused(table, v, unknown, q.Warn)
+	}
+	return v, err
+}
+
+func (st setting[T]) create(s rest, w http.ResponseWriter, q *api.Request) {
+	var x T
+	v, err := st.readParams(s, q, true)
+	if err == nil {
+		err = st.read(s, q, v, &x, true)
+	}
+	s.h.TellWarnings(w, q)
+	if err == nil {
+		ctx, cancel := api.ActContext(q)
+		defer cancel()
+		x, err = st.store(s.h).Create(ctx, q.Account.ID, x)
+	}
+	st.answer(s, w, q, s.p.CreatedStatus, x, err)
+}
+
+func (st setting[T]) change(s rest, w http.ResponseWriter, q *api.Request) {
+	var x T
+	v, err := st.readParams(s, q, false)
+	s.h.TellWarnings(w, q)
+	if err == nil {
+		ctx, cancel := api.ActContext(q)
+		defer cancel()
+		x, err = st.store(s.h).Change(ctx, q.Account.ID, q.Item, func(x *T) error { return st.read(s, q, v, x, false) })
+	}
+	st.answer(s, w, q, http.StatusOK, x, err)
+}
+
+func (st setting[T]) fetch(s rest, w http.ResponseWriter, q *api.Request) {
+	for _, x := range st.store(s.h).List(q.Account.ID) {
+		if st.id(x) == q.Item {
+			st.answer(s, w, q, http.StatusOK, x, nil)
+			return
+		}
+	}
+	s.WriteError(w, q.Request, call.ErrNotFound)
+}
+
+func (st setting[T]) remove(s rest, w http.ResponseWriter, q *api.Request) {
+	ctx, cancel := api.ActContext(q)
+	defer cancel()
+	if err := st.store(s.h).Delete(ctx, q.Account.ID, q.Item); err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (st setting[T]) answer(s rest, w http.ResponseWriter, q *api.Request, status int, x T, err error) {
+	if err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	s.write(w, q.Request, Answer{status, st.element, st.show(s, x)})
+}
+
+// list answers with a page, newest first.
+func (st setting[T]) list(s rest, w http.ResponseWriter, q *api.Request) {
+	form, err := readForm(q.Request)
+	if err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	v, unknown, err := readValues(form, settingFilters)
+	if err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	s.warnUnused(settingFilters, v, unknown, q.Warn)
+	s.h.TellWarnings(w, q)
+	var all []T
+	for _, x := range slices.Backward(st.store(s.h).List(q.Account.ID)) {
+		friendly, number := st.name(x)
+		if matches(v, "FriendlyName", friendly) && (matches(v, "PhoneNumber", number) || filterParty(v.Text("PhoneNumber")) == number) {
+			all = append(all, x)
+		}
+	}
+	render := func(list []T) []any {
+		items := make([]any, len(list))
+		for i, x := range list {
+			items[i] = st.show(s, x)
+		}
+		return items
+	}
+	if s.p.Tables.NumberedPages {
+		numberedPage(w, s, q, settingFilters, listing[T]{st.element, st.key, func(string) ([]T, string, error) { return all, "", nil }, render})
+		return
+	}
+	p, err := s.readPaging(v)
+	start := 0
+	if err == nil && p.cursor != "" {
+		if start, err = strconv.Atoi(p.cursor); err != nil || start < 0 {
+			err = call.ErrCursor
+		}
+	}
+	if err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	start = min(start, len(all))
+	end := min(start+p.size, len(all))
+	var next, previous string
+	if end < len(all) {
+		next = strconv.Itoa(end)
+	}
+	if start > 0 {
+		previous = strconv.Itoa(max(start-p.size, 0))
+	}
+	s.writePage(w, q, st.element, st.key, render(all[start:end]), s.envelopeOf(q.Request, settingFilters, end-start, next, previous))
+}
+
+// matches reports whether a filter, when there is one, is text.
+func matches(v Values, name, text string) bool { return !v.Has(name) || v.Text(name) == text }
+
+// setHook changes h by the parameters url and method, where they are given.
+func setHook(v Values, h *call.Hook, link, method string) {
+	if v.Given(link) {
+		h.URL = v.Text(link)
+	}
+	if v.Has(method) || h.Method == "" {
+		h.Method = v.method(method)
+	}
+	if h.URL == "" {
+		*h = call.Hook{}
+	}
+}
+
+// setVoice changes the script and the status hook of x.
+func setVoice(v Values, script *call.ScriptSource, status *call.StatusHook) {
+	setHook(v, &script.Main, "VoiceUrl", "VoiceMethod")
+	setHook(v, &script.Fallback, "VoiceFallbackUrl", "VoiceFallbackMethod")
+	setHook(v, &status.Hook, "StatusCallback", "StatusCallbackMethod")
+	if v.Has("VoiceUrl") {
+		script.Inline = ""
+	}
+	if status.IsZero() {
+		status.Events = nil
+	}
+}
+
+// setMessaging changes the hooks of text messages.
+func setMessaging(v Values, m *api.Messaging) {
+	setHook(v, &m.Message, "SmsUrl", "SmsMethod")
+	setHook(v, &m.MessageFallback, "SmsFallbackUrl", "SmsFallbackMethod")
+	setHook(v, &m.MessageStatus, "SmsStatusCallback", "SmsStatusMethod")
+}

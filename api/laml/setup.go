@@ -1,0 +1,130 @@
+package laml
+
+import (
+	"callbox/api"
+	"callbox/api/laml/twiml"
+	"callbox/call"
+)
+
+// The kinds of setting.
+
+func applications(p Profile) setting[api.Application] {
+	return setting[api.Application]{
+		element: "Application", key: "applications", params: p.Tables.Application,
+		store: func(h *api.Handlers) api.Settings[api.Application] { return h.Applications },
+		id:    func(a api.Application) string { return a.ID },
+		name:  func(a api.Application) (string, string) { return a.Name, "" },
+		read:  readApplication,
+		show: func(s rest, a api.Application) any {
+			a.Account = s.sid(a.Account)
+			return p.Shapes.Application(a)
+		},
+	}
+}
+
+// readApplication changes an application by the parameters of a request.
+func readApplication(s rest, _ *api.Request, v Values, a *api.Application, fresh bool) error {
+	if fresh {
+		a.ID, a.API = s.p.NewID(api.ApplicationID), s.p.Name
+		a.Name = a.ID
+	}
+	if v.Has("FriendlyName") {
+		a.Name = v.Text("FriendlyName")
+	}
+	setVoice(v, &a.Script, &a.Status)
+	setMessaging(v, &a.Messaging)
+	return nil
+}
+
+func numbers(p Profile) setting[api.Number] {
+	return setting[api.Number]{
+		element: "IncomingPhoneNumber", key: "incoming_phone_numbers", params: p.Tables.Number,
+		store: func(h *api.Handlers) api.Settings[api.Number] { return h.Numbers },
+		id:    func(n api.Number) string { return n.ID },
+		name:  func(n api.Number) (string, string) { return n.Name, n.Number },
+		read:  readNumber,
+		show: func(s rest, n api.Number) any {
+			trunk := ""
+			if s.h.Lines != nil && n.Line != "" {
+				if line, ok := s.h.Lines.Line(n.Account, n.Line); ok {
+					trunk = api.TrunkID("TK", line)
+				}
+			}
+			n.Account = s.sid(n.Account)
+			return p.Shapes.Number(n, trunk)
+		},
+	}
+}
+
+// readNumber changes a number by the parameters of a request. Its calls run the
+// application if there is one, else the script.
+func readNumber(s rest, q *api.Request, v Values, n *api.Number, fresh bool) error {
+	if fresh {
+		if !v.Has("PhoneNumber") {
+			return refuse(CodeNoNumbers, "PhoneNumber is missing; the box cannot look for numbers, it takes those of its lines")
+		}
+		to, problem := twiml.ParseAddress(v.Text("PhoneNumber"))
+		if problem != nil || to.Kind != twiml.NumberAddress {
+			return refuse(CodeNumber, "PhoneNumber %q is not a phone number", v.Text("PhoneNumber"))
+		}
+		n.ID, n.API, n.Number, n.Name = s.p.NewID(api.NumberID), s.p.Name, to.Value, Formatted(to.Value)
+	}
+	if v.Has("FriendlyName") {
+		n.Name = v.Text("FriendlyName")
+	}
+	setVoice(v, &n.Script, &n.Status)
+	setMessaging(v, &n.Messaging)
+	if v.Given("VoiceApplicationSid") {
+		n.Application = v.Text("VoiceApplicationSid")
+		if _, ok := s.h.Accounts.Application(q.Account.ID, n.Application); n.Application != "" && !ok {
+			return api.ErrNoApplication
+		}
+	} else if v.Has("VoiceUrl") {
+		n.Application = ""
+	}
+	if n.Application != "" {
+		n.Script, n.Status = call.ScriptSource{}, call.StatusHook{} // the application's count
+	}
+	if n.Application != "" || !n.Script.IsZero() {
+		n.Target = ""
+	}
+	if n.Script.IsZero() {
+		n.Script = call.ScriptSource{}
+	} else {
+		n.API = s.p.Name
+	}
+	if v.Given("TrunkSid") {
+		n.Line = ""
+		if sid := v.Text("TrunkSid"); sid != "" {
+			line, ok := "", false
+			if s.h.Lines != nil {
+				line, ok = s.h.Lines.Line(q.Account.ID, sid)
+			}
+			if !ok {
+				return api.ErrNoLine
+			}
+			n.Line = line
+		}
+	}
+	return nil
+}
+
+// keys are API keys, which have two names.
+func keys(p Profile, element, key string) setting[api.Key] {
+	return setting[api.Key]{
+		element: element, key: key, params: p.Tables.Key,
+		store: func(h *api.Handlers) api.Settings[api.Key] { return h.Keys },
+		id:    func(k api.Key) string { return k.ID },
+		name:  func(k api.Key) (string, string) { return k.Name, "" },
+		read: func(s rest, _ *api.Request, v Values, k *api.Key, fresh bool) error {
+			if fresh {
+				k.ID, k.Secret = s.p.NewID(api.KeyID), newSecret()
+			}
+			if v.Given("FriendlyName") {
+				k.Name = v.Text("FriendlyName")
+			}
+			return nil
+		},
+		show: func(_ rest, k api.Key) any { return p.Shapes.Key(k) },
+	}
+}
