@@ -175,6 +175,23 @@ func TestTrunkConfig(t *testing.T) {
 	if got, err = trunkConfig(tr, snap); err == nil || got.Host != "sip.biloxi.example:5080" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	// A port that nobody wrote stays open until the line looks for SRV records
+	// (RFC 3263 §4.2); one that somebody wrote stands, also the default.
+	for _, transport := range []string{"", config.UDP, config.TCP, config.TLS} {
+		for port, want := range map[int]string{0: "sip.biloxi.example", 5060: "sip.biloxi.example:5060", 5061: "sip.biloxi.example:5061"} {
+			snap := config.Snapshot{Trunks: []config.Trunk{{Name: "provider", Host: "sip.biloxi.example", Port: port, Transport: transport}}}.WithDefaults()
+			if got, err := trunkConfig(snap.Trunks[0], snap); err != nil || got.Host != want {
+				t.Errorf("%s port %d: host %q, %v, want %q", transport, port, got.Host, err, want)
+			}
+		}
+	}
+	tr.Inbound, tr.Host = nil, "2001:db8::7"
+	for port, want := range map[int]string{0: "[2001:db8::7]", 5080: "[2001:db8::7]:5080"} {
+		tr.Port = port
+		if got, err = trunkConfig(tr, snap); err != nil || got.Host != want || got.Validate() != nil {
+			t.Errorf("port %d: host %q, %v, want %q", port, got.Host, err, want)
+		}
+	}
 }
 
 // TestPrices asks what calls cost by the routes that they would take.

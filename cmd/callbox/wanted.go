@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"callbox/board"
 	"callbox/call"
@@ -104,8 +105,11 @@ func fingerprint(parts ...any) string {
 // trunkConfig is a trunk's configuration as the line wants it.
 func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 	host := t.Host
-	if t.Port != 5060 || t.Transport == config.TLS && t.Port != 5061 {
+	switch {
+	case t.Port != 0:
 		host = net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
+	case strings.Contains(t.Host, ":"):
+		host = "[" + t.Host + "]" // IPv6 in a URI (RFC 3986 §3.2.2)
 	}
 	cfg := trunk.Config{ID: t.Name, Host: host, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,

@@ -83,9 +83,9 @@ type Messaging struct {
 
 // Trunk is a SIP provider or telephone system.
 type Trunk struct {
-	Name      string `json:"name"` // the line's id
-	Host      string `json:"host"` // name or address
-	Port      int    `json:"port"` // 0: 5060, or 5061 with tls
+	Name      string `json:"name"`           // the line's id
+	Host      string `json:"host"`           // name or address
+	Port      int    `json:"port,omitempty"` // 0: as the SRV records of Host say, else 5060, or 5061 with tls
 	Transport string `json:"transport"`
 	Username  string `json:"username,omitempty"`
 	Password  Secret `json:"password,omitempty"`
@@ -232,11 +232,6 @@ func (s Snapshot) WithDefaults() Snapshot {
 	for i := range s.Trunks {
 		t := &s.Trunks[i]
 		def(&t.Transport, UDP)
-		port := 5060
-		if t.Transport == TLS {
-			port = 5061
-		}
-		def(&t.Port, port)
 		def(&t.Expires, Duration(time.Hour))
 		if len(t.Codecs) == 0 {
 			t.Codecs = []string{"PCMU", "PCMA"}

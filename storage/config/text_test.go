@@ -83,7 +83,7 @@ func TestExportForm(t *testing.T) {
 		t.Errorf("the order is %v", got)
 	}
 	for _, line := range []string{
-		"# Configuration of a Callbox, version 7 of 2026-03-01 12:00:00 UTC.", "  expires: 1h", "  port: 5061", "  ring_timeout: 10m", "  calls: 400d",
+		"# Configuration of a Callbox, version 7 of 2026-03-01 12:00:00 UTC.", "  expires: 1h", "  ring_timeout: 10m", "  calls: 400d",
 		"  recordings: 90d", "- id: AC1", `  number: "202"`, `  max_channels: 8`, "      url: https://alice:********@hooks.example/voice?x=1", "  recording_bytes: 1073741824",
 	} {
 		if !slices.Contains(strings.Split(text, "\n"), line) {
@@ -175,7 +175,7 @@ func TestDiff(t *testing.T) {
 	for want, change := range map[string]func(*Snapshot){
 		"country: US → DE":                                              func(s *Snapshot) { s.Country = "DE" },
 		"trunks[provider].expires: 1h → 30m":                            func(s *Snapshot) { s.Trunks[0].Expires = Duration(30 * time.Minute) },
-		"trunks[provider].port: 5061 → 5063":                            func(s *Snapshot) { s.Trunks[0].Port = 5063 },
+		"trunks[provider].port: 0 → 5063":                               func(s *Snapshot) { s.Trunks[0].Port = 5063 },
 		"trunks[pbx].codecs: PCMA → PCMU PCMA":                          func(s *Snapshot) { s.Trunks[1].Codecs = []string{"PCMU", "PCMA"} },
 		"trunks[provider].inbound: 192.0.2.0/24 198.51.100.7 → nothing": func(s *Snapshot) { s.Trunks[0].Inbound = nil },
 		"users[201].password: changed":                                  func(s *Snapshot) { s.Users[0].Password = "battery staple" },

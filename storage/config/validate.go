@@ -228,7 +228,7 @@ func (v *validator) codecs(field string, list []string) {
 func (v *validator) trunk(f string, t Trunk) {
 	v.line(f+".name", t.Name)
 	v.host(f+".host", t.Host)
-	v.between(f+".port", t.Port, 1, 65535)
+	v.between(f+".port", t.Port, 0, 65535)
 	if t.Transport != UDP && t.Transport != TCP && t.Transport != TLS {
 		v.bad(f+".transport", "%q is not udp, tcp or tls", t.Transport)
 	}

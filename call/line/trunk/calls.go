@@ -35,7 +35,7 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 		inv.FromHost = d.FromHost
 	}
 	if inv.FromHost == "" && l.cfg.Register {
-		inv.FromHost = l.cfg.Host
+		inv.FromHost = l.cfg.domain()
 	}
 	if l.cfg.Username != "" {
 		inv.ContactUser = sipleg.EscapeUser(l.cfg.Username)
@@ -55,7 +55,7 @@ func (l *Line) identify(inv *sip.Invite, d call.Dial) {
 	}
 	host := l.cfg.FromHost
 	if host == "" {
-		host = l.cfg.Host
+		host = l.cfg.domain()
 	}
 	inv.Headers = append(inv.Headers, sip.Header{Name: "P-Asserted-Identity", Value: "<sip:" + caller + "@" + host + ">"})
 }

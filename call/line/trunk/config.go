@@ -3,6 +3,7 @@ package trunk
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -29,7 +30,8 @@ type Config struct {
 	Expires  time.Duration
 	// FromUser replaces the caller's number in From, for providers that want the
 	// account there; the number then goes into P-Asserted-Identity. FromHost is
-	// the host part of From; empty: Host when registering, else the local address.
+	// the host part of From; empty: Host without its port when registering, else
+	// the local address.
 	FromUser, FromHost string
 	// AssertIdentity adds P-Asserted-Identity (RFC 3325) also without FromUser.
 	AssertIdentity bool
@@ -89,6 +91,19 @@ func (c Config) target(to string) string {
 		return to
 	}
 	return "sip:" + sipleg.EscapeUser(to) + "@" + c.Host + c.transportParam()
+}
+
+// domain is Host for From and for identities, where no port belongs (RFC 3261
+// §19.1.1, table 1).
+func (c Config) domain() string {
+	host, _, err := net.SplitHostPort(c.Host)
+	switch {
+	case err != nil:
+		return c.Host
+	case strings.Contains(host, ":"):
+		return "[" + host + "]"
+	}
+	return host
 }
 
 func (c Config) transportParam() string {

@@ -119,7 +119,7 @@ func stopped() call.Cause {
 // register keeps the registration alive.
 func (l *Line) register(ctx context.Context, moved chan<- struct{}) error {
 	err := l.stack.Register(ctx, sip.RegistrationConfig{
-		AOR: "sip:" + sipleg.EscapeUser(l.cfg.Username) + "@" + l.cfg.Host, Registrar: "sip:" + l.cfg.Host + l.cfg.transportParam(),
+		AOR: "sip:" + sipleg.EscapeUser(l.cfg.Username) + "@" + l.cfg.domain(), Registrar: "sip:" + l.cfg.Host + l.cfg.transportParam(),
 		Proxy: l.cfg.Proxy, Auth: sip.Credentials{Username: l.cfg.Username, Password: l.cfg.Password},
 		Expires: l.cfg.Expires, Transport: l.cfg.Transport,
 		OnState: func(st sip.RegState) {

@@ -131,7 +131,7 @@ func TestIdentity(t *testing.T) {
 		{"asserted", trunk.Config{AssertIdentity: true, FromHost: "atlanta.example"}, call.Dial{To: "5550100", From: "+15550123"},
 			"+15550123", "sip:+15550123@atlanta.example", "<sip:+15550123@atlanta.example>"},
 		{"account in From", trunk.Config{FromUser: "branch"}, call.Dial{To: "5550100", From: "sip:alice@atlanta.example"},
-			"branch", "sip:branch@127.0.0.1", "<sip:alice@" + host + ">"},
+			"branch", "sip:branch@127.0.0.1", "<sip:alice@" + providerHost + ">"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.cfg.ID, tt.cfg.Host = "provider", host
