@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"callbox/call"
@@ -30,15 +31,11 @@ func (l *link) press(d byte) {
 	if l.b.sa.Relaying() {
 		return // the events travel with the forwarded packets
 	}
-	keys := l.b.toCaller
+	keys := &l.b.toCaller
 	if l.mine {
-		keys = l.b.toCallee
+		keys = &l.b.toCallee
 	}
-	select {
-	case keys <- d:
-	default:
-		l.b.a.e.lostKeys.Add(1)
-	}
+	keys.press(d)
 }
 
 const (
@@ -54,8 +51,8 @@ type bridge struct {
 	sa, sb             *session.Session
 	onStar             bool
 	star               chan struct{}
-	toCaller, toCallee chan byte
-	cancel             context.CancelFunc // ends carry, twice
+	toCaller, toCallee crossing
+	cancel             context.CancelFunc // stops the keys
 }
 
 // errCalleeGone says that the callee ended while it was being connected.
@@ -63,8 +60,10 @@ var errCalleeGone = errors.New("the callee hung up")
 
 // join connects the sound and the keys of the call and the child.
 func (w *dialing) join(ctx context.Context, child *live) (*bridge, error) {
-	b := &bridge{a: w.c, b: child, onStar: w.d.HangupOnStar, star: make(chan struct{}, 1),
-		toCaller: make(chan byte, maxCrossing), toCallee: make(chan byte, maxCrossing)}
+	b := &bridge{a: w.c, b: child, onStar: w.d.HangupOnStar, star: make(chan struct{}, 1)}
+	var kctx context.Context
+	kctx, b.cancel = context.WithCancel(context.Background())
+	b.toCaller, b.toCallee = crossing{ctx: kctx, to: b.a}, crossing{ctx: kctx, to: b.b}
 	err := w.ask(ctx, func() error {
 		if b.sa = w.c.sess; b.sa == nil {
 			return call.ErrEnded
@@ -87,10 +86,6 @@ func (w *dialing) join(ctx context.Context, child *live) (*bridge, error) {
 		}
 		return nil, err
 	}
-	kctx, cancel := context.WithCancel(context.Background())
-	b.cancel = cancel
-	b.a.e.tasks.Go(func() { carry(kctx, b.toCaller, b.a) })
-	b.a.e.tasks.Go(func() { carry(kctx, b.toCallee, b.b) })
 	err = w.ask(ctx, func() error {
 		w.c.link = &link{b: b, mine: true}
 		return nil
@@ -107,20 +102,56 @@ func (w *dialing) join(ctx context.Context, child *live) (*bridge, error) {
 	return b, nil
 }
 
-// carry sends the keys to one side, in order. The bridge does not wait for it:
-// a leg that does not heed its context must not hold up the call.
-func carry(ctx context.Context, keys <-chan byte, to *live) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case d := <-keys:
-			one, cancel := context.WithTimeout(ctx, digitPatience)
-			// A leg that has ended refuses; nobody is left to tell.
-			_ = sound{control{c: to}}.SendDigits(one, string(d), 0)
-			cancel()
-		}
+// crossing are the keys on their way to one side of a bridge. A goroutine sends
+// them, but only while there are any: most calls never see a key, and one that
+// waits for keys costs a stack. The bridge does not wait for it either: a leg
+// that does not heed its context must not hold up the call.
+type crossing struct {
+	ctx context.Context // ends with the bridge
+	to  *live
+
+	mu      sync.Mutex // guards what follows
+	keys    []byte     // at most maxCrossing, besides the one that is being sent
+	sending bool
+}
+
+// press puts a key behind the others, or counts it as lost when there are too
+// many.
+func (x *crossing) press(d byte) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.keys) == maxCrossing {
+		x.to.e.lostKeys.Add(1)
+		return
 	}
+	x.keys = append(x.keys, d)
+	if !x.sending {
+		x.sending = true
+		x.to.e.tasks.Go(x.send)
+	}
+}
+
+// send sends what there is, in order.
+func (x *crossing) send() {
+	for d, ok := x.next(); ok; d, ok = x.next() {
+		one, cancel := context.WithTimeout(x.ctx, digitPatience)
+		// A leg that has ended refuses; nobody is left to tell.
+		_ = sound{control{c: x.to}}.SendDigits(one, string(d), 0)
+		cancel()
+	}
+}
+
+// next takes the oldest key; ok is false when there is none, and send ends.
+func (x *crossing) next() (d byte, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.keys) == 0 || x.ctx.Err() != nil {
+		x.keys, x.sending = nil, false
+		return 0, false
+	}
+	d = x.keys[0]
+	x.keys = x.keys[1:]
+	return d, true
 }
 
 // close separates the two. It may be called after either has ended, or has gone

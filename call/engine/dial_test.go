@@ -49,7 +49,7 @@ func talking(t *testing.T, a, b *farLeg) {
 	t.Helper()
 	a.port.in.Store(1000)
 	b.port.in.Store(2000)
-	time.Sleep(100 * time.Millisecond)
+	pass(100 * time.Millisecond)
 	if got := a.port.out.Load(); got != 2000 {
 		t.Errorf("the caller hears %d, want the callee's 2000", got)
 	}
@@ -67,21 +67,21 @@ func TestDialFirstAnswerWins(t *testing.T) {
 		}
 		a.ring()
 		b.ring()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := caller.port.out.Load(); got != 500 {
 			t.Errorf("the caller hears %d, want the ringback's 500", got)
 		}
 		b.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		talking(t, caller, b)
 		for _, lost := range []*farLeg{a, c} {
 			if lost.cause() == nil || lost.cause().SIP != 487 {
 				t.Errorf("a phone that lost was not cancelled: %+v", lost.cause())
 			}
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		b.end(call.NormalClearing(call.Remote))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		w.ends(id, call.Completed)
 		if res().State != call.Completed || !res().Bridged || res().Duration.Round(time.Second) != 11*time.Second {
 			t.Errorf("result %+v", res())
@@ -101,12 +101,12 @@ func TestDialTwoAnswers(t *testing.T) {
 			go a.answer()
 			go b.answer()
 			synctest.Wait()
-			time.Sleep(time.Second)
+			pass(time.Second)
 			if (a.cause() == nil) == (b.cause() == nil) {
 				t.Errorf("exactly one must be left: %+v %+v", a.cause(), b.cause())
 			}
 			caller.end(call.NormalClearing(call.Remote))
-			time.Sleep(time.Second)
+			pass(time.Second)
 			if !res().Bridged {
 				t.Errorf("result %+v", res())
 			}
@@ -136,7 +136,7 @@ func TestDialNobody(t *testing.T) {
 			in(t, func(t *testing.T, w *world) {
 				_, id, res := w.arrive(script.Dial{Targets: users("201", "202"), Timeout: 20 * time.Second})
 				tc.far(<-w.lines["201"].dialed, <-w.lines["202"].dialed)
-				time.Sleep(21 * time.Second)
+				pass(21 * time.Second)
 				synctest.Wait()
 				if res().State != tc.want || res().Bridged || res().Child == "" {
 					t.Errorf("result %+v, want %s", res(), tc.want)
@@ -154,11 +154,11 @@ func TestDialSequential(t *testing.T) {
 		if len(w.lines["202"].dials) != 0 {
 			t.Error("the second rings beside the first")
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		(<-w.lines["202"].dialed).end(call.FromSIP(486, call.Remote, ""))
 		c := <-w.lines["203"].dialed
 		c.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		c.end(call.NormalClearing(call.Remote))
 		synctest.Wait()
 		if !res().Bridged {
@@ -178,7 +178,7 @@ func TestDialAnswerOnBridge(t *testing.T) {
 		}
 		callee.port.in.Store(2000)
 		callee.early()
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		if caller.port.out.Load() != 2000 || caller.progress[len(caller.progress)-1] != call.ProgressEarly {
 			t.Errorf("the caller hears %d of the early sound, progress %v", caller.port.out.Load(), caller.progress)
 		}
@@ -218,10 +218,10 @@ func TestDialStarAndDigits(t *testing.T) {
 		caller, id, res := w.arrive(script.Dial{Targets: users("201"), HangupOnStar: true})
 		callee := <-w.lines["201"].dialed
 		callee.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		caller.press("12")
 		callee.press("*9")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		for i, want := range []byte("12") {
 			if got := <-callee.sent; got != want {
 				t.Errorf("digit %d to the callee is %c", i, got)
@@ -233,7 +233,7 @@ func TestDialStarAndDigits(t *testing.T) {
 			}
 		}
 		caller.press("*")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if callee.cause() == nil || !res().Bridged {
 			t.Errorf("the star did not end the connection: %+v", res())
 		}
@@ -248,7 +248,7 @@ func TestDialTimeLimit(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		_, _, res := w.arrive(script.Dial{Targets: users("201"), TimeLimit: 30 * time.Second})
 		(<-w.lines["201"].dialed).answer()
-		time.Sleep(31 * time.Second)
+		pass(31 * time.Second)
 		if !res().Bridged || res().Duration != 30*time.Second {
 			t.Errorf("result %+v", res())
 		}
@@ -269,11 +269,11 @@ func TestDialScreening(t *testing.T) {
 				caller, _, res := w.arrive(script.Dial{Targets: targets})
 				callee := <-w.lines["201"].dialed
 				callee.answer()
-				time.Sleep(900 * time.Millisecond)
+				pass(900 * time.Millisecond)
 				if callee.port.out.Load() != 300 || caller.port.out.Load() == 2000 {
 					t.Error("the callee does not hear the screening document alone")
 				}
-				time.Sleep(time.Second)
+				pass(time.Second)
 				if got := string([]byte{<-callee.sent, <-callee.sent}); got != "42" {
 					t.Errorf("sent digits %q", got)
 				}
@@ -295,7 +295,7 @@ func TestRedirectChildAndParent(t *testing.T) {
 		caller, id, res := w.arrive(script.Dial{Targets: users("201")})
 		callee := <-w.lines["201"].dialed
 		callee.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		var child string
 		w.mu.Lock()
 		for _, ev := range w.events {
@@ -308,7 +308,7 @@ func TestRedirectChildAndParent(t *testing.T) {
 		if err := modify(w, child, call.Change{Script: &src}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if callee.port.out.Load() != 300 || callee.cause() != nil {
 			t.Error("the redirected callee does not hear its own document")
 		}
@@ -316,7 +316,7 @@ func TestRedirectChildAndParent(t *testing.T) {
 			t.Errorf("the caller's dial did not end: %+v", res())
 		}
 		w.ends(id, call.Completed)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		w.ends(child, call.Completed)
 	})
 }
@@ -326,12 +326,12 @@ func TestRedirectParentEndsChild(t *testing.T) {
 		caller, id, _ := w.arrive(script.Dial{Targets: users("201")})
 		callee := <-w.lines["201"].dialed
 		callee.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		src := w.doc("http://app/other", play("clip:200"))
 		if err := modify(w, id, call.Change{Script: &src}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if callee.cause() == nil || caller.port.out.Load() != 300 {
 			t.Errorf("callee %+v, caller hears %d", callee.cause(), caller.port.out.Load())
 		}
@@ -345,9 +345,9 @@ func TestDialRecords(t *testing.T) {
 		callee.answer()
 		synctest.Wait()
 		talking(t, caller, callee)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		callee.end(call.NormalClearing(call.Remote))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		r := w.ends(id, call.Completed)
 		if res().Recording == nil || res().Recording.Status != "completed" || len(r.Recordings) != 1 {
 			t.Fatalf("result %+v, record %v", res(), r.Recordings)

@@ -73,7 +73,7 @@ func TestOnePressArrivesOnce(t *testing.T) {
 				caller.answer()
 				callee := <-w.lines["202"].dialed
 				callee.answer()
-				time.Sleep(time.Second)
+				pass(time.Second)
 				if relaying.Load() != tc.relay {
 					t.Errorf("relaying: %v", relaying.Load())
 				}
@@ -84,7 +84,7 @@ func TestOnePressArrivesOnce(t *testing.T) {
 						to = caller
 					}
 					from.press("55")
-					time.Sleep(2 * time.Second)
+					pass(2 * time.Second)
 					if got := len(to.sent); got != tc.events || int(tones.Load()) != tc.tone {
 						t.Errorf("%d as events and %d as tones, want %d and %d", got, tones.Load(), tc.events, tc.tone)
 					}
@@ -124,7 +124,7 @@ func TestDigitThatIsNotTaken(t *testing.T) {
 		caller, id, _ := w.arrive(script.Dial{Targets: users("201")})
 		callee := <-w.lines["201"].dialed
 		callee.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		caller.press("1")
 		synctest.Wait()
 		callee.press("2")
@@ -139,7 +139,7 @@ func TestDigitThatIsNotTaken(t *testing.T) {
 			t.Errorf("%d keys counted as lost, want %d", n, maxCrossing)
 		}
 		callee.end(call.NormalClearing(call.Remote))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		w.ends(id, call.Completed)
 		if n := w.e.Stats().Live; n != 0 {
 			t.Errorf("%d calls wait for a digit", n)

@@ -73,13 +73,13 @@ func TestCallRunsItsScript(t *testing.T) {
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: src})
 		leg := <-w.lines["201"].dialed
 		leg.ring()
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		leg.answer()
-		time.Sleep(500 * time.Millisecond)
+		pass(500 * time.Millisecond)
 		if got := leg.port.out.Load(); got != 300 {
 			t.Errorf("the phone hears level %d, want the clip's 300", got)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		r := w.ends(rec.ID, call.Completed)
 		if d := r.Duration(time.Now()).Round(100 * time.Millisecond); d != time.Second {
 			t.Errorf("answered for %s, want 1 s", d)
@@ -107,7 +107,7 @@ func TestUnansweredEnds(t *testing.T) {
 			in(t, func(t *testing.T, w *world) {
 				rec := w.mustCreate(call.Request{From: "5550100", To: "201", RingTimeout: 30 * time.Second, Script: w.doc("http://app/voice")})
 				tc.far(<-w.lines["201"].dialed)
-				time.Sleep(31 * time.Second)
+				pass(31 * time.Second)
 				w.ends(rec.ID, tc.want)
 				if told := w.told(rec.ID); told[len(told)-1] != "completed/1" && told[len(told)-1] != "completed/2" {
 					t.Errorf("events %v", told)
@@ -141,7 +141,7 @@ func TestFailover(t *testing.T) {
 		(<-w.lines["202"].dialed).end(call.FromSIP(502, call.Network, "bad gateway"))
 		leg := <-w.lines["203"].dialed
 		leg.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		r := w.ends(rec.ID, call.Completed)
 		if r.Line != "203" || len(r.Warnings) != 3 {
 			t.Errorf("line %s, warnings %q", r.Line, r.Warnings)
@@ -261,8 +261,8 @@ func TestRaces(t *testing.T) {
 			return []func(){func() { leg.end(call.FromSIP(486, call.Remote, "")) }, func() { modify(w, id, call.Change{Complete: true}) }}
 		},
 		"answer and ring timeout": func(_ *world, _ string, leg *farLeg) []func() {
-			time.Sleep(10*time.Second - time.Nanosecond)
-			return []func(){func() { time.Sleep(time.Nanosecond); leg.answer() }, func() { time.Sleep(time.Minute); leg.end(call.NormalClearing(call.Remote)) }}
+			pass(10*time.Second - time.Nanosecond)
+			return []func(){func() { pass(time.Nanosecond); leg.answer() }, func() { pass(time.Minute); leg.end(call.NormalClearing(call.Remote)) }}
 		},
 		"redirect and hang-up": func(w *world, id string, leg *farLeg) []func() {
 			leg.answer()
@@ -279,7 +279,7 @@ func TestRaces(t *testing.T) {
 					for _, f := range race(w, rec.ID, leg) {
 						go f()
 					}
-					time.Sleep(2 * time.Minute)
+					pass(2 * time.Minute)
 					synctest.Wait()
 					r := w.record(rec.ID)
 					told := w.told(rec.ID)
@@ -305,7 +305,7 @@ func TestRaces(t *testing.T) {
 func TestScriptFetchInFlight(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		slow := func(*script.Result) (script.Document, error) {
-			time.Sleep(5 * time.Second)
+			pass(5 * time.Second)
 			return script.Document{Verbs: []script.Verb{play("clip:5000")}}, nil
 		}
 		w.install("http://app/slow", slow)
@@ -315,13 +315,13 @@ func TestScriptFetchInFlight(t *testing.T) {
 		a, b := <-w.lines["201"].dialed, <-w.lines["202"].dialed
 		a.answer()
 		b.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		a.end(call.NormalClearing(call.Remote))
 		other := w.doc("http://app/other", play("clip:10"))
 		if err := modify(w, redirected.ID, call.Change{Script: &other}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		w.ends(ended.ID, call.Completed)
 		r := w.ends(redirected.ID, call.Completed)
 		if d := r.Duration(time.Now()); d > 6*time.Second {
@@ -334,12 +334,12 @@ func TestTimeLimit(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", TimeLimit: time.Minute, Script: w.doc("http://app/voice", play("clip:100000"))})
 		(<-w.lines["201"].dialed).answer()
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		d := 40 * time.Second
 		if err := modify(w, rec.ID, call.Change{TimeLimit: &d}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		r := w.ends(rec.ID, call.Completed)
 		if got := r.Duration(time.Now()); got != d || r.Cause.Who != call.Box {
 			t.Errorf("lasted %s, cause %+v", got, r.Cause)
@@ -427,7 +427,7 @@ func TestShutdown(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		go func() {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			if _, _, err := w.e.Create(context.Background(), call.Request{Account: "acct", To: "201"}); !errors.Is(err, call.ErrStopping) {
 				t.Errorf("a call during shutdown: %v", err)
 			}

@@ -39,7 +39,7 @@ func TestFinalEventCarriesTheRecording(t *testing.T) {
 					Script: w.doc("http://app/voice", play("clip:500"))})
 				leg := <-w.lines["201"].dialed
 				leg.answer()
-				time.Sleep(3 * time.Second)
+				pass(3 * time.Second)
 				if err := modify(w, rec.ID, call.Change{Complete: true}); err != nil {
 					t.Fatal(err)
 				}
@@ -59,10 +59,10 @@ func TestFinalEventCarriesTheRecording(t *testing.T) {
 				}
 				ended := time.Now()
 				if wait < time.Minute {
-					time.Sleep(wait)
+					pass(wait)
 					close(whole)
 				} else {
-					time.Sleep(wholePatience)
+					pass(wholePatience)
 				}
 				synctest.Wait()
 				ev, told := w.final(rec.ID)
@@ -95,9 +95,9 @@ func TestRecordingDoesNotHoldUpTheParent(t *testing.T) {
 		_, id, res := w.arrive(script.Dial{Targets: targets})
 		callee := <-w.lines["201"].dialed
 		callee.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		callee.end(call.NormalClearing(call.Remote))
-		time.Sleep(500 * time.Millisecond)
+		pass(500 * time.Millisecond)
 		if r := res(); r.State != call.NoAnswer || r.Bridged || r.SIPStatus != 200 {
 			t.Errorf("result %+v", r)
 		}
@@ -114,14 +114,14 @@ func TestNothingAfterTheFinalEvent(t *testing.T) {
 		leg := <-w.lines["201"].dialed
 		leg.silent = true
 		leg.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if err := modify(w, rec.ID, call.Change{Complete: true}); err != nil {
 			t.Fatal(err)
 		}
 		leg.press("12")
 		leg.emit(call.LegEvent{Type: call.LegHeld})
 		leg.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		leg.end(call.NormalClearing(call.Remote))
 		synctest.Wait()
 		w.wantTold(rec.ID, "initiated/0", "answered/1", "completed/2")
@@ -154,7 +154,7 @@ func TestAnswerOfALegThatEnds(t *testing.T) {
 		w.plan = Plan{Account: "acct", Script: w.doc("http://app/voice", play("clip:50"))}
 		leg := newFarLeg(call.LegInfo{Inbound: true})
 		w.e.Incoming(endedLeg{leg})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		leg.end(call.Cause{Q850: call.Q850Normal, SIP: 487, Who: call.Remote, Text: "the caller gave up"})
 		r := w.ends("call1", call.NoAnswer)
 		if r.Cause.Text != "the caller gave up" || r.Answered != nil {
@@ -192,7 +192,7 @@ func TestDeleteOfAnEndingCall(t *testing.T) {
 		leg := <-w.lines["201"].dialed
 		leg.silent = true
 		leg.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if err := w.e.Delete(context.Background(), "acct", rec.ID); !errors.Is(err, call.ErrNotEnded) {
 			t.Errorf("delete of a live call: %v", err)
 		}
@@ -207,7 +207,7 @@ func TestDeleteOfAnEndingCall(t *testing.T) {
 		}
 		close(whole)
 		leg.end(call.NormalClearing(call.Remote))
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if _, err := w.e.Call(context.Background(), "acct", rec.ID); !errors.Is(err, call.ErrNotFound) {
 			t.Errorf("the deleted call is back: %v", err)
 		}
@@ -244,7 +244,7 @@ func TestNothingKeepsACall(t *testing.T) {
 		caller, id, _ := w.arrive(script.Dial{Targets: users("201", "202"), Record: &call.RecordOptions{Source: "DialVerb"}})
 		callee := <-w.lines["201"].dialed
 		callee.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		var left []weak.Pointer[live]
 		for _, c := range w.e.all() {
 			left = append(left, weak.Make(c))
@@ -253,7 +253,7 @@ func TestNothingKeepsACall(t *testing.T) {
 			t.Fatalf("%d calls are up", len(left))
 		}
 		caller.end(call.NormalClearing(call.Remote))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		w.ends(id, call.Completed)
 		for range 3 {
 			runtime.GC()

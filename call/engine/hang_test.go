@@ -38,7 +38,7 @@ func TestClipThatDoesNotClose(t *testing.T) {
 		la, lb := <-w.lines["201"].dialed, <-w.lines["202"].dialed
 		la.answer()
 		lb.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if err := modify(w, b.ID, call.Change{Script: &other}); err != nil {
 			t.Fatal(err)
 		}
@@ -49,11 +49,11 @@ func TestClipThatDoesNotClose(t *testing.T) {
 		if _, err := w.e.Modify(ctx, "acct", a.ID, call.Change{Complete: true}); !errors.Is(err, call.ErrEnded) {
 			t.Errorf("a change of the ended call: %v", err)
 		}
-		time.Sleep(1500 * time.Millisecond)
+		pass(1500 * time.Millisecond)
 		if got := lb.port.out.Load(); got != 600 {
 			t.Errorf("the redirected phone hears %d, want the new document's 600", got)
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		w.ends(b.ID, call.Completed)
 		if n := w.e.Stats().Live; n != 0 {
 			t.Errorf("%d calls hold their place because of a sound", n)
@@ -97,7 +97,7 @@ func TestLegThatDoesNotEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.ends(rec.ID, call.Completed)
-		time.Sleep(legPatience + time.Second)
+		pass(legPatience + time.Second)
 		if n := w.e.Stats().Live; n != 0 {
 			t.Errorf("%d calls wait for the leg", n)
 		}
@@ -130,7 +130,7 @@ func TestProgressThatHangs(t *testing.T) {
 		if c := ended.cause(); c == nil || c.SIP != 480 {
 			t.Errorf("cause %+v, want 480: the caller canceled nothing", c)
 		}
-		time.Sleep(legTime + time.Second)
+		pass(legTime + time.Second)
 		if !patient.isUp() {
 			t.Error("the other call did not go on")
 		}

@@ -22,7 +22,7 @@ func TestLimits(t *testing.T) {
 		leg := <-w.lines["202"].dialed
 		unanswered.ring()
 		leg.answer()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		synctest.Wait()
 		w.mu.Lock()
 		for _, r := range w.recs {
@@ -38,11 +38,11 @@ func TestLimits(t *testing.T) {
 		if _, err := w.e.Modify(context.Background(), "acct", long.ID, call.Change{TimeLimit: &more}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(11 * time.Second)
+		pass(11 * time.Second)
 		if r := w.ends(patient.ID, call.NoAnswer); r.Ended.Sub(*r.Rang) != 20*time.Second {
 			t.Errorf("it rang for %s", r.Ended.Sub(*r.Rang))
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if r := w.ends(long.ID, call.Completed); r.Duration(time.Now()) != time.Minute {
 			t.Errorf("answered for %s", r.Duration(time.Now()))
 		}
@@ -74,13 +74,13 @@ func TestDialLimits(t *testing.T) {
 		leg.answer()
 		first := <-w.lines["202"].dialed
 		first.ring()
-		time.Sleep(11 * time.Second)
+		pass(11 * time.Second)
 		synctest.Wait()
 		if c := first.cause(); c == nil {
 			t.Error("the first party rings on")
 		}
 		(<-w.lines["202"].dialed).answer()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if r := w.ends(rec.ID, call.Completed); r.Duration(time.Now()) > time.Minute {
 			t.Errorf("answered for %s", r.Duration(time.Now()))
 		}

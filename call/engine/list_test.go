@@ -55,7 +55,7 @@ func TestLiveCallsByPage(t *testing.T) {
 		var newest []string
 		for range 5 {
 			newest = append([]string{w.mustCreate(call.Request{From: "5550100", To: "201"}).ID}, newest...)
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
 		f := call.Filter{State: state(call.Queued), Limit: 2}
 		first, p := w.list(f)
@@ -105,11 +105,11 @@ func TestEndedCallsAreListedAtOnce(t *testing.T) {
 		w.disk = func(f *memFile) error { f.whole = whole; return nil }
 		old := w.mustCreate(call.Request{From: "5550100", To: "201"})
 		(<-w.lines["201"].dialed).answer() // nothing to run: it ends
-		time.Sleep(time.Second)
+		pass(time.Second)
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Record: &call.RecordOptions{}, Script: w.doc("http://app/voice", play("clip:500"))})
 		leg := <-w.lines["201"].dialed
 		leg.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		leg.end(call.NormalClearing(call.Remote))
 		synctest.Wait()
 		if _, told := w.final(rec.ID); told {

@@ -23,7 +23,7 @@ func TestDialRefusedByAdmission(t *testing.T) {
 			if r.State != call.Failed || r.Child != "" || r.Cause.Q850 != call.Q850Congestion || !strings.Contains(r.Cause.Text, "1 of 1 are in use") || r.SIPStatus != 503 {
 				t.Errorf("result %+v", r)
 			}
-			time.Sleep(time.Second)
+			pass(time.Second)
 			if got := w.ends(id, call.Completed).Warnings; len(got) != 2 {
 				t.Errorf("warnings %q", got)
 			}
@@ -86,7 +86,7 @@ func TestCalleeGoneWhileConnecting(t *testing.T) {
 		<-w.lines["201"].dialed
 		leg.callee.answer()
 		hears(t, "the caller", leg.farLeg, 300)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		if r := w.ends("call1", call.Completed); len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "callee hung up") {
 			t.Errorf("warnings %q", r.Warnings)
 		}
@@ -111,7 +111,7 @@ func TestDigitsThatCannotBeSent(t *testing.T) {
 		called := <-w.lines["202"].dialed
 		called.answer()
 		hears(t, "the called", called, 300)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if r := w.ends(rec.ID, call.Completed); len(r.Warnings) != 1 {
 			t.Errorf("warnings %q", r.Warnings)
 		}

@@ -32,10 +32,10 @@ func TestRecordFromRinging(t *testing.T) {
 				Record: &call.RecordOptions{Source: "OutboundAPI", FromRinging: ringing}})
 			leg := <-w.lines["201"].dialed
 			leg.ring()
-			time.Sleep(5 * time.Second)
+			pass(5 * time.Second)
 			leg.early()
 			leg.answer()
-			time.Sleep(5 * time.Second)
+			pass(5 * time.Second)
 			leg.end(call.NormalClearing(call.Remote))
 			want := 5 * time.Second
 			if ringing {
@@ -61,13 +61,13 @@ func TestRecordFromRingingFailsOver(t *testing.T) {
 			Record: &call.RecordOptions{Source: "OutboundAPI", FromRinging: true}})
 		first := <-w.lines["201"].dialed
 		first.early()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		first.end(call.FromSIP(503, call.Network, ""))
 		second := <-w.lines["202"].dialed
 		second.ring()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		second.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		second.end(call.NormalClearing(call.Remote))
 		got := w.recordings(rec.ID)
 		if len(got) != 2 {
@@ -87,7 +87,7 @@ func TestRecordVerbsInARow(t *testing.T) {
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", verb, verb, verb),
 			Record: &call.RecordOptions{Source: "OutboundAPI"}})
 		(<-w.lines["201"].dialed).answer()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r := w.ends(rec.ID, call.Completed)
 		got := w.recordings(rec.ID)
 		if len(got) != 4 || len(r.Recordings) != 4 || len(r.Warnings) != 0 {
@@ -107,7 +107,7 @@ func TestRecordTwiceAtOnce(t *testing.T) {
 			script.Pause{Length: time.Second}, script.Record{Options: call.RecordOptions{Source: "OutboundAPI"}}, play("clip:50")),
 			Record: &call.RecordOptions{Source: "OutboundAPI"}})
 		(<-w.lines["201"].dialed).answer()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r := w.ends(rec.ID, call.Completed)
 		if len(r.Recordings) != 1 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "recorded already") {
 			t.Errorf("recordings %v, warnings %q", r.Recordings, r.Warnings)
@@ -127,13 +127,13 @@ func TestRecordOnABadDisk(t *testing.T) {
 	for name, refuses := range map[string]error{"slow": nil, "full": errors.New("no space left on device")} {
 		t.Run(name, func(t *testing.T) {
 			in(t, func(t *testing.T, w *world) {
-				w.disk = func(*memFile) error { time.Sleep(5 * time.Second); return refuses }
+				w.disk = func(*memFile) error { pass(5 * time.Second); return refuses }
 				rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", play("clip:500")),
 					Record: &call.RecordOptions{}})
 				leg := <-w.lines["201"].dialed
 				leg.answer()
 				hears(t, "the phone", leg, 300)
-				time.Sleep(6 * time.Second)
+				pass(6 * time.Second)
 				leg.end(call.NormalClearing(call.Remote))
 				r := w.ends(rec.ID, call.Completed)
 				if len(w.recordings(rec.ID)) == 1 != (refuses == nil) || (len(r.Warnings) == 1) != (refuses != nil) {
@@ -147,14 +147,14 @@ func TestRecordOnABadDisk(t *testing.T) {
 // A call that ends before its file is there leaves none.
 func TestRecordTooLate(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
-		w.disk = func(*memFile) error { time.Sleep(5 * time.Second); return nil }
+		w.disk = func(*memFile) error { pass(5 * time.Second); return nil }
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", play("clip:500")), Record: &call.RecordOptions{}})
 		leg := <-w.lines["201"].dialed
 		leg.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		leg.end(call.NormalClearing(call.Remote))
 		r := w.ends(rec.ID, call.Completed)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		synctest.Wait()
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -173,7 +173,7 @@ func TestRecordThatFails(t *testing.T) {
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", play("clip:500")), Record: &call.RecordOptions{}})
 		leg := <-w.lines["201"].dialed
 		leg.answer()
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		leg.end(call.NormalClearing(call.Remote))
 		r := w.ends(rec.ID, call.Completed)
 		got := w.recordings(rec.ID)

@@ -43,7 +43,7 @@ func TestRedirectDuringGather(t *testing.T) {
 		}
 		leg.press("34")
 		hears(t, "the phone", leg, 300)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		w.ends(rec.ID, call.Completed)
 	})
 }
@@ -69,7 +69,7 @@ func TestRedirectWhileDialRings(t *testing.T) {
 				}
 			}
 			w.ends(child, call.Canceled)
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 			want := call.Canceled // a document that never answered
 			if answered {
 				want = call.Completed
@@ -90,7 +90,7 @@ func TestRedirectBeforeTheAnswer(t *testing.T) {
 		w.plan = Plan{Account: "acct", Script: w.doc("http://app/voice", script.Pause{Length: time.Minute}, play("clip:5"))}
 		leg := newFarLeg(call.LegInfo{Inbound: true})
 		w.e.Incoming(leg)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		other := w.doc("http://app/other", script.Pause{Length: time.Second}, play("clip:100"))
 		if err := modify(w, "call1", call.Change{Script: &other}); err != nil {
 			t.Fatal(err)
@@ -99,9 +99,9 @@ func TestRedirectBeforeTheAnswer(t *testing.T) {
 		if leg.isUp() {
 			t.Error("the redirect answered the call")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		hears(t, "the caller", leg, 300)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		w.ends("call1", call.Completed)
 	})
 }
@@ -119,7 +119,7 @@ func TestRedirectOfARingingCall(t *testing.T) {
 			t.Fatal(err)
 		}
 		leg.answer()
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		r := w.ends(rec.ID, call.Completed)
 		if d := r.Duration(time.Now()).Round(100 * time.Millisecond); d != time.Second {
 			t.Errorf("lasted %s", d)
@@ -135,7 +135,7 @@ func TestRedirectTwice(t *testing.T) {
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", play("clip:5000"))})
 		leg := <-w.lines["201"].dialed
 		leg.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		one, two := w.doc("http://app/one", play("clip:5000")), w.doc("http://app/two", play("clip:50"))
 		go modify(w, rec.ID, call.Change{Script: &one}) //nolint:errcheck // either may come first
 		go modify(w, rec.ID, call.Change{Script: &one}) //nolint:errcheck // likewise
@@ -143,7 +143,7 @@ func TestRedirectTwice(t *testing.T) {
 		if err := modify(w, rec.ID, call.Change{Script: &two}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		w.ends(rec.ID, call.Completed)
 	})
 }
@@ -156,9 +156,9 @@ func TestRedirectMeetsTheEndOfTheScript(t *testing.T) {
 			rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", script.Pause{Length: time.Second})})
 			(<-w.lines["201"].dialed).answer()
 			other := w.doc("http://app/other", script.Pause{Length: 5 * time.Second})
-			time.Sleep(time.Second)
+			pass(time.Second)
 			err := modify(w, rec.ID, call.Change{Script: &other})
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 			d := w.ends(rec.ID, call.Completed).Duration(time.Now())
 			if want := 6 * time.Second; err == nil && d != want || err != nil && d != time.Second {
 				t.Errorf("redirect said %v, and the call lasted %s", err, d)
@@ -188,11 +188,11 @@ func TestRedirectOfAChildThatRings(t *testing.T) {
 		if callee.cause() != nil {
 			t.Error("the callee was hung up")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		w.ends(id, call.Completed)
 		callee.answer()
 		hears(t, "the callee", callee, 300)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		w.ends(child, call.Completed)
 	})
 }
@@ -207,17 +207,17 @@ func TestRedirectOfAChildInScreening(t *testing.T) {
 		_, id, res := w.arrive(script.Dial{Targets: targets})
 		callee := <-w.lines["201"].dialed
 		callee.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		child := w.childOf(id)
 		other := w.doc("http://app/other", script.Pause{Length: 5 * time.Second})
 		if err := modify(w, child, call.Change{Script: &other}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if callee.cause() != nil || res().Bridged {
 			t.Errorf("callee %+v, result %+v", callee.cause(), res())
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		w.ends(child, call.Completed)
 	})
 }
@@ -229,14 +229,14 @@ func TestRedirectedChildDials(t *testing.T) {
 		_, id, _ := w.arrive(script.Dial{Targets: users("201")})
 		callee := <-w.lines["201"].dialed
 		callee.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		other := w.doc("http://app/other", script.DialVerb{Dial: script.Dial{Targets: users("202")}})
 		if err := modify(w, w.childOf(id), call.Change{Script: &other}); err != nil {
 			t.Fatal(err)
 		}
 		third := <-w.lines["202"].dialed
 		third.answer()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		talking(t, callee, third)
 		callee.press("7")
 		if d := <-third.sent; d != '7' {
@@ -261,7 +261,7 @@ func TestChangesAreInTheAnswer(t *testing.T) {
 			t.Errorf("record %+v, %v", r.Status, err)
 		}
 		leg.answer()
-		time.Sleep(limit)
+		pass(limit)
 		r = w.ends(rec.ID, call.Completed)
 		if r.Status.URL != hook.URL || r.Duration(time.Now()) != limit {
 			t.Errorf("record %+v", r)

@@ -13,7 +13,7 @@ import (
 // hears checks the level that a phone hears now.
 func hears(t *testing.T, who string, l *farLeg, want int64) {
 	t.Helper()
-	time.Sleep(100 * time.Millisecond)
+	pass(100 * time.Millisecond)
 	if got := l.port.out.Load(); got != want {
 		t.Errorf("%s hears %d, want %d", who, got, want)
 	}
@@ -119,7 +119,7 @@ func TestEarlySoundEndsWithScreening(t *testing.T) {
 		callee.answer()
 		hears(t, "the caller", caller, ringback)
 		hears(t, "the callee", callee, 300)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		talking(t, caller, callee)
 	})
 }
@@ -130,10 +130,10 @@ func TestEarlySoundRefused(t *testing.T) {
 		w.plan = Plan{Account: "acct", Script: call.ScriptSource{Main: call.Hook{URL: "http://app/voice"}}}
 		caller := newFarLeg(call.LegInfo{Inbound: true})
 		w.e.Incoming(stuckLeg{caller})
-		time.Sleep(2 * legTime) // its ringing could not be told either
+		pass(2 * legTime) // its ringing could not be told either
 		callee := <-w.lines["201"].dialed
 		callee.early()
-		time.Sleep(3 * legTime)
+		pass(3 * legTime)
 		callee.answer()
 		synctest.Wait()
 		talking(t, caller, callee)
@@ -159,7 +159,7 @@ func TestCallerLearnsWhy(t *testing.T) {
 				leg := newFarLeg(call.LegInfo{Inbound: true, From: "201", To: "202"})
 				w.e.Incoming(leg)
 				tc.far(<-w.lines["201"].dialed)
-				time.Sleep(31 * time.Second)
+				pass(31 * time.Second)
 				r := w.ends("call1", tc.want)
 				if c := leg.cause(); c == nil || c.SIPStatus() != tc.status || r.Cause.Who != call.Peer {
 					t.Errorf("the caller's leg %+v, want SIP %d", c, tc.status)

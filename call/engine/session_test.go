@@ -35,7 +35,7 @@ func TestSession(t *testing.T) {
 			t.Errorf("dialled %+v", d)
 		}
 		leg.answer()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		want := []script.Speech{
 			{Text: "a", Language: "fr-FR", Voice: "Marie", Vendor: "acme"}, {Text: "b", Language: "de-DE", Vendor: "acme"},
 			{Text: "c", Voice: "Jean", Language: "fr-FR", Vendor: "other"}, {Text: "d", Language: "en-GB", Voice: "Alice", Vendor: "acme"},
@@ -107,7 +107,7 @@ func TestChildSession(t *testing.T) {
 			}
 			leg.end(call.NormalClearing(call.Remote))
 			w.ends(rec.ID, call.Completed)
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 		}
 	})
 }
@@ -124,7 +124,7 @@ func TestRedirectBoth(t *testing.T) {
 			}
 			callee := <-w.lines["201"].dialed
 			callee.answer()
-			time.Sleep(time.Second)
+			pass(time.Second)
 			talking(t, caller, callee)
 			child := w.childOf(id)
 			if err := modify(w, child, call.Change{Child: &theirs}); !errors.Is(err, call.ErrWrongState) {
@@ -139,7 +139,7 @@ func TestRedirectBoth(t *testing.T) {
 			}
 			hears(t, "the callee", callee, 400)
 			hears(t, "the caller", caller, 300) // also without a document: of the Dial's action
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 			w.ends(id, call.Completed)
 			w.ends(child, call.Completed)
 			if err := modify(w, id, call.Change{Child: &theirs}); !errors.Is(err, call.ErrEnded) {

@@ -94,7 +94,7 @@ func (a *attic) start() (stop func()) {
 
 // after lets time pass and everything that it brings about be done.
 func (a *attic) after(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

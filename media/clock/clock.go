@@ -128,18 +128,25 @@ func (c *Clock) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
-		due := int64(time.Since(start) / media.FrameDuration)
-		if over := due - done - MaxCatchUp; over > 0 {
-			c.skipped.Add(uint64(over))
-			done += over
-		}
-		for ; done < due && ctx.Err() == nil; done++ {
+		// What has become due meanwhile is done at once, and what becomes due while
+		// that is done too: a timer set to a moment that is almost over would be up
+		// to 1 ms late, the grain of the system's wait.
+		for ctx.Err() == nil {
+			due := int64(time.Since(start) / media.FrameDuration)
+			if done >= due {
+				break
+			}
+			if over := due - done - MaxCatchUp; over > 0 {
+				c.skipped.Add(uint64(over))
+				done += over
+			}
 			began := time.Now()
 			if began.Sub(start) >= time.Duration(done+2)*media.FrameDuration {
 				c.late.Add(1)
 			}
 			c.tick()
 			c.account(time.Since(began))
+			done++
 		}
 		timer.Reset(time.Until(start.Add(time.Duration(done+1) * media.FrameDuration)))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,6 +140,12 @@ func TestCatchesUpAtMostFiveTicks(t *testing.T) {
 				}
 				if s.Longest != tt.stall {
 					t.Errorf("longest %v, want %v", s.Longest, tt.stall)
+				}
+				// What was due at the end of the stall is done at that very moment.
+				resumed := media.FrameDuration + tt.stall
+				now := slices.DeleteFunc(slices.Clone(at), func(d time.Duration) bool { return d != resumed })
+				if due := min(int(tt.stall/media.FrameDuration), MaxCatchUp); len(now) != due {
+					t.Errorf("%d ticks at %v, the end of the stall, want %d; all: %v", len(now), resumed, due, at[:8])
 				}
 				if last := at[len(at)-1]; last != 2*time.Second {
 					t.Errorf("the last tick came at %v: the grid moved", last)
