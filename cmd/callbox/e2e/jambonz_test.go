@@ -3,147 +3,15 @@
 package e2e
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
-
-// clientsOnce installs the vendor's clients by their lock file, once.
-var clientsOnce = sync.OnceValue(func() error {
-	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	cmd.Dir = "clients-jambonz"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w\n%s", err, out)
-	}
-	return nil
-})
-
-// program is one of the programs that use the vendor's clients.
-func program(t *testing.T, ctx context.Context, env []string, args ...string) *exec.Cmd {
-	t.Helper()
-	if err := clientsOnce(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, "node", args...)
-	cmd.Dir = "clients-jambonz"
-	cmd.Env = append(os.Environ(), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return cmd
-}
-
-// hookApp is the application of app.mjs: what its builders made, and what it was
-// asked.
-type hookApp struct {
-	t   *testing.T
-	url string
-
-	mu    sync.Mutex
-	heard []heardHook
-}
-
-type heardHook struct {
-	Path, Query string
-	Body        map[string]any
-	Errors      []string // of the vendor's verifiers
-}
-
-// startHookApp runs the application.
-func startHookApp(t *testing.T, env ...string) *hookApp {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := program(t, ctx, env, "app.mjs")
-	log := &lockedBuffer{}
-	cmd.Stderr = log
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	if !lines.Scan() {
-		t.Fatalf("the application does not start:\n%s", log)
-	}
-	a := &hookApp{t: t, url: lines.Text()}
-	done := make(chan struct{})
-	go func() { // ended by the end of the program, waited for through done
-		defer close(done)
-		for lines.Scan() {
-			var h heardHook
-			if json.Unmarshal(lines.Bytes(), &h) == nil {
-				a.mu.Lock()
-				a.heard = append(a.heard, h)
-				a.mu.Unlock()
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-		_ = cmd.Wait() // it was killed
-		if t.Failed() {
-			t.Logf("the application's log:\n%s", log)
-		}
-	})
-	return a
-}
-
-// requests gives what was asked at path.
-func (a *hookApp) requests(path string) []heardHook {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var out []heardHook
-	for _, h := range a.heard {
-		if h.Path == path {
-			out = append(out, h)
-		}
-	}
-	return out
-}
-
-// until waits for the n-th request to path.
-func (a *hookApp) until(path string, n int, d time.Duration) heardHook {
-	a.t.Helper()
-	poll(a.t, d, fmt.Sprintf("request %d to %s", n, path), func() bool { return len(a.requests(path)) >= n })
-	return a.requests(path)[n-1]
-}
-
-// verified checks that the vendor's verifiers accepted every request.
-func (a *hookApp) verified() {
-	a.t.Helper()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, h := range a.heard {
-		if len(h.Errors) > 0 {
-			a.t.Errorf("%s %v: refused by the verifiers: %v", h.Path, h.Body, h.Errors)
-		}
-	}
-}
-
-// statuses gives the call_status of the requests to /status about a call.
-func (a *hookApp) statuses(sid string) []string {
-	var out []string
-	for _, h := range a.requests("/status") {
-		if h.Body["call_sid"] == sid {
-			out = append(out, h.Body["call_status"].(string))
-		}
-	}
-	return out
-}
 
 // askJSON makes a request to the JSON call API.
 func (g *gateway) askJSON(method, path, body string) (int, map[string]any) {
@@ -199,25 +67,12 @@ func (g *gateway) createJSON(a *hookApp, user, hook string) string {
 func TestJambonzClients(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, twoUsers)
-	a := startHookApp(t, "SECRET="+g.webhookSecret(), "PROMPT=", "OTHER=")
+	a := startHookApp(t, "clients-jambonz", "SECRET="+g.webhookSecret(), "PROMPT=", "OTHER=")
 	startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 	run := func(scenario string) map[string]any {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-		defer cancel()
-		cmd := program(t, ctx, []string{"BASE=" + g.api, "ACCOUNT=" + g.account, "KEY=" + g.token, "TO=bob",
-			"HOOK=" + a.url + "/hold", "STATUS=" + a.url + "/status"}, "rest.mjs", scenario)
-		log := &lockedBuffer{}
-		cmd.Stderr = log
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", scenario, err, log)
-		}
-		var v map[string]any
-		if err := json.Unmarshal(out, &v); err != nil {
-			t.Fatalf("%v in %s", err, out)
-		}
-		return v
+		return runClient(t, "clients-jambonz", []string{"BASE=" + g.api, "ACCOUNT=" + g.account, "KEY=" + g.token, "TO=bob",
+			"HOOK=" + a.url + "/hold", "STATUS=" + a.url + "/status"}, scenario)
 	}
 	got := run("lifecycle")
 	sid := got["sid"].(string)
@@ -279,7 +134,7 @@ func TestJambonzVerbs(t *testing.T) {
 	question := speak(t, "Good morning. Please press one two three four on your telephone.")
 	sounds := newApp(t)
 	prompt := sounds.wav("/question.wav", question)
-	a := startHookApp(t, "SECRET="+g.webhookSecret(), "PROMPT="+prompt, "OTHER=")
+	a := startHookApp(t, "clients-jambonz", "SECRET="+g.webhookSecret(), "PROMPT="+prompt, "OTHER=")
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 	sid := g.createJSON(a, "bob", "/gather")
 	bob.wait("CALL_ESTABLISHED", 10*time.Second)
@@ -320,7 +175,7 @@ func TestJambonzDial(t *testing.T) {
 	question := speak(t, "This is a call for you, and it will be connected now.")
 	sounds := newApp(t)
 	prompt := sounds.wav("/question.wav", question)
-	a := startHookApp(t, "SECRET="+g.webhookSecret(), "PROMPT="+prompt, "OTHER=alice")
+	a := startHookApp(t, "clients-jambonz", "SECRET="+g.webhookSecret(), "PROMPT="+prompt, "OTHER=alice")
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 	sid := g.createJSON(a, "bob", "/dial")
@@ -345,24 +200,4 @@ func TestJambonzDial(t *testing.T) {
 	}
 	hears(t, "the callee", alice.heard(), question)
 	a.verified()
-}
-
-// TestJambonzLock: the lock file pins the versions that the clients were read in.
-func TestJambonzLock(t *testing.T) {
-	t.Parallel()
-	b, err := os.ReadFile(filepath.Join("clients-jambonz", "package-lock.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lock struct {
-		Packages map[string]struct{ Version, Integrity string }
-	}
-	if err := json.Unmarshal(b, &lock); err != nil {
-		t.Fatal(err)
-	}
-	for name, version := range map[string]string{"node-client": "0.4.11", "sdk": "0.10.1"} {
-		if p := lock.Packages["node_modules/@jambonz/"+name]; p.Version != version || p.Integrity == "" {
-			t.Errorf("%s: %+v, want %s", name, p, version)
-		}
-	}
 }
