@@ -68,7 +68,7 @@ func (s *Session) join(br *bridge, peer *Session) error {
 	switch {
 	case s.closed:
 		return ErrClosed
-	case s.bridge != nil:
+	case s.bridge != nil || s.seat != nil:
 		return ErrBridged
 	}
 	s.bridge, s.peer, s.recheck = br, peer, recheckTicks
@@ -84,11 +84,41 @@ func (s *Session) leave(br *bridge) {
 	}
 }
 
-// Unbridge ends the session's bridge, for both sides. Without one it does
-// nothing.
+// Enter takes a place in a room (media/mix has one) instead of a bridge, which is
+// ended: what the far end says is written to seat in the phase in which input is
+// collected, and what it hears is read from seat when output is delivered, mixed
+// with a clip that plays. A session in a room is on the decoded path. The error
+// is ErrClosed or ErrBridged.
+func (s *Session) Enter(seat media.Port) error {
+	s.Unbridge()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.bridge != nil || s.seat != nil:
+		return ErrBridged
+	}
+	s.seat = seat
+	return nil
+}
+
+// Leave gives up the place seat, if that is where the session is. When it
+// returns, the session neither reads nor writes it.
+func (s *Session) Leave(seat media.Port) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seat == seat {
+		s.seat = nil
+	}
+}
+
+// Unbridge ends the session's bridge, for both sides, or its place in a room.
+// Without either it does nothing.
 func (s *Session) Unbridge() {
 	s.mu.Lock()
 	br := s.bridge
+	s.seat = nil
 	s.mu.Unlock()
 	if br == nil {
 		return
@@ -111,11 +141,11 @@ func (s *Session) Relaying() bool {
 	return s.relaying
 }
 
-// Bridged reports whether the session has a bridge.
+// Bridged reports whether the session has a bridge or a place in a room.
 func (s *Session) Bridged() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.bridge != nil
+	return s.bridge != nil || s.seat != nil
 }
 
 // update chooses the path. It is called when a clip or tap appears and every

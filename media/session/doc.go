@@ -4,7 +4,8 @@
 // Concepts, in order: a [Session] ties a media.Port to a media.Scheduler; in
 // the first phase of each tick it reads the port, in the second it writes. What
 // it writes is the clip being played ([Session.Play]) mixed with what the other
-// side of a [Bridge] heard in the same tick, or silence. A tap ([Session.Tap])
+// side of a [Bridge], or the rest of a room ([Session.Enter]), said in the same
+// tick, or silence. A tap ([Session.Tap])
 // sees every frame that comes in or goes out; a [Recorder] is a tap that hands
 // the frames to its own goroutine, so that the disk is never waited for on the
 // tick.

@@ -53,9 +53,10 @@ type Session struct {
 	player   *Playback
 	taps     []*tap // replaced, never changed
 	bridge   *bridge
-	peer     *Session // the other side of bridge
-	relaying bool     // the ports do it all
-	recheck  int      // ticks until the bridge is looked at again
+	peer     *Session   // the other side of bridge
+	seat     media.Port // a place in a room, instead of a bridge
+	relaying bool       // the ports do it all
+	recheck  int        // ticks until the bridge is looked at again
 	stats    Stats
 }
 
@@ -159,6 +160,9 @@ func (s *Session) Collect() {
 			s.stats.Empty++
 			s.in.Clear()
 		}
+		if s.heard && s.seat != nil {
+			s.seat.WriteFrame(&s.in)
+		}
 		s.show(In, &s.in)
 	}
 	var b *bridge
@@ -195,6 +199,13 @@ func (s *Session) Deliver() {
 			s.out.Add(&s.peer.in)
 		} else {
 			s.out, said = s.peer.in, true
+		}
+	}
+	if s.seat != nil && s.seat.ReadFrame(&s.extra) {
+		if said {
+			s.out.Add(&s.extra)
+		} else {
+			s.out, said = s.extra, true
 		}
 	}
 	if !said {
