@@ -15,6 +15,9 @@ const (
 	ApplicationID IDKind = "application"
 	NumberID      IDKind = "number"
 	KeyID         IDKind = "key"
+
+	ConferenceID IDKind = "conference"
+	QueueID      IDKind = "queue"
 )
 
 // Dialect is what a call API decides about the requests that the box makes.

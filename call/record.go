@@ -125,5 +125,8 @@ type Event struct {
 	// Recording is the one that the event is about; on EventEnded the call's last
 	// that was completed, nil when there is none or it was not whole in time.
 	Recording *Recording
-	Note      string
+	// Conference is what an event of a conference tells; Record is then empty when
+	// no call is concerned.
+	Conference *ConferenceNews
+	Note       string
 }

@@ -93,6 +93,7 @@ func NewSid(k api.IDKind) string {
 
 var sidPrefixes = map[api.IDKind]string{
 	api.CallID: "CA", api.RecordingID: "RE", api.ApplicationID: "AP", api.NumberID: "PN", api.KeyID: "SK",
+	api.ConferenceID: "CF", api.QueueID: "QU",
 }
 
 // IsSid gives a check for a prefix and 32 hex digits.

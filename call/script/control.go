@@ -97,6 +97,7 @@ type Env struct {
 	Dialer
 	Prompts
 	Fetcher
+	Rooms
 }
 
 // Target is one party of a Dial.
@@ -162,7 +163,13 @@ type Result struct {
 	Digit     byte            // record: the key that ended it, 0 when none
 	HungUp    bool            // record: the caller hung up
 	Dial      *DialResult
-	Error     *FetchError // sent with the request to the fallback hook
+	// Conference, Queue and Dequeue are how those verbs ended.
+	Conference *ConferenceResult
+	Queue      *QueueResult
+	Dequeue    *DequeueResult
+	Waiting    *Waiting         // a document that entertains, or prepares, a waiting call
+	Announce   *call.Conference // a document that is played to this conference, or to a party in it
+	Error      *FetchError      // sent with the request to the fallback hook
 }
 
 // FetchError is a failure to get or understand a document. Code is the number
@@ -198,6 +205,9 @@ type Jump struct {
 	Result *Result // told to Hook
 	// Resume goes on behind the verb when Hook's document holds no verbs.
 	Resume bool
+	// Parting tells Hook also when another document has taken the call; its answer
+	// is then not used.
+	Parting bool
 }
 
 // Document is a decoded script.

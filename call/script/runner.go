@@ -53,8 +53,8 @@ type Runner struct{}
 //
 // ctx must end with the call and when another script takes this one's place.
 // Run then returns, except that a Record or Dial which the caller ended by
-// hanging up still tells its action hook; that takes at most PartingTime, and
-// the answer is not used.
+// hanging up, and a Jump that says Parting, still tell the action hook; that takes
+// at most PartingTime, and the answer is not used.
 func (Runner) Run(ctx context.Context, env Env, src call.ScriptSource) Outcome {
 	r := run{env: &env, fallback: src.Fallback}
 	err := r.run(ctx, src)
@@ -81,7 +81,7 @@ func (Runner) Run(ctx context.Context, env Env, src call.ScriptSource) Outcome {
 // party is not hung up here. Dial is refused with a warning.
 func (Runner) Screen(ctx context.Context, env Env, h call.Hook) (accepted bool) {
 	env.Control = screened{env.Control}
-	env.Dialer = noDialer{}
+	env.Dialer, env.Rooms = noDialer{}, waitingRoom{}
 	r := run{env: &env}
 	err := r.run(ctx, call.ScriptSource{Main: h})
 	if err != nil && !errors.Is(err, errHungUp) && !over(ctx, err) {
@@ -128,6 +128,10 @@ func (r *run) run(ctx context.Context, src call.ScriptSource) error {
 		if ended(r.env, nil) {
 			r.part(ctx, jump)
 			return call.ErrEnded
+		}
+		if jump.Parting && ctx.Err() != nil {
+			r.part(ctx, jump)
+			return ctx.Err()
 		}
 		doc, err = r.get(ctx, jump.Hook, jump.Result)
 		if len(doc.Verbs) > 0 || !jump.Resume {
