@@ -3,8 +3,10 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,6 +87,9 @@ func (b *box) Export(secrets bool) ([]byte, error) {
 func (b *box) Import(_ context.Context, y []byte, dryRun bool) ([]string, error) {
 	if strings.Contains(string(y), "bad") {
 		return nil, errors.New("line 1: bad is not a field; remove it")
+	}
+	if strings.Contains(string(y), "old") {
+		return nil, fmt.Errorf("import: %w", &ConflictError{errors.New("the configuration has changed meanwhile")})
 	}
 	if !dryRun {
 		b.imported = y
@@ -188,6 +193,19 @@ func TestConfig(t *testing.T) {
 	}
 	if _, err := c.Import(ctx, []byte("bad: 1\n"), false); err == nil || !strings.Contains(err.Error(), "remove it") {
 		t.Errorf("bad configuration: %v", err)
+	}
+}
+
+// A conflict is told apart from a configuration that cannot be.
+func TestImportStatus(t *testing.T) {
+	b := newBox()
+	h := NewHandler(nil, nil, b, http.NotFoundHandler())
+	for text, want := range map[string]int{"country: DE\n": 200, "bad: 1\n": 422, "old: 1\n": 409} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("PUT", "/v1/config", strings.NewReader(text)))
+		if w.Code != want {
+			t.Errorf("%q: %d %s, want %d", text, w.Code, w.Body, want)
+		}
 	}
 }
 

@@ -34,7 +34,8 @@ type Box interface {
 	// Export gives the configuration as YAML; secrets only when asked for.
 	Export(secrets bool) ([]byte, error)
 	// Import checks a whole configuration and, unless dryRun, stores and applies
-	// it. The lines of diff say what changes.
+	// it. The lines of diff say what changes. The error is or wraps a
+	// *ConflictError when the configuration is not the one that yaml was made from.
 	Import(ctx context.Context, yaml []byte, dryRun bool) (diff []string, err error)
 	// Account is the account that calls made by hand belong to.
 	Account() string
@@ -66,6 +67,14 @@ type Event struct {
 type Failure struct {
 	Error string `json:"error"`
 }
+
+// ConflictError refuses a change because somebody else made one meanwhile.
+type ConflictError struct{ Err error }
+
+func (e *ConflictError) Error() string { return e.Err.Error() }
+
+// Unwrap is what was in the way.
+func (e *ConflictError) Unwrap() error { return e.Err }
 
 // Handler serves the control interface.
 type Handler struct {
@@ -220,7 +229,11 @@ func (h *Handler) importConfig(w http.ResponseWriter, r *http.Request) {
 	}
 	diff, err := h.box.Import(r.Context(), b, r.FormValue("dry-run") == "true")
 	if err != nil {
-		fail(w, http.StatusUnprocessableEntity, err)
+		code := http.StatusUnprocessableEntity
+		if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
+			code = http.StatusConflict
+		}
+		fail(w, code, err)
 		return
 	}
 	answer(w, http.StatusOK, diff)

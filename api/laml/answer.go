@@ -83,14 +83,21 @@ type member struct {
 
 // treeOf makes a tree of what encoding/json can write, or of a [Page].
 func treeOf(v any) (tree, error) {
+	if o, ok := v.(object); ok {
+		return o.tree()
+	}
 	if p, ok := v.(Page); ok {
 		items := p.Items
-		if items == nil {
-			items = []any{}
+		list := tree{kind: '['}
+		for _, item := range items {
+			t, err := treeOf(item)
+			if err != nil {
+				return t, err
+			}
+			list.items = append(list.items, t)
 		}
-		list, err := treeOf(items)
-		if err != nil || p.Envelope == nil {
-			return list, err
+		if p.Envelope == nil {
+			return list, nil
 		}
 		t, err := treeOf(p.Envelope)
 		t.members, t.page = append(t.members, member{p.Key, list}), true

@@ -3,6 +3,7 @@ package laml
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"callbox/api"
 	"callbox/api/laml/twiml"
@@ -35,6 +36,10 @@ type Profile struct {
 
 // Formats say in which forms answers are written.
 type Formats struct {
+	// Date writes a time; nil: as RFC 2822 wants it.
+	Date func(t time.Time) string
+	// Numbers writes durations as numbers instead of texts.
+	Numbers bool
 	// Root is the outermost element of XML answers; empty: there is only JSON.
 	Root string
 	// Names are the XML names of JSON keys where they do not follow from them.
@@ -65,14 +70,12 @@ type Tables struct {
 
 // Shapes give the JSON of a dialect's resources; XML follows from it.
 type Shapes struct {
-	// Call writes a call; created tells the answer to a create.
-	Call func(rec call.Record, created bool) any
-	// Recording writes a recording, whose sound is at the address media.
-	Recording   func(r call.Recording, media string) any
-	Account     func(a api.Account) any
-	Application func(a api.Application) any
-	Number      func(n api.Number, trunk string) any // trunk: the "TK…" id of its line, if it has one
-	Key         func(k api.Key) any
+	Call        Resource[call.Record]
+	Recording   Resource[call.Recording]
+	Account     Resource[api.Account]
+	Application Resource[api.Application]
+	Number      Resource[api.Number]
+	Key         Resource[api.Key]
 	// Bare lists the recordings of one call without an envelope.
 	Bare bool
 	// Error writes an error: its status, and a body as for [Answer].
@@ -182,12 +185,6 @@ func (d *Dialect) sid(account string) string {
 func (d *Dialect) shown(rec call.Record) call.Record {
 	rec.Account = d.sid(rec.Account)
 	return rec
-}
-
-// shownRecording is a recording as this dialect's clients see it.
-func (d *Dialect) shownRecording(r call.Recording) call.Recording {
-	r.Account = d.sid(r.Account)
-	return r
 }
 
 // accountPath is the path of an account's resources, without a slash at the end.

@@ -16,39 +16,11 @@ import (
 // RFC2822 writes a time as the family does, in UTC.
 func RFC2822(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 +0000") }
 
-// Time writes a time that may be missing.
-func Time(t *time.Time) *string {
-	if t == nil || t.IsZero() {
-		return nil
-	}
-	s := RFC2822(*t)
-	return &s
-}
-
-// Some is nil for an empty string.
-func Some(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
 // Seconds is a duration in whole seconds, rounded to the nearest.
 func Seconds(d time.Duration) int64 { return int64((d + time.Second/2) / time.Second) }
 
 // WholeSeconds writes a duration in seconds, rounded to the nearest.
 func WholeSeconds(d time.Duration) string { return strconv.FormatInt(Seconds(d), 10) }
-
-// Address is the address of a hook, nil when there is none.
-func Address(h call.Hook) *string { return Some(h.URL) }
-
-// Method is the method of a hook; POST when there is none.
-func Method(h call.Hook) string {
-	if h.Method == "" {
-		return "POST"
-	}
-	return h.Method
-}
 
 // StatusName is the status of a call as the family calls it: an attempt that
 // has not rung yet is queued, an arriving call that is being looked at rings.

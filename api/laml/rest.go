@@ -224,7 +224,6 @@ func matchPath(pattern, path string, q *api.Request) bool {
 
 // account answers with the account; clients fetch it to test their credentials.
 func (s rest) account(w http.ResponseWriter, q *api.Request) {
-	account := q.Account
-	account.ID = s.sid(account.ID)
-	s.write(w, q.Request, Answer{http.StatusOK, "Account", s.p.Shapes.Account(account)})
+	a := q.Account
+	s.write(w, q.Request, Answer{http.StatusOK, "Account", s.p.Shapes.Account.render(accountFields, viewOf(s.Dialect, a, a.ID, ""))})
 }

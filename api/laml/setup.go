@@ -16,8 +16,7 @@ func applications(p Profile) setting[api.Application] {
 		name:  func(a api.Application) (string, string) { return a.Name, "" },
 		read:  readApplication,
 		show: func(s rest, a api.Application) any {
-			a.Account = s.sid(a.Account)
-			return p.Shapes.Application(a)
+			return p.Shapes.Application.render(applicationFields, viewOf(s.Dialect, a, a.Account, "/Applications/"+a.ID))
 		},
 	}
 }
@@ -44,14 +43,13 @@ func numbers(p Profile) setting[api.Number] {
 		name:  func(n api.Number) (string, string) { return n.Name, n.Number },
 		read:  readNumber,
 		show: func(s rest, n api.Number) any {
-			trunk := ""
+			v := viewOf(s.Dialect, n, n.Account, "/IncomingPhoneNumbers/"+n.ID)
 			if s.h.Lines != nil && n.Line != "" {
 				if line, ok := s.h.Lines.Line(n.Account, n.Line); ok {
-					trunk = api.TrunkID("TK", line)
+					v.Trunk = api.TrunkID("TK", line)
 				}
 			}
-			n.Account = s.sid(n.Account)
-			return p.Shapes.Number(n, trunk)
+			return p.Shapes.Number.render(numberFields, v)
 		},
 	}
 }
@@ -125,6 +123,12 @@ func keys(p Profile, element, key string) setting[api.Key] {
 			}
 			return nil
 		},
-		show: func(_ rest, k api.Key) any { return p.Shapes.Key(k) },
+		show: func(s rest, k api.Key) any {
+			o := p.Shapes.Key.render(keyFields, viewOf(s.Dialect, k, "", "/Keys/"+k.ID))
+			if k.Secret != "" { // told once, when it is made
+				o = append(o, pair{"secret", k.Secret})
+			}
+			return o
+		},
 	}
 }

@@ -51,7 +51,7 @@ func (s rest) WriteCall(w http.ResponseWriter, q *api.Request, rec call.Record, 
 	if created {
 		status = s.p.CreatedStatus
 	}
-	s.write(w, q.Request, Answer{status, "Call", s.p.Shapes.Call(s.shown(rec), created)})
+	s.write(w, q.Request, Answer{status, "Call", s.callItem(rec, created)})
 }
 
 // WriteCalls answers with a page of calls.
@@ -59,10 +59,21 @@ func (s rest) WriteCalls(w http.ResponseWriter, q *api.Request, _ call.Filter, p
 	s.writePage(w, q, "Call", "calls", s.callItems(p.Records), s.envelopeOf(q.Request, s.p.Tables.List, len(p.Records), p.Next, p.Previous))
 }
 
+// viewOf is what the fields of x, which is at the path below its account, are made of.
+func viewOf[T any](d *Dialect, x T, account, below string) View[T] {
+	return View[T]{X: x, Account: d.sid(account), Path: d.accountPath(account) + below, p: &d.p}
+}
+
+func (s rest) callItem(rec call.Record, created bool) any {
+	v := viewOf(s.Dialect, rec, rec.Account, "/Calls/"+rec.ID)
+	v.Created = created
+	return s.p.Shapes.Call.render(callFields, v)
+}
+
 func (s rest) callItems(list []call.Record) []any {
 	items := make([]any, len(list))
 	for i, rec := range list {
-		items[i] = s.p.Shapes.Call(s.shown(rec), false)
+		items[i] = s.callItem(rec, false)
 	}
 	return items
 }
@@ -73,7 +84,9 @@ func (s rest) WriteRecording(w http.ResponseWriter, q *api.Request, r call.Recor
 }
 
 func (s rest) recordingItem(q *api.Request, r call.Recording) any {
-	return s.p.Shapes.Recording(s.shownRecording(r), s.recordingURL(s.baseOf(q.Request), r))
+	v := viewOf(s.Dialect, r, r.Account, "/Recordings/"+r.ID)
+	v.Media = s.recordingURL(s.baseOf(q.Request), r)
+	return s.p.Shapes.Recording.render(recordingFields, v)
 }
 
 func (s rest) recordingItems(q *api.Request, list []call.Recording) []any {

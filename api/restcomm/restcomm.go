@@ -29,15 +29,13 @@ func New(c laml.Config) *laml.Dialect {
 		Claims:        func(account string) bool { return strings.HasPrefix(account, "AC") },
 		NewID:         laml.NewSid,
 		Formats: laml.Formats{
-			Root: "RestcommResponse", Names: map[string]string{"ring_duration": "Ring_duration"}, OmitNull: true, OpenSound: true,
+			Root: "RestcommResponse", Names: map[string]string{"ring_duration": "Ring_duration"}, OmitNull: true, OpenSound: true, Date: date, Numbers: true,
 		},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
 			Application: applicationParams, NumberedPages: true, KeepCalls: true, NumberHeaders: true,
 		},
-		Shapes: laml.Shapes{
-			Call: renderCall, Recording: renderRecording, Account: renderAccount, Application: renderApplication, Error: renderError, Bare: true,
-		},
+		Shapes: shapes,
 		Messages: laml.Messages{
 			Common: common, Document: document, Statuses: statuses, Final: final, Machine: machine,
 		},
@@ -67,12 +65,6 @@ func renderError(p *laml.Problem, r *http.Request) laml.Answer {
 	return laml.Answer{Status: p.Status(), Body: p.Message}
 }
 
-// Values of parameters.
-var (
-	callEvents   = []string{"initiated", "ringing", "answered", "completed"}
-	callStatuses = []string{"queued", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"}
-)
-
 // createParams are the parameters of a call (call-api.md §1.3), in the order in
 // which their problems are told.
 var createParams = []laml.Param{
@@ -84,7 +76,7 @@ var createParams = []laml.Param{
 	{Name: "FallbackMethod", Kind: laml.Verb},
 	{Name: "StatusCallback", Kind: laml.Link},
 	{Name: "StatusCallbackMethod", Kind: laml.Verb},
-	{Name: "StatusCallbackEvent", Kind: laml.Choices, Enum: callEvents},
+	{Name: "StatusCallbackEvent", Kind: laml.Choices, Enum: laml.CallEvents},
 	{Name: "Timeout", Kind: laml.Integer, Min: 1, Max: 600, Code: laml.CodeTimeout},
 	{Name: "DetectVoicemail", Kind: laml.Bool},
 	{Name: "Username", As: "SipAuthUsername", Kind: laml.Text, Max: 255, Code: laml.CodeUserLong},
@@ -92,28 +84,15 @@ var createParams = []laml.Param{
 }
 
 // updateParams are the parameters of a change of a call (§2.3).
-var updateParams = []laml.Param{
-	{Name: "Status", Kind: laml.Choice, Enum: []string{"canceled", "completed"}},
-	{Name: "Url", Kind: laml.Link, Code: laml.CodeURL},
-	{Name: "Method", Kind: laml.Verb},
-	{Name: "FallbackUrl", Kind: laml.Link},
-	{Name: "FallbackMethod", Kind: laml.Verb},
-	{Name: "StatusCallback", Kind: laml.Link},
-	{Name: "StatusCallbackMethod", Kind: laml.Verb},
-	{Name: "Mute", Kind: laml.Bool},
-	{Name: "MoveConnectedCallLeg", Kind: laml.Ignored},
-}
+var updateParams = laml.With(laml.UpdateParams(0),
+	laml.Param{Name: "Mute", Kind: laml.Bool},
+	laml.Param{Name: "MoveConnectedCallLeg", Kind: laml.Ignored},
+)
 
 // listParams are the filters of a list of calls (§2.2). The order is always that
 // of creation, newest first.
-var listParams = laml.WithPaging(
-	laml.Param{Name: "To", Kind: laml.Text, Max: 2048},
-	laml.Param{Name: "From", Kind: laml.Text, Max: 2048},
-	laml.Param{Name: "ParentCallSid", Kind: laml.Text, Max: 64},
+var listParams = laml.With(laml.ListParams(),
 	laml.Param{Name: "ConferenceSid", Kind: laml.Text, Max: 64},
-	laml.Param{Name: "Status", Kind: laml.Choice, Enum: callStatuses},
-	laml.Param{Name: "StartTime", Kind: laml.Day},
-	laml.Param{Name: "EndTime", Kind: laml.Day},
 	laml.Param{Name: "SubAccounts", Kind: laml.Ignored},
 	laml.Param{Name: "localOnly", Kind: laml.Ignored},
 	laml.Param{Name: "Reverse", Kind: laml.Ignored},

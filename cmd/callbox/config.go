@@ -73,8 +73,8 @@ func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string
 	case next.Version == 0:
 		next.Version = a.snap.Version
 	case next.Version != a.snap.Version:
-		return nil, fmt.Errorf("%w: it was made from version %d and the present one is %d; export again and repeat the change",
-			storage.ErrConflict, next.Version, a.snap.Version)
+		return nil, &admin.ConflictError{Err: fmt.Errorf("%w: it was made from version %d and the present one is %d; export again and repeat the change",
+			storage.ErrConflict, next.Version, a.snap.Version)}
 	}
 	if len(next.Accounts) == 0 {
 		return nil, errors.New("accounts: the last account cannot be removed; every call belongs to one")
@@ -87,6 +87,9 @@ func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string
 		return diff, nil
 	}
 	saved, err := a.store.SaveConfig(ctx, next)
+	if errors.Is(err, storage.ErrConflict) {
+		return nil, &admin.ConflictError{Err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

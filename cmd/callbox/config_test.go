@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"callbox/api/admin"
 	"callbox/call"
 	"callbox/storage"
 	"callbox/storage/config"
@@ -170,7 +171,7 @@ func TestConfigConflict(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := gateway{a}.Import(context.Background(), []byte(text+officeText), false)
-	if !errors.Is(err, storage.ErrConflict) {
+	if conflict := (*admin.ConflictError)(nil); !errors.As(err, &conflict) || !errors.Is(err, storage.ErrConflict) {
 		t.Errorf("import: %v", err)
 	}
 	if s, err := a.store.LoadConfig(); err != nil || s.Country != "FR" || len(s.Users) != 0 {
