@@ -319,28 +319,7 @@ func (g *gateway) recording(sid string) ([]int16, int) {
 // createForm places a call by one of the form APIs and gives its sid.
 func (g *gateway) createForm(dialect, to, script, status string) string {
 	g.t.Helper()
-	path := map[string]string{"twilio": "/2010-04-01/Accounts/" + g.account, "signalwire": "/api/laml/2010-04-01/Accounts/" + g.project,
-		"restcomm": "/restcomm/2012-04-24/Accounts/" + g.account}[dialect]
-	user := g.account
-	if dialect == "signalwire" {
-		user = g.project
-	}
-	req, err := http.NewRequest(http.MethodPost, g.api+path+"/Calls.json", strings.NewReader(url.Values{
+	return ask(g.t, http.MethodPost, g.callPath(dialect)+"/Calls.json", userOf(g, dialect), g.token, url.Values{
 		"To": {to}, "From": {"+14155550100"}, "Url": {script}, "StatusCallback": {status},
-		"StatusCallbackEvent": {"initiated", "ringing", "answered", "completed"}}.Encode()))
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	req.SetBasicAuth(user, g.token)
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	var body map[string]any
-	if err := json.NewDecoder(res.Body).Decode(&body); err != nil || res.StatusCode/100 != 2 {
-		g.t.Fatalf("create by %s: %s %v, %v", dialect, res.Status, body, err)
-	}
-	return body["sid"].(string)
+		"StatusCallbackEvent": {"initiated", "ringing", "answered", "completed"}}.Encode())
 }
