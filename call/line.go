@@ -105,8 +105,9 @@ type Leg interface {
 	Info() LegInfo
 	// Events delivers the leg's life in order, closed after LegEnded. The owner
 	// must drain it; the channel holds at least 64 events, digits beyond that
-	// are dropped and counted, never state changes.
-	Events() <-chan LegEvent
+	// are dropped and counted, never state changes. It holds pointers because
+	// every call pays for its room. An event is the receiver's.
+	Events() <-chan *LegEvent
 	// Audio is the leg's sound, the same value for the leg's whole life.
 	Audio() media.Port
 	// Progress tells an arriving leg's far end how far the call has got. On an

@@ -36,7 +36,7 @@ type Dialog struct {
 	info     DialogInfo
 	localTag string
 	mergeKey string // of an arriving dialog, in Stack.merged
-	events   chan DialogEvent
+	events   chan *DialogEvent
 	done     chan struct{} // closed with events
 
 	mu      sync.Mutex // guards the rest
@@ -98,8 +98,8 @@ func (d *Dialog) Info() DialogInfo { return d.info }
 
 // Events delivers the dialog's life in order and is closed after Ended. It
 // holds 32; when nobody drains it Info and repeated Ringing events are dropped
-// and counted, never changes of state.
-func (d *Dialog) Events() <-chan DialogEvent { return d.events }
+// and counted, never changes of state. An event is the receiver's.
+func (d *Dialog) Events() <-chan *DialogEvent { return d.events }
 
 // emit delivers an event. It is called with mu held and never blocks.
 func (d *Dialog) emit(ev DialogEvent) {
@@ -110,7 +110,7 @@ func (d *Dialog) emit(ev DialogEvent) {
 		d.s.count.eventsDropped.Add(1)
 		return
 	}
-	d.events <- ev
+	d.events <- &ev
 }
 
 // finish tells the end. The dialog may stay in the tables for a while to clean

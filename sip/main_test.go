@@ -111,7 +111,7 @@ func expect(t testing.TB, d *Dialog, want EventType) DialogEvent {
 		if ev.Type != want {
 			t.Fatalf("event %s (%+v), want %s", ev.Type, ev, want)
 		}
-		return ev
+		return *ev
 	case <-time.After(patience):
 		t.Fatalf("no event, want %s", want)
 	}
@@ -134,7 +134,7 @@ func expectEnd(t testing.TB, d *Dialog) DialogEvent {
 			if _, ok := <-d.Events(); ok {
 				t.Fatal("an event after Ended")
 			}
-			return ev
+			return *ev
 		case <-limit:
 			t.Fatal("the dialog did not end")
 		}

@@ -43,7 +43,7 @@ type Invite struct {
 
 // newDialog makes a dialog that is in no table yet.
 func newDialog(s *Stack) *Dialog {
-	return &Dialog{s: s, localTag: wire.NewTag(), events: make(chan DialogEvent, maxEvents), done: make(chan struct{})}
+	return &Dialog{s: s, localTag: wire.NewTag(), events: make(chan *DialogEvent, maxEvents), done: make(chan struct{})}
 }
 
 // contact is our Contact towards a peer.

@@ -24,7 +24,7 @@ func pass(d time.Duration) { <-time.After(d) }
 // farLeg is a leg whose far end is the test.
 type farLeg struct {
 	info   call.LegInfo
-	events chan call.LegEvent
+	events chan *call.LegEvent
 	port   port
 	sent   chan byte // digits through SendDigit
 
@@ -54,12 +54,12 @@ func (p *port) WriteFrame(f *media.Frame) {
 }
 
 func newFarLeg(info call.LegInfo) *farLeg {
-	return &farLeg{info: info, events: make(chan call.LegEvent, 64), sent: make(chan byte, 64)}
+	return &farLeg{info: info, events: make(chan *call.LegEvent, 64), sent: make(chan byte, 64)}
 }
 
-func (l *farLeg) Info() call.LegInfo           { return l.info }
-func (l *farLeg) Events() <-chan call.LegEvent { return l.events }
-func (l *farLeg) Audio() media.Port            { return &l.port }
+func (l *farLeg) Info() call.LegInfo            { return l.info }
+func (l *farLeg) Events() <-chan *call.LegEvent { return l.events }
+func (l *farLeg) Audio() media.Port             { return &l.port }
 func (l *farLeg) SendDigit(_ context.Context, d byte, _ time.Duration) error {
 	l.sent <- d
 	return nil
@@ -106,7 +106,7 @@ func (l *farLeg) emit(ev call.LegEvent) bool {
 		l.answered = true
 	}
 	ev.At = time.Now()
-	l.events <- ev
+	l.events <- &ev
 	return true
 }
 
@@ -118,7 +118,7 @@ func (l *farLeg) end(c call.Cause) {
 		return
 	}
 	l.ended = true
-	l.events <- call.LegEvent{Type: call.LegEnded, At: time.Now(), Cause: c}
+	l.events <- &call.LegEvent{Type: call.LegEnded, At: time.Now(), Cause: c}
 	close(l.events)
 }
 

@@ -173,7 +173,7 @@ func (c *live) abandonLeg() {
 }
 
 // onLeg takes an event of the leg; ok is false when its channel was closed.
-func (c *live) onLeg(ev call.LegEvent, ok bool) {
+func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 	if !ok {
 		// A leg ends with LegEnded; one that only closes is treated alike.
 		c.legDown(call.Cause{Q850: call.Q850Unspecified, Who: call.Network, Text: "the line lost the call"})

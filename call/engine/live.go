@@ -45,10 +45,10 @@ type live struct {
 	attempt   int      // index into way.Attempts
 	placing   *placing // an attempt that is being started
 	leg       call.Leg
-	legEvents <-chan call.LegEvent // nil when the leg has ended
-	early     bool                 // this leg sent sound before the answer
-	opened    bool                 // the arriving leg's sound was opened before the answer
-	tones     bool                 // the leg could not send digits outside the sound
+	legEvents <-chan *call.LegEvent // nil when the leg has ended
+	early     bool                  // this leg sent sound before the answer
+	opened    bool                  // the arriving leg's sound was opened before the answer
+	tones     bool                  // the leg could not send digits outside the sound
 	sess      *session.Session
 	cause     *call.Cause // why we are ending the leg ourselves
 	timers    timers

@@ -97,7 +97,7 @@ func TestDriverClosed(t *testing.T) {
 		if err := <-served; !errors.Is(err, hal.ErrClosed) {
 			t.Errorf("Serve = %v", err)
 		}
-		var last call.LegEvent
+		var last *call.LegEvent
 		for last = range g.Events() {
 		}
 		if last.Type != call.LegEnded || last.Cause.Who != call.Box {

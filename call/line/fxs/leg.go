@@ -19,8 +19,8 @@ type leg struct {
 	line   *Line
 	info   call.LegInfo
 	port   port
-	events chan call.LegEvent // sent and closed by the line's goroutine
-	ended  chan struct{}      // closed with events
+	events chan *call.LegEvent // sent and closed by the line's goroutine
+	ended  chan struct{}       // closed with events
 	hangup atomic.Pointer[call.Cause]
 	lost   atomic.Uint64 // digits that did not fit into events
 
@@ -33,7 +33,7 @@ func newLeg(l *Line, info call.LegInfo) *leg {
 		line:   l,
 		info:   info,
 		port:   newPort(),
-		events: make(chan call.LegEvent, eventRoom+stateRoom),
+		events: make(chan *call.LegEvent, eventRoom+stateRoom),
 		ended:  make(chan struct{}),
 	}
 }
@@ -42,7 +42,7 @@ func newLeg(l *Line, info call.LegInfo) *leg {
 func (g *leg) Info() call.LegInfo { return g.info }
 
 // Events implements [call.Leg].
-func (g *leg) Events() <-chan call.LegEvent { return g.events }
+func (g *leg) Events() <-chan *call.LegEvent { return g.events }
 
 // Audio implements [call.Leg].
 func (g *leg) Audio() media.Port { return &g.port }
@@ -110,7 +110,7 @@ func (g *leg) ask(ctx context.Context, f func() error) error {
 
 // tell sends a change of state; there is always room.
 func (g *leg) tell(t call.LegEventType) {
-	g.events <- call.LegEvent{Type: t, At: time.Now()}
+	g.events <- &call.LegEvent{Type: t, At: time.Now()}
 }
 
 // digit sends a key, or counts it when nobody reads the events.
@@ -119,13 +119,13 @@ func (g *leg) digit(d byte) {
 		g.lost.Add(1)
 		return
 	}
-	g.events <- call.LegEvent{Type: call.LegDigit, At: time.Now(), Digit: d}
+	g.events <- &call.LegEvent{Type: call.LegDigit, At: time.Now(), Digit: d}
 }
 
 // end is the last thing that happens to a leg.
 func (g *leg) end(c call.Cause) {
 	g.port.shut()
-	g.events <- call.LegEvent{Type: call.LegEnded, At: time.Now(), Cause: c}
+	g.events <- &call.LegEvent{Type: call.LegEnded, At: time.Now(), Cause: c}
 	close(g.events)
 	close(g.ended)
 }

@@ -64,9 +64,9 @@ func (r *rig) event(l call.Leg, typ call.LegEventType) call.LegEvent {
 	select {
 	case e, ok := <-l.Events():
 		if !ok || e.Type != typ {
-			r.Fatalf("event %v (open %v), want %v", e, ok, typ)
+			r.Fatalf("event %+v (open %v), want %v", e, ok, typ)
 		}
-		return e
+		return *e
 	case <-time.After(30 * time.Second):
 		r.Fatalf("no event %v", typ)
 	}

@@ -62,7 +62,7 @@ func (d *legDriver) drain() {
 	defer d.wg.Done()
 	for e := range d.leg.Events() {
 		d.mu.Lock()
-		d.events = append(d.events, e)
+		d.events = append(d.events, *e)
 		d.signal()
 		d.mu.Unlock()
 	}

@@ -62,7 +62,7 @@ func (l *memLine) Serve(ctx context.Context, in call.Receiver) error {
 
 func (l *memLine) start(info call.LegInfo) *memLeg {
 	info.Line, info.Kind, info.Started = l.ID(), l.Kind(), time.Now()
-	l.leg = &memLeg{line: l, info: info, events: make(chan call.LegEvent, 64)}
+	l.leg = &memLeg{line: l, info: info, events: make(chan *call.LegEvent, 64)}
 	l.digits, l.heard, l.farSays, l.farEnd = "", nil, nil, call.Cause{}
 	return l.leg
 }
@@ -180,14 +180,14 @@ func (l *memLine) Digits() string {
 type memLeg struct {
 	line     *memLine
 	info     call.LegInfo
-	events   chan call.LegEvent
+	events   chan *call.LegEvent
 	answered bool
 	ended    bool
 }
 
 func (g *memLeg) emit(e call.LegEvent) {
 	e.At = time.Now()
-	g.events <- e
+	g.events <- &e
 }
 
 func (g *memLeg) answer() {
@@ -209,7 +209,7 @@ func (g *memLeg) end(own, far call.Cause) {
 }
 
 func (g *memLeg) Info() call.LegInfo                            { return g.info }
-func (g *memLeg) Events() <-chan call.LegEvent                  { return g.events }
+func (g *memLeg) Events() <-chan *call.LegEvent                 { return g.events }
 func (g *memLeg) Audio() media.Port                             { return g }
 func (g *memLeg) Progress(context.Context, call.Progress) error { return nil }
 

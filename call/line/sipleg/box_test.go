@@ -196,7 +196,7 @@ func (c *clocked) until(typ call.LegEventType) call.LegEvent {
 				c.t.Fatalf("the leg ended before %v", typ)
 			}
 			if e.Type == typ {
-				return e
+				return *e
 			}
 			if e.Type == call.LegEnded {
 				c.t.Fatalf("the leg ended with %+v before %v", e.Cause, typ)

@@ -50,7 +50,7 @@ type ending struct {
 }
 
 // cause makes the leg's cause from its dialog's last event.
-func (n ending) cause(e sip.DialogEvent) call.Cause {
+func (n ending) cause(e *sip.DialogEvent) call.Cause {
 	switch {
 	case n.answered:
 		return n.afterAnswer(e)
@@ -61,7 +61,7 @@ func (n ending) cause(e sip.DialogEvent) call.Cause {
 }
 
 // afterAnswer is the end of an answered leg: a BYE, or the network.
-func (n ending) afterAnswer(e sip.DialogEvent) call.Cause {
+func (n ending) afterAnswer(e *sip.DialogEvent) call.Cause {
 	if e.By == sip.ByNetwork {
 		return call.Cause{
 			Q850: call.Q850Temporary, SIP: e.Status, Who: call.Network,
@@ -80,7 +80,7 @@ func (n ending) afterAnswer(e sip.DialogEvent) call.Cause {
 
 // abandoned is the end of an arriving leg before the answer: a CANCEL, or the
 // network.
-func (n ending) abandoned(e sip.DialogEvent) call.Cause {
+func (n ending) abandoned(e *sip.DialogEvent) call.Cause {
 	if e.By == sip.ByNetwork {
 		return call.Cause{
 			Q850: call.Q850Temporary, SIP: e.Status, Who: call.Network,
@@ -96,7 +96,7 @@ func (n ending) abandoned(e sip.DialogEvent) call.Cause {
 
 // refused is the end of an outgoing leg before the answer: a final response, or
 // none.
-func (n ending) refused(e sip.DialogEvent) call.Cause {
+func (n ending) refused(e *sip.DialogEvent) call.Cause {
 	who := call.Network
 	if e.By == sip.ByRemote && (n.kind == call.User || byParty(e.Status)) {
 		who = call.Remote
@@ -135,7 +135,7 @@ func byParty(status int) bool {
 }
 
 // detail is " (SIP 486 Busy Here; Q.850 17: User busy)".
-func detail(e sip.DialogEvent) string {
+func detail(e *sip.DialogEvent) string {
 	var parts []string
 	if e.Status != 0 && e.Status != 200 {
 		parts = append(parts, strings.TrimSpace(fmt.Sprintf("SIP %d %s", e.Status, clean(e.Text))))

@@ -57,7 +57,7 @@ func TestCause(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := tt.n.cause(tt.e)
+			got := tt.n.cause(&tt.e)
 			if got != tt.want {
 				t.Errorf("got  %+v\nwant %+v", got, tt.want)
 			}
@@ -74,7 +74,7 @@ func TestCauseOfEveryStatus(t *testing.T) {
 	for status := 300; status < 700; status++ {
 		for _, n := range []ending{toUser, toTrunk, answered(toUser), inbound(toTrunk)} {
 			for _, by := range []sip.By{sip.ByRemote, sip.ByNetwork} {
-				c := n.cause(sip.DialogEvent{Status: status, By: by, Text: "x\r\ny"})
+				c := n.cause(&sip.DialogEvent{Status: status, By: by, Text: "x\r\ny"})
 				if c.Q850 < 1 || c.Q850 > 127 || c.Who == call.Nobody || c.Text == "" || strings.ContainsAny(c.Text, "\r\n") {
 					t.Fatalf("status %d of %+v by %s: %+v", status, n, by, c)
 				}

@@ -21,13 +21,13 @@ const (
 // outbox delivers a leg's events without ever blocking. All methods but the
 // counter belong to the leg's goroutine.
 type outbox struct {
-	ch      chan call.LegEvent
+	ch      chan *call.LegEvent
 	told    [call.LegEnded + 1]bool
 	held    bool          // as last told
 	dropped atomic.Uint64 // digits
 }
 
-func newOutbox() *outbox { return &outbox{ch: make(chan call.LegEvent, eventRoom)} }
+func newOutbox() *outbox { return &outbox{ch: make(chan *call.LegEvent, eventRoom)} }
 
 // once tells ringing, early, answered; each at most once, none after the end,
 // and ringing and early not after the answer.
@@ -77,5 +77,5 @@ func (o *outbox) end(c call.Cause) {
 
 func (o *outbox) send(e call.LegEvent) {
 	e.At = time.Now()
-	o.ch <- e
+	o.ch <- &e
 }

@@ -116,11 +116,10 @@ type branch struct {
 	early   bool // it sent sound before the answer
 }
 
-// branchEvent is an event of a branch; closed means that no more will come.
+// branchEvent is an event of a branch; nil says that no more will come.
 type branchEvent struct {
-	b      *branch
-	e      sip.DialogEvent
-	closed bool
+	b *branch
+	e *sip.DialogEvent
 }
 
 // ask is a request to the leg's goroutine.
@@ -156,7 +155,7 @@ func (l *Leg) newBranch(local netip.Addr, prefer []string) *branch {
 func (l *Leg) Info() call.LegInfo { return l.info }
 
 // Events implements call.Leg.
-func (l *Leg) Events() <-chan call.LegEvent { return l.events.ch }
+func (l *Leg) Events() <-chan *call.LegEvent { return l.events.ch }
 
 // Audio implements call.Leg. The port is a media.Relayer.
 func (l *Leg) Audio() media.Port { return l.audio }

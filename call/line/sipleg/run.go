@@ -29,11 +29,11 @@ func (l *Leg) follow(b *branch) {
 	for e := range b.d.Events() {
 		l.sigs <- branchEvent{b: b, e: e}
 	}
-	l.sigs <- branchEvent{b: b, closed: true}
+	l.sigs <- branchEvent{b: b}
 }
 
 // run is the leg's goroutine. only are the events of a single branch.
-func (l *Leg) run(only <-chan sip.DialogEvent) {
+func (l *Leg) run(only <-chan *sip.DialogEvent) {
 	defer l.group.left(l)
 	watch, stop := l.watch()
 	defer stop()
@@ -43,7 +43,7 @@ func (l *Leg) run(only <-chan sip.DialogEvent) {
 			if !ok {
 				only = nil
 			}
-			l.signal(branchEvent{b: l.talk.branches[0], e: e, closed: !ok})
+			l.signal(branchEvent{b: l.talk.branches[0], e: e})
 		case s := <-l.sigs:
 			l.signal(s)
 		case c := <-l.hang:
@@ -143,11 +143,11 @@ func (l *Leg) end(c call.Cause) {
 // signal handles a branch's event.
 func (l *Leg) signal(s branchEvent) {
 	t := &l.talk
-	if s.closed {
+	if s.e == nil {
 		t.live--
 		if !s.b.ended { // the stack was closed under us
 			s.b.ended = true
-			l.branchEnded(s.b, sip.DialogEvent{Type: sip.Ended, Status: 503, By: sip.ByNetwork, Text: "the SIP stack has stopped"})
+			l.branchEnded(s.b, &sip.DialogEvent{Type: sip.Ended, Status: 503, By: sip.ByNetwork, Text: "the SIP stack has stopped"})
 		}
 		return
 	}
@@ -176,7 +176,7 @@ func (l *Leg) signal(s branchEvent) {
 }
 
 // branchEnded ends the leg when its last or its chosen branch has ended.
-func (l *Leg) branchEnded(b *branch, e sip.DialogEvent) {
+func (l *Leg) branchEnded(b *branch, e *sip.DialogEvent) {
 	t := &l.talk
 	if t.ended || t.chosen != nil && t.chosen != b {
 		return
@@ -211,7 +211,7 @@ func (l *Leg) party() string {
 }
 
 // inform takes a SIP INFO: some phones send their keys in it.
-func (l *Leg) inform(e sip.DialogEvent) {
+func (l *Leg) inform(e *sip.DialogEvent) {
 	if d, ok := dtmfRelay(e.ContentType, e.Body); ok && !l.audio.sawEvents() {
 		l.events.digit(d)
 	}

@@ -72,7 +72,7 @@ func until(t *testing.T, leg call.Leg, typ call.LegEventType) call.LegEvent {
 				t.Fatalf("the leg ended before %v", typ)
 			}
 			if e.Type == typ {
-				return e
+				return *e
 			}
 			if e.Type == call.LegEnded {
 				t.Fatalf("the leg ended with %+v before %v", e.Cause, typ)

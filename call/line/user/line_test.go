@@ -110,7 +110,7 @@ func until(t *testing.T, leg call.Leg, types ...call.LegEventType) call.LegEvent
 			}
 			for _, typ := range types {
 				if e.Type == typ {
-					return e
+					return *e
 				}
 			}
 			if e.Type == call.LegEnded {

@@ -153,7 +153,7 @@ func (p *party) follow() {
 	p.a.signal()
 }
 
-func (p *party) event(e sip.DialogEvent) error {
+func (p *party) event(e *sip.DialogEvent) error {
 	switch e.Type {
 	case sip.Progress, sip.Answered:
 		return p.answered(e)
@@ -190,7 +190,7 @@ func (p *party) event(e sip.DialogEvent) error {
 }
 
 // answered is the box's 183 or 200.
-func (p *party) answered(e sip.DialogEvent) error {
+func (p *party) answered(e *sip.DialogEvent) error {
 	if len(e.SDP) == 0 {
 		return nil
 	}
