@@ -35,8 +35,10 @@ type Record struct {
 	Ended       *time.Time `json:"ended,omitempty"`
 	Cause       *Cause     `json:"cause,omitempty"` // set when ended
 	AnsweredBy  string     `json:"answered_by,omitempty"`
-	// MachineTime is how long the detection that gave AnsweredBy took.
+	// MachineTime is how long the detection that gave AnsweredBy took, MachineWhy
+	// what it heard, one sentence.
 	MachineTime time.Duration `json:"machine_time,omitempty"`
+	MachineWhy  string        `json:"machine_why,omitempty"`
 	SIPCallID   string        `json:"sip_call_id,omitempty"`
 	Remote      string        `json:"remote,omitempty"`  // far address of the leg
 	Headers     []Header      `json:"headers,omitempty"` // X- headers of an arriving INVITE
@@ -106,8 +108,9 @@ const (
 	EventRecordingStarted EventType = "in-progress"
 	EventRecordingDone    EventType = "recording-completed"
 	EventRecordingAbsent  EventType = "absent"
-	// EventMachine says that answering machine detection came to its verdict,
-	// Record.AnsweredBy; EventMachinePartial is an interim result, in Event.Note.
+	// EventMachine says that answering machine detection came to its last result,
+	// EventMachinePartial that a machine was recognised whose greeting still goes
+	// on. The result is in Event.Note and in Record.AnsweredBy.
 	EventMachine        EventType = "machine"
 	EventMachinePartial EventType = "machine-partial"
 	EventDigit          EventType = "digit"   // Event.Note is the digit
@@ -129,4 +132,5 @@ type Event struct {
 	// no call is concerned.
 	Conference *ConferenceNews
 	Note       string
+	Tone       float64 // EventMachine: Hz of the beep that ended a greeting, 0 without one
 }

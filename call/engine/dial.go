@@ -276,7 +276,7 @@ func (e *Engine) child(parent *live, t script.Target, d script.Dial, watch *news
 	from := cmp.Or(t.From, d.CallerID, p.From)
 	c := e.newLive(call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Parent: p.ID,
-		Direction: call.OutboundDial, From: from, To: party(t), Status: t.Status, Forwarded: p.Forwarded,
+		Direction: call.OutboundDial, From: from, To: party(t), Status: t.Status, AMD: t.AMD, Forwarded: p.Forwarded,
 		Application: p.Application, Session: p.Session,
 	})
 	if d.Tag != "" {

@@ -221,6 +221,7 @@ func (c *live) legDown(cause call.Cause) {
 		return
 	}
 	c.mediaStats()
+	c.deafen() // no verdict after the far end has gone
 	answered := c.r.State == call.InProgress
 	// The recordings end with the session. Closing it waits for the clip, which
 	// may be a child process or a download: not this goroutine's time.

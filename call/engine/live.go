@@ -58,6 +58,7 @@ type live struct {
 	link      *link              // set while a Dial has connected this call with another
 	dialled   *call.Cause        // why the last Dial connected nobody
 	recording recordings
+	ear       *ear // answering machine detection, while it runs
 	ending    ending
 }
 
@@ -134,6 +135,8 @@ func (c *live) run(leg call.Leg) {
 			c.onPlaced(p)
 		case <-c.scriptDone():
 			c.onScriptDone()
+		case ev := <-c.findings():
+			c.onFinding(ev)
 		case <-fired(c.timers.ring):
 			c.timers.ring = nil
 			c.endWith(call.InRingTimeout, call.Cause{Q850: call.Q850NoAnswer, SIP: c.unansweredStatus(), Who: call.Box,
@@ -278,10 +281,16 @@ func (c *live) act(a call.Action, now time.Time) {
 // onAnswered starts what waits for the answer.
 func (c *live) onAnswered() {
 	c.recordCall()
+	held := false
+	if c.r.AMD != nil && c.sess != nil {
+		held = !c.r.AMD.Async && c.watch == nil && c.script == nil
+		c.detect(held)
+	}
 	switch {
 	case c.script != nil: // an arriving call: its script did the answering
 	case c.watch != nil:
 		c.startScreen()
+	case held: // onFinding starts it
 	default:
 		c.startScript(c.source, c.document)
 	}

@@ -102,6 +102,9 @@ func (c *live) runScript(f func(ctx context.Context, env script.Env)) {
 // made it; the parent's document goes on.
 func (c *live) redirect(src call.ScriptSource) {
 	c.source, c.document = src, nil
+	if c.ear != nil {
+		c.ear.holds = false // whoever redirects the call does not wait for the verdict
+	}
 	if c.watch != nil {
 		c.tellParent(childLeft)
 		c.watch, c.link = nil, nil

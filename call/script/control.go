@@ -113,6 +113,7 @@ type Target struct {
 	Screen     call.Hook       // document run on the callee before connecting; a Hangup in it declines
 	Status     call.StatusHook // of the child call; see also Dial.SameStatus
 	Timeout    time.Duration   // own ring time, 0: the Dial's
+	AMD        *call.AMD       // tell a person from a machine on this party; it never holds up the connection
 }
 
 // TargetKind is what Target.To names.

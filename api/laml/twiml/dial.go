@@ -2,6 +2,7 @@ package twiml
 
 import (
 	"strings"
+	"time"
 
 	"callbox/call"
 	"callbox/call/script"
@@ -30,9 +31,9 @@ var (
 func nounAttrs(m map[string]bool) map[string]bool {
 	all := map[string]bool{
 		"url": true, "method": true, "statusCallback": true, "statusCallbackMethod": true, "statusCallbackEvent": true,
-		"machineDetection": false, "machineDetectionTimeout": false, "machineDetectionSpeechThreshold": false,
-		"machineDetectionSpeechEndThreshold": false, "machineDetectionSilenceTimeout": false,
-		"amdStatusCallback": false, "amdStatusCallbackMethod": false,
+		"machineDetection": true, "machineDetectionTimeout": true, "machineDetectionSpeechThreshold": true,
+		"machineDetectionSpeechEndThreshold": true, "machineDetectionSilenceTimeout": true,
+		"amdStatusCallback": true, "amdStatusCallbackMethod": true,
 	}
 	for k, v := range m {
 		all[k] = v
@@ -184,18 +185,44 @@ func sipProblem(c Code) Code {
 }
 
 // noun adds what all nouns have.
-func (d *decoder) noun(a attrs, t *script.Target) {
+func (d *decoder) noun(n *node, a attrs, t *script.Target) {
 	if a.values["url"] != "" {
 		t.Screen = a.hook("url", "method", 13221)
 	}
 	t.Status = a.status("statusCallback", CallEvents, 13221)
+	t.AMD = d.machine(n, a)
+}
+
+// machine reads what a noun asks of answering machine detection; without the
+// hook that is told the verdict there is none.
+func (d *decoder) machine(n *node, a attrs) *call.AMD {
+	mode := a.choice("machineDetection", codeUnknown, "none", "Enable", "DetectMessageEnd")
+	if mode == "none" {
+		return nil
+	}
+	if a.values["amdStatusCallback"] == "" {
+		d.warn(n, codeUnknown, "machineDetection of <%s> needs amdStatusCallback, or nobody would learn the result; it was ignored", n.name)
+		return nil
+	}
+	millis := func(name string, value, least, most int) time.Duration {
+		return time.Duration(a.integer(name, value, least, most, codeUnknown)) * time.Millisecond
+	}
+	return &call.AMD{
+		MessageEnd:         mode == "DetectMessageEnd",
+		Timeout:            a.seconds("machineDetectionTimeout", 30, 3, 60, codeUnknown),
+		SpeechThreshold:    millis("machineDetectionSpeechThreshold", 2400, 1000, 6000),
+		SpeechEndThreshold: millis("machineDetectionSpeechEndThreshold", 1200, 500, 5000),
+		SilenceTimeout:     millis("machineDetectionSilenceTimeout", 5000, 2000, 10000),
+		Async:              true,
+		Status:             a.hook("amdStatusCallback", "amdStatusCallbackMethod", codeUnknown),
+	}
 }
 
 // number decodes a Number.
 func (d *decoder) number(n *node) (script.Target, bool) {
 	a := d.attributes(n, numberAttrs)
 	t, ok := d.party(n, n.content())
-	d.noun(a, &t)
+	d.noun(n, a, &t)
 	if digits := a.values["sendDigits"]; digits != "" {
 		if validKeys(digits) {
 			t.SendDigits = digits
@@ -224,7 +251,7 @@ func (d *decoder) sip(n *node) (script.Target, bool) {
 		d.warn(n, 13243, "%q is not a SIP address and was not called", clip(text))
 		ok = false
 	}
-	d.noun(a, &t)
+	d.noun(n, a, &t)
 	user, password := a.values["username"], a.values["password"]
 	switch {
 	case user != "" && password != "":
@@ -257,7 +284,7 @@ func (d *decoder) client(n *node) (script.Target, bool) {
 			d.skip(k)
 		}
 	}
-	d.noun(a, &t)
+	d.noun(n, a, &t)
 	if !validName(t.To) {
 		d.warn(n, 13223, "%q is not the name of a client and was not called", clip(t.To))
 		return t, false
