@@ -63,4 +63,7 @@ type Outgoing struct {
 	API     string `json:"api"`
 	// Token is the same on every attempt, so that receivers can drop repeats.
 	Token string `json:"token,omitempty"`
+	// Call is the id of the call whose document the answer replaces if it holds
+	// verbs. Empty: nobody looks at the answer's content.
+	Call string `json:"call,omitempty"`
 }

@@ -44,6 +44,7 @@ type ScriptSource struct {
 	Main     Hook   `json:"main"`
 	Fallback Hook   `json:"fallback"`
 	Inline   string `json:"inline,omitempty"` // the document itself, in the dialect's language
+	Base     string `json:"base,omitempty"`   // address that relative ones of Inline are taken from; empty: they are errors
 }
 
 // IsZero reports whether there is no script.

@@ -1,10 +1,12 @@
 package hook
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -61,16 +63,43 @@ const (
 type Deliverer struct {
 	client *Client
 	outbox Outbox
-	post   func(ctx context.Context, o api.Outgoing) error // c.tell, or a test's
+	modify Modify                                          // nil: answers hold no documents
+	post   func(ctx context.Context, o api.Outgoing) error // d.send, or a test's
 	wake   chan struct{}
 	jitter func(time.Duration) time.Duration
 
 	counters counters
 }
 
-// NewDeliverer makes a deliverer that sends through c. Run starts it.
-func NewDeliverer(c *Client, o Outbox) *Deliverer {
-	return &Deliverer{client: c, outbox: o, post: c.tell, wake: make(chan struct{}, 1), jitter: jitter}
+// Modify changes a live call; see [callbox/api.Calls].
+type Modify func(ctx context.Context, account, id string, ch call.Change) (call.Record, error)
+
+// NewDeliverer makes a deliverer that sends through c, and gives documents in the
+// answers to those that modify calls. Run starts it.
+func NewDeliverer(c *Client, o Outbox, modify Modify) *Deliverer {
+	d := &Deliverer{client: c, outbox: o, modify: modify, wake: make(chan struct{}, 1), jitter: jitter}
+	d.post = d.send
+	return d
+}
+
+// send sends o once, and hands a document in the answer to the call it is for.
+func (d *Deliverer) send(ctx context.Context, o api.Outgoing) error {
+	a, err := d.client.tell(ctx, o)
+	if err != nil || o.Call == "" || d.modify == nil || len(bytes.TrimSpace(a.body)) == 0 {
+		return err
+	}
+	dialect, ok := d.client.dialects[o.API]
+	if !ok {
+		return nil
+	}
+	doc, err := dialect.Decode(a.body, a.kind, a.url)
+	if err == nil && len(doc.Verbs) > 0 {
+		_, err = d.modify(ctx, o.Account, o.Call, call.Change{Script: &call.ScriptSource{Inline: string(a.body), Base: a.url}})
+	}
+	if err != nil && !errors.Is(err, call.ErrEnded) && !errors.Is(err, call.ErrNotFound) {
+		d.client.log.Warn("the answer to a callback does not take over the call", "call", o.Call, "url", publicURL(o.URL), "err", err)
+	}
+	return nil
 }
 
 // Offer tells that notices were committed to the outbox. It does not block and

@@ -448,7 +448,7 @@ func TestBackOff(t *testing.T) {
 }
 
 func TestBoundsOfState(t *testing.T) {
-	d := NewDeliverer(client(t, nil), &outbox{})
+	d := NewDeliverer(client(t, nil), &outbox{}, nil)
 	s := newDispatcher(d, nil, nil)
 	now := time.Now()
 	for i := range maxWaits + 50 {
@@ -467,7 +467,7 @@ func TestBoundsOfState(t *testing.T) {
 
 func TestRender(t *testing.T) {
 	c := client(t, nil)
-	d := NewDeliverer(c, &outbox{})
+	d := NewDeliverer(c, &outbox{}, nil)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	rec := record()
 	rec.Status = call.StatusHook{Hook: call.Hook{URL: hostA}}

@@ -197,7 +197,7 @@ type world struct {
 func newWorld(t *testing.T, box *outbox) *world {
 	t.Helper()
 	w := &world{t: t, box: box, start: time.Now(), flying: map[string]int{}, most: map[string]int{}, busy: map[string]bool{}}
-	w.Deliverer = NewDeliverer(client(t, nil), box)
+	w.Deliverer = NewDeliverer(client(t, nil), box, nil)
 	w.jitter = func(d time.Duration) time.Duration { return d }
 	w.post = w.receive
 	return w
@@ -244,7 +244,7 @@ func (w *world) tell(key, url string, notes ...string) {
 
 func notices(t *testing.T, at time.Time, key, url string, notes ...string) (out []call.Notice) {
 	t.Helper()
-	d := NewDeliverer(client(t, nil), nil)
+	d := NewDeliverer(client(t, nil), nil, nil)
 	for _, n := range notes {
 		o := api.Outgoing{URL: url, Params: []api.Param{{Name: "Call", Value: key}, {Name: "Note", Value: n}}}
 		d.client.dialects = map[string]api.Dialect{"toy": fixed{o}}

@@ -47,13 +47,13 @@ func (c *Client) Fetch(ctx context.Context, h call.Hook, rec call.Record, res *s
 	return doc, nil
 }
 
-// Decode reads a document that came with the request that made the call.
-func (c *Client) Decode(_ context.Context, rec call.Record, text string) (script.Document, error) {
+// Decode reads a document that came with a request, src.Inline.
+func (c *Client) Decode(_ context.Context, rec call.Record, src call.ScriptSource) (script.Document, error) {
 	d, ok := c.dialects[rec.API]
 	if !ok {
 		return script.Document{}, &script.FetchError{Code: codeInternal, Err: fmt.Errorf("no dialect %q", rec.API)}
 	}
-	doc, err := d.Decode([]byte(text), "", "")
+	doc, err := d.Decode([]byte(src.Inline), "", src.Base)
 	if err != nil {
 		return script.Document{}, decodeError("", err)
 	}
@@ -129,21 +129,30 @@ func (c *Client) askOnce(ctx context.Context, o api.Outgoing, t tuning, jar http
 	return answer{body, x.resp.Header.Get("Content-Type"), x.url}, nil
 }
 
-// tell sends a status callback once. The answer's content is not looked at.
-func (c *Client) tell(ctx context.Context, o api.Outgoing) error {
+// tell sends a status callback once. The answer's content is only read when it
+// may hold a document for a call.
+func (c *Client) tell(ctx context.Context, o api.Outgoing) (answer, error) {
 	_, fragment := splitFragment(o.URL)
 	t := tuned(fragment)
 	ctx, cancel := context.WithTimeoutCause(ctx, t.total, errTotalTime)
 	defer cancel()
 	x, err := c.begin(ctx, o, t, nil)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	defer x.end()
 	if s := x.resp.StatusCode; s/100 != 2 {
-		return &repeatError{statusError{s}, retryAfter(x.resp.Header)}
+		return answer{}, &repeatError{statusError{s}, retryAfter(x.resp.Header)}
 	}
-	return nil
+	if o.Call == "" {
+		return answer{}, nil
+	}
+	body, err := x.readAll(MaxBody)
+	if err != nil {
+		// It was delivered; that its document is lost is said where it is missed.
+		c.log.Warn("the answer to a callback cannot be read", "call", o.Call, "url", publicURL(o.URL), "err", err)
+	}
+	return answer{body, x.resp.Header.Get("Content-Type"), x.url}, nil
 }
 
 // repeatError is a statusError with the receiver's wish.

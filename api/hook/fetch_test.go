@@ -226,12 +226,12 @@ func TestFetchForEndedCall(t *testing.T) {
 
 func TestDecode(t *testing.T) {
 	c := client(t, nil)
-	if doc, err := c.Decode(t.Context(), record(), "say x"); err != nil || len(doc.Verbs) != 1 || doc.URL != "" {
+	if doc, err := c.Decode(t.Context(), record(), call.ScriptSource{Inline: "say x"}); err != nil || len(doc.Verbs) != 1 || doc.URL != "" {
 		t.Errorf("%+v, %v", doc, err)
 	}
-	_, err := c.Decode(t.Context(), record(), "sing x")
+	_, err := c.Decode(t.Context(), record(), call.ScriptSource{Inline: "sing x"})
 	wantCode(t, err, codeXML)
-	_, err = c.Decode(t.Context(), call.Record{API: "other"}, "say x")
+	_, err = c.Decode(t.Context(), call.Record{API: "other"}, call.ScriptSource{Inline: "say x"})
 	wantCode(t, err, codeInternal)
 }
 

@@ -352,7 +352,7 @@ func TestDeliverOverHTTP(t *testing.T) {
 		}
 	})
 	box := &outbox{}
-	d := NewDeliverer(client(t, nil), box)
+	d := NewDeliverer(client(t, nil), box, nil)
 	d.jitter = func(time.Duration) time.Duration { return 10 * time.Millisecond }
 	rec := record()
 	for _, e := range []struct {
@@ -376,6 +376,41 @@ func TestDeliverOverHTTP(t *testing.T) {
 	}
 	if s := d.Stats(); s.Repeated != 1 || s.Refused != 1 || s.Delivered < 2 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestAnswerTakesOverTheCall has a receiver answer with a document, with one
+// that cannot be read, and with nothing.
+func TestAnswerTakesOverTheCall(t *testing.T) {
+	base := server(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		switch r.URL.Path {
+		case "/document":
+			plain(w, "say x")
+		case "/broken":
+			plain(w, "sing x")
+		}
+	})
+	type change struct {
+		account, id string
+		script      *call.ScriptSource
+	}
+	var got []change
+	d := NewDeliverer(client(t, nil), &outbox{}, func(_ context.Context, account, id string, ch call.Change) (call.Record, error) {
+		got = append(got, change{account, id, ch.Script})
+		return call.Record{}, call.ErrEnded
+	})
+	for _, path := range []string{"/document", "/broken", "/empty"} {
+		for _, id := range []string{"CA1", ""} {
+			o := fill(api.Outgoing{URL: base + path, Call: id}, record().Account, record().API)
+			if err := d.send(t.Context(), o); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+	want := call.ScriptSource{Inline: "say x", Base: base + "/document"}
+	if len(got) != 1 || got[0].account != record().Account || got[0].id != "CA1" || *got[0].script != want {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -1,6 +1,8 @@
 package jambonz
 
 import (
+	"math"
+
 	"callbox/api"
 	"callbox/api/jambonz/js"
 	"callbox/call"
@@ -38,13 +40,34 @@ func (d *Dialect) machineCallback(ev call.Event) []api.Outgoing {
 	o.Text("type", s.typ)
 	o.Some("event", s.event)
 	o.Some("amd_type", s.amdType)
-	if result == "fax" {
+	switch result {
+	case "human":
+		o.Text("reason", "short greeting")
+	case "machine_start":
+		o.Text("reason", "long greeting")
+	case "fax":
 		o.Text("reason", "fax")
+	}
+	if ev.Tone > 0 {
+		o.Number("frequency", math.Round(ev.Tone))
 	}
 	for _, m := range d.common(rec).Members() {
 		o.Add(m.Name, m.Value)
 	}
 	out := d.outgoing(rec.AMD.Status, rec, o)
 	out.Token = eventToken(rec, ev)
-	return []api.Outgoing{out}
+	out.Call = rec.ID
+	list := []api.Outgoing{out}
+	if ev.Type == call.EventMachine {
+		var stopped js.Object
+		stopped.Text("type", "amd_stopped")
+		for _, m := range d.common(rec).Members() {
+			stopped.Add(m.Name, m.Value)
+		}
+		out = d.outgoing(rec.AMD.Status, rec, stopped)
+		ev.Note = "stopped"
+		out.Token = eventToken(rec, ev)
+		list = append(list, out)
+	}
+	return list
 }

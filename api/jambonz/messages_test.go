@@ -193,8 +193,17 @@ func TestMachineHooks(t *testing.T) {
 			if typ == call.EventMachinePartial {
 				ev.Record.AnsweredBy, ev.Record.MachineTime = "", 15*time.Second
 			}
+			if v == "machine_end_beep" {
+				ev.Tone = 999.7
+			}
 			list := d.Callback(ev)
-			if len(list) != 1 || list[0].URL != "http://app.lan/amd" {
+			if typ == call.EventMachine {
+				if len(list) != 2 || !strings.HasPrefix(string(list[1].JSON), `{"type":"amd_stopped","call_sid"`) || list[1].Token == list[0].Token {
+					t.Fatalf("%s: %+v", v, list)
+				}
+				list = list[:1]
+			}
+			if len(list) != 1 || list[0].Call != rec.ID || list[0].URL != "http://app.lan/amd" {
 				t.Fatalf("%s: %+v", v, list)
 			}
 			head, _, _ := strings.Cut(string(list[0].JSON), `,"call_sid"`)

@@ -39,7 +39,7 @@ func (*idle) Delete(context.Context, string, string) error          { return nil
 func (*idle) ByIdempotency(context.Context, string, string) (call.Record, bool) {
 	return call.Record{}, false
 }
-func (*idle) Decode(context.Context, call.Record, string) (script.Document, error) {
+func (*idle) Decode(context.Context, call.Record, call.ScriptSource) (script.Document, error) {
 	return script.Document{}, nil
 }
 func (*idle) Fetch(context.Context, call.Hook, call.Record, *script.Result) (script.Document, error) {

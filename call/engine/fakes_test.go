@@ -363,7 +363,7 @@ func (w *world) Fetch(ctx context.Context, h call.Hook, _ call.Record, res *scri
 	return doc, err
 }
 
-func (w *world) Decode(context.Context, call.Record, string) (script.Document, error) {
+func (w *world) Decode(context.Context, call.Record, call.ScriptSource) (script.Document, error) {
 	return script.Document{}, errors.New("no inline documents here")
 }
 

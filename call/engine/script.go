@@ -145,6 +145,6 @@ type given struct {
 	doc script.Document
 }
 
-func (g given) Decode(context.Context, call.Record, string) (script.Document, error) {
+func (g given) Decode(context.Context, call.Record, call.ScriptSource) (script.Document, error) {
 	return g.doc, nil
 }

@@ -86,8 +86,8 @@ type Fetcher interface {
 	// Fetch asks h, telling it of the call and, for an action hook, the result of
 	// a verb (nil otherwise). An error is or wraps a *FetchError.
 	Fetch(ctx context.Context, h call.Hook, rec call.Record, res *Result) (Document, error)
-	// Decode reads a document that came with the request (ScriptSource.Inline).
-	Decode(ctx context.Context, rec call.Record, text string) (Document, error)
+	// Decode reads a document that came with a request (ScriptSource.Inline).
+	Decode(ctx context.Context, rec call.Record, src call.ScriptSource) (Document, error)
 }
 
 // Env is everything that verbs act on.

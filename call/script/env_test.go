@@ -301,7 +301,8 @@ func (c *fake) Fetch(ctx context.Context, h call.Hook, rec call.Record, res *Res
 	return c.fetch(h, rec, res)
 }
 
-func (c *fake) Decode(_ context.Context, _ call.Record, text string) (Document, error) {
+func (c *fake) Decode(_ context.Context, _ call.Record, src call.ScriptSource) (Document, error) {
+	text := src.Inline
 	return c.decode(text)
 }
 

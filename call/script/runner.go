@@ -146,7 +146,7 @@ func (r *run) first(ctx context.Context, src call.ScriptSource) (Document, error
 	if src.Inline == "" {
 		return r.get(ctx, src.Main, nil)
 	}
-	doc, err := r.env.Decode(ctx, r.env.Control.Record(), src.Inline)
+	doc, err := r.env.Decode(ctx, r.env.Control.Record(), src)
 	if err != nil {
 		return r.fallBack(ctx, err)
 	}

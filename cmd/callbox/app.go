@@ -130,7 +130,10 @@ func (a *app) openHooks(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.deliver = hook.NewDeliverer(a.hooks, a.store)
+	// The engine comes later, but before anything is delivered.
+	a.deliver = hook.NewDeliverer(a.hooks, a.store, func(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
+		return a.engine.Modify(ctx, account, id, ch)
+	})
 	a.journal = newJournal(a.store, a.deliver, a.log)
 	a.files = &recordings{dir: filepath.Join(a.cfg.Data, "recordings"), store: a.store}
 	return os.MkdirAll(a.files.dir, 0o700)
