@@ -30,8 +30,9 @@ type Dialect interface {
 	// DocumentRequest is the request that asks h for verbs; res is the result of
 	// the verb whose action h is, nil at the start of a call.
 	DocumentRequest(h call.Hook, rec call.Record, res *script.Result) Outgoing
-	// Decode reads a document; body may be empty. url is where it came from, for relative addresses;
-	// empty for inline ones. The error is or wraps *script.FetchError.
+	// Decode reads a document; body may be empty. contentType is what an answer
+	// calls itself, empty when it does not say or came with a request. url is what
+	// relative addresses are taken from, empty when there may be none. The error is or wraps *script.FetchError.
 	Decode(body []byte, contentType, url string) (script.Document, error)
 	// Callback gives the messages that an event owes to the record's status hook
 	// or to the recording's hook, in order; none when nobody asked for it.

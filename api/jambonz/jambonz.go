@@ -78,14 +78,11 @@ func (d *Dialect) sid(account string) string {
 	return account
 }
 
-// Decode reads a document: an array of verbs. What does not call itself JSON is
-// not looked at, and what is no array holds no verbs (call-api.md §3.5, §6).
+// Decode reads a document: an array of verbs. What calls itself something
+// else than JSON is not looked at, and what is no array holds no verbs (call-api.md §3.5, §6).
 func (*Dialect) Decode(body []byte, contentType, url string) (script.Document, error) {
-	if url != "" && len(body) > 0 && !strings.Contains(strings.ToLower(contentType), "json") {
+	if contentType != "" && len(body) > 0 && !strings.Contains(strings.ToLower(contentType), "json") {
 		kind, _, _ := strings.Cut(contentType, ";")
-		if kind == "" {
-			kind = "of no type"
-		}
 		return script.Document{URL: url, Warnings: []string{
 			"the answer is " + strings.TrimSpace(kind) + ", not application/json, and was not looked at"}}, nil
 	}
