@@ -27,7 +27,9 @@ type app struct {
 
 // asked is one request of the gateway.
 type asked struct {
+	method string
 	path   string
+	uri    string // the path with the query
 	form   url.Values
 	header http.Header
 	at     time.Time
@@ -67,7 +69,7 @@ func (a *app) handle(path string, f http.HandlerFunc) string {
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	a.mu.Lock()
-	a.heard = append(a.heard, asked{path: r.URL.Path, form: r.Form, header: r.Header, at: time.Now()})
+	a.heard = append(a.heard, asked{method: r.Method, path: r.URL.Path, uri: r.RequestURI, form: r.Form, header: r.Header, at: time.Now()})
 	doc, isDoc := a.docs[r.URL.Path]
 	wav, isWAV := a.wavs[r.URL.Path]
 	odd := a.odd[r.URL.Path]
