@@ -169,3 +169,45 @@ func TestMachineHookTakesOver(t *testing.T) {
 		t.Errorf("events: %s", got)
 	}
 }
+
+// TestPartialResults asks for interim results, which only one dialect tells of.
+func TestPartialResults(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	a := newApp(t)
+	phone := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: beepAfter(speak(t, mailbox))})
+	a.doc("/voice", `<Response><Pause length="20"/></Response>`)
+	ask(t, "POST", g.callPath("signalwire")+"/Calls.json", g.project, g.token, url.Values{"To": {"client:bob"}, "From": {"+14155550100"},
+		"Url": {a.URL + "/voice"}, "MachineDetection": {"DetectMessageEnd"}, "AsyncAmd": {"true"}, "AsyncAmdPartialResults": {"true"},
+		"AsyncAmdStatusCallback": {a.URL + "/amd"}, "StatusCallback": {a.URL + "/status"}}.Encode())
+	first, last := a.until("/amd", 1, 30*time.Second), a.until("/amd", 2, 30*time.Second)
+	if by := first.form.Get("AnsweredBy") + " " + last.form.Get("AnsweredBy"); by != "machine_start machine_end_beep" {
+		t.Errorf("results: %s", by)
+	}
+	phone.do("hangup", "")
+	if end := a.until("/status", 1, 30*time.Second); end.form.Get("AnsweredBy") != "machine_end_beep" {
+		t.Errorf("the last callback: %v", end.form)
+	}
+}
+
+// TestVoicemailDetector asks for a switch without settings, whose verdict comes
+// with the status callbacks.
+func TestVoicemailDetector(t *testing.T) {
+	t.Parallel()
+	for verdict, says := range map[string]string{"voicemail": mailbox, "person_found": "Hello, Bob speaking."} {
+		t.Run(verdict, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, twoUsers)
+			a := newApp(t)
+			phone := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: speak(t, says)})
+			a.doc("/voice", `<Response><Pause length="20"/></Response>`)
+			ask(t, "POST", g.callPath("restcomm")+"/Calls.json", g.account, g.token, url.Values{"To": {"client:bob"}, "From": {"+14155550100"},
+				"Url": {a.URL + "/voice"}, "DetectVoicemail": {"true"}, "StatusCallback": {a.URL + "/status"}, "StatusCallbackEvent": {"answered"}}.Encode())
+			detected := func() bool {
+				return slices.ContainsFunc(a.requests("/status"), func(r asked) bool { return r.form.Get("VoicemailDetector") == verdict })
+			}
+			poll(t, 30*time.Second, "the verdict", detected)
+			phone.do("hangup", "")
+		})
+	}
+}
