@@ -68,8 +68,9 @@ var rules = []rule{
 var doors = map[string][]string{
 	// cmd/callbox/bench measures the gateway beside a bare sipgo user agent.
 	"github.com/emiago/sipgo":           {"sip", "sip/wire", "call/line/sipleg", "call/line/trunk", "call/line/user", "cmd/callbox/bench"},
-	"github.com/pion/rtp":               {"media/rtp"},
-	"github.com/pion/rtcp":              {"media/rtp"},
+	// media/srtp lends the ciphers their packet headers, so that none is made anew.
+	"github.com/pion/rtp":               {"media/rtp", "media/srtp"},
+	"github.com/pion/rtcp":              {"media/rtp", "media/srtp"},
 	"github.com/pion/srtp":              {"media/srtp"},
 	"github.com/pion/sdp":               {"sip/sdp"},
 	"github.com/zaf/g711":               {"media/codec"},
