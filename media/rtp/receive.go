@@ -82,6 +82,10 @@ func isRTCP(b []byte) bool { return len(b) >= 2 && b[1] >= 192 && b[1] <= 223 }
 // 0. The caller holds s.mu.
 func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 	p := &s.pkt
+	b, ok := s.open(b)
+	if !ok {
+		return 0
+	}
 	if len(b) == maxDatagram || p.Unmarshal(b) != nil || p.Version != 2 {
 		s.count.malformed++
 		return 0
@@ -134,6 +138,24 @@ func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 	s.jb.stalled = s.stalled(now)
 	s.jb.put(p.Timestamp, c, p.Payload, arrival, fresh, p.Marker)
 	return 0
+}
+
+// open takes the protection off a packet. What cannot be opened is counted and
+// moves nothing, not even the latch. The caller holds s.mu.
+func (s *Stream) open(b []byte) ([]byte, bool) {
+	in := s.params.Security.In
+	if in == nil {
+		return b, true
+	}
+	if s.plain == nil {
+		s.plain = make([]byte, 0, maxDatagram)
+	}
+	plain, err := in.Open(s.plain, b)
+	if err != nil {
+		s.count.forged++
+		return nil, false
+	}
+	return plain, true
 }
 
 // comfortNoise is the payload type of RFC 3389: the far end is silent, and so

@@ -85,6 +85,11 @@ func (s *Stream) sendReport(now time.Time, bye bool) {
 	if err != nil {
 		return // a report that cannot be written is not worth a call
 	}
+	if out := s.params.Security.Out; out != nil {
+		if b, err = out.SealReport(nil, b); err != nil {
+			return
+		}
+	}
 	if _, err := s.rtcp.conn.WriteToUDPAddrPort(b, to); err == nil {
 		s.rtcp.quality.ReportsOut++
 	}
@@ -162,6 +167,13 @@ func (s *Stream) handleRTCP(b []byte, from netip.AddrPort, at time.Time) {
 	if host := s.latch.target().Addr(); from.Addr() != host && from.Addr() != s.remote.RTCP.Addr() {
 		s.latch.bad++
 		return
+	}
+	if in := s.params.Security.In; in != nil {
+		var err error
+		if b, err = in.OpenReport(nil, b); err != nil {
+			s.count.forged++
+			return
+		}
 	}
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {

@@ -56,6 +56,7 @@ type sender struct {
 
 	hdr     rtp.Header
 	buf     [headerBytes + media.FrameSamples]byte
+	sealed  []byte // room for a protected packet; nil while none is sent
 	packets uint64
 	octets  uint64 // payload bytes
 	errors  uint64
@@ -76,6 +77,9 @@ func (s *sender) negotiate(to netip.AddrPort, p Params) {
 	defer s.mu.Unlock()
 	wasOpen := s.open
 	s.to, s.params = to, p
+	if p.Security.Out != nil && s.sealed == nil {
+		s.sealed = make([]byte, 0, maxDatagram)
+	}
 	s.open = p.Direction.sends() && to.IsValid() && to.Port() != 0 && !to.Addr().IsUnspecified()
 	if s.open && !wasOpen {
 		s.resync, s.marker = true, true
@@ -176,12 +180,20 @@ func (s *sender) transmit(b []byte, pt uint8, marker bool) {
 		s.errors++
 		return
 	}
+	octets := uint64(len(b) - headerBytes)
+	if out := s.params.Security.Out; out != nil {
+		var err error
+		if b, err = out.Seal(s.sealed, b); err != nil {
+			s.errors++
+			return
+		}
+	}
 	if _, err := s.conn.WriteToUDPAddrPort(b, s.to); err != nil {
 		s.errors++ // the network is down or the buffer full: the next packet tries again
 		return
 	}
 	s.packets++
-	s.octets += uint64(len(b) - headerBytes)
+	s.octets += octets
 }
 
 // relayMap is how the packets of a relayed source become packets of ours: by a

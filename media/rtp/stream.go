@@ -65,6 +65,22 @@ type Params struct {
 	// decides only whether two legs agree for a relay.
 	PTime     int
 	Direction Direction
+	// Security protects the packets; zero: they go in the clear. A re-INVITE that
+	// keeps the keys must keep the ciphers, which know how far the packets are.
+	Security Security
+}
+
+// Security is how a stream's packets are protected (SRTP, RFC 3711). With it
+// nothing is taken or sent in the clear.
+type Security struct{ In, Out Cipher }
+
+// Cipher protects one direction of a stream, RTP and RTCP; media/srtp has one.
+// Both write into dst, which they overwrite and which does not overlap packet.
+type Cipher interface {
+	Seal(dst, packet []byte) ([]byte, error)
+	Open(dst, packet []byte) ([]byte, error)
+	SealReport(dst, packet []byte) ([]byte, error)
+	OpenReport(dst, packet []byte) ([]byte, error)
 }
 
 // Validate reports what is wrong with p.
@@ -80,6 +96,8 @@ func (p Params) Validate() error {
 		return fmt.Errorf("a packet time of %d ms makes no sense", p.PTime)
 	case p.Direction > Inactive:
 		return fmt.Errorf("unknown direction %d", p.Direction)
+	case (p.Security.In == nil) != (p.Security.Out == nil):
+		return errors.New("only one direction is protected")
 	}
 	return nil
 }
@@ -128,6 +146,7 @@ type Stream struct {
 	pulse   time.Time     // when the last ReadFrame was due
 	relay   *Stream       // where payloads go undecoded; nil: nowhere
 	pkt     rtp.Packet    // reused for every packet
+	plain   []byte        // of a protected packet; nil while none came
 	heard   time.Time     // last packet that was believed
 	count   counters
 	past    Stats // of jitter buffers that are gone
@@ -136,7 +155,7 @@ type Stream struct {
 
 // counters are a stream's own; the rest comes from its parts.
 type counters struct {
-	in, malformed, unknown uint64
+	in, malformed, unknown, forged uint64
 }
 
 var (
@@ -358,7 +377,7 @@ func (s *Stream) Quality() Quality {
 	s.mu.Lock()
 	q := s.rtcp.quality
 	q.Reordered, q.Strangers = s.src.late, s.latch.bad
-	q.Malformed, q.Unknown = s.count.malformed, s.count.unknown
+	q.Malformed, q.Unknown, q.Forged = s.count.malformed, s.count.unknown, s.count.forged
 	if s.jb != nil && s.jb.started {
 		q.Buffer = media.DurationOf(int(s.jb.level()))
 		q.Target = media.DurationOf(int(s.jb.target()))
