@@ -67,7 +67,7 @@ var rules = []rule{
 // doors are the packages through which a third-party module may come in.
 var doors = map[string][]string{
 	// cmd/callbox/bench measures the gateway beside a bare sipgo user agent.
-	"github.com/emiago/sipgo":           {"sip", "sip/wire", "call/line/sipleg", "call/line/trunk", "call/line/user", "cmd/callbox/bench"},
+	"github.com/emiago/sipgo": {"sip", "sip/wire", "call/line/sipleg", "call/line/trunk", "call/line/user", "cmd/callbox/bench"},
 	// media/srtp lends the ciphers their packet headers, so that none is made anew.
 	"github.com/pion/rtp":               {"media/rtp", "media/srtp"},
 	"github.com/pion/rtcp":              {"media/rtp", "media/srtp"},
