@@ -24,6 +24,9 @@ type Handlers struct {
 	Numbers      Settings[Number]
 	Keys         Settings[Key]
 	Users        Settings[User]
+	CallerIDs    Settings[CallerID]
+	Lists        Settings[CredentialList]
+	Domains      Settings[SIPDomain]
 	Auth         *Auth
 	Log          *slog.Logger // nil: no log
 }
@@ -43,6 +46,7 @@ type Request struct {
 	Call      string // id of the call in the path, may be empty
 	Recording string // id of the recording in the path, may be empty
 	Item      string // id of what else the path names, may be empty
+	Parent    string // id of what that belongs to, may be empty
 	// Warnings are sentences about what was ignored in the request. They are
 	// logged, and named to the client in the header "Callbox-Warning".
 	Warnings []string

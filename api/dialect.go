@@ -15,6 +15,10 @@ const (
 	ApplicationID IDKind = "application"
 	NumberID      IDKind = "number"
 	KeyID         IDKind = "key"
+	UserID        IDKind = "user"
+	ListID        IDKind = "credential list"
+	DomainID      IDKind = "sip domain"
+	MessageID     IDKind = "message"
 
 	ConferenceID IDKind = "conference"
 	QueueID      IDKind = "queue"

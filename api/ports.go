@@ -96,6 +96,35 @@ type User struct {
 	DisplayName      string
 	Number           string    // its own number, may be empty
 	Application      string    // runs its calls; empty: they are connected
+	List             string    // id of its credential list; empty: it registers by itself
+	Created, Updated time.Time // zero: not known
+}
+
+// CallerID is a number, besides those that arrive here, that an account's calls
+// may show to the called.
+type CallerID struct {
+	ID, Account      string
+	Name, Number     string
+	Created, Updated time.Time // zero: not known
+}
+
+// CredentialList is a group of users.
+type CredentialList struct {
+	ID, Account, Name string
+	Created, Updated  time.Time // zero: not known
+}
+
+// SIPDomain says what the users of credential lists may do.
+type SIPDomain struct {
+	ID, Account      string
+	Host             string            // means the box in a SIP URI
+	Name             string            // for people
+	API              string            // as Application.API
+	Script           call.ScriptSource // runs the calls of its users; empty: they are connected
+	Status           call.StatusHook
+	Register         bool      // the users of Registrations may register
+	Registrations    []string  // ids of credential lists
+	Calls            []string  // ids of credential lists whose users may call
 	Created, Updated time.Time // zero: not known
 }
 

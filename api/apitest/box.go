@@ -33,6 +33,10 @@ type Box struct {
 	apps    *settings[api.Application]
 	numbers *settings[api.Number]
 	keys    *settings[key]
+	users   *settings[api.User]
+	callers *settings[api.CallerID]
+	lists   *settings[api.CredentialList]
+	domains *settings[api.SIPDomain]
 }
 
 var (
@@ -66,6 +70,18 @@ func New(now time.Time, accounts ...api.Account) *Box {
 	}}
 	b.keys = &settings[key]{now: clock, at: func(k *key) (id, account *string, created, updated *time.Time) {
 		return &k.ID, &k.account, &k.Created, &k.Updated
+	}}
+	b.users = &settings[api.User]{now: clock, at: func(u *api.User) (id, account *string, created, updated *time.Time) {
+		return &u.ID, &u.Account, &u.Created, &u.Updated
+	}}
+	b.callers = &settings[api.CallerID]{now: clock, at: func(c *api.CallerID) (id, account *string, created, updated *time.Time) {
+		return &c.ID, &c.Account, &c.Created, &c.Updated
+	}}
+	b.lists = &settings[api.CredentialList]{now: clock, at: func(l *api.CredentialList) (id, account *string, created, updated *time.Time) {
+		return &l.ID, &l.Account, &l.Created, &l.Updated
+	}}
+	b.domains = &settings[api.SIPDomain]{now: clock, at: func(d *api.SIPDomain) (id, account *string, created, updated *time.Time) {
+		return &d.ID, &d.Account, &d.Created, &d.Updated
 	}}
 	return b
 }

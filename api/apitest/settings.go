@@ -91,6 +91,18 @@ func (b *Box) Numbers() api.Settings[api.Number] { return b.numbers }
 // Keys are the box's API keys; they open nothing.
 func (b *Box) Keys() api.Settings[api.Key] { return keySettings{b.keys} }
 
+// Users are the box's SIP users, with their passwords.
+func (b *Box) Users() api.Settings[api.User] { return b.users }
+
+// CallerIDs are further numbers that calls may show.
+func (b *Box) CallerIDs() api.Settings[api.CallerID] { return b.callers }
+
+// Lists are the box's credential lists.
+func (b *Box) Lists() api.Settings[api.CredentialList] { return b.lists }
+
+// Domains are the box's SIP domains.
+func (b *Box) Domains() api.Settings[api.SIPDomain] { return b.domains }
+
 // key is a key with its account.
 type key struct {
 	api.Key

@@ -1,55 +1,50 @@
 package laml
 
 import (
+	"slices"
 	"strings"
 
 	"callbox/api"
 )
 
-// absent are the resources that the family's services have and this box has not,
-// by the first part of their path: why, and what there is instead.
+// absent are the resources that the family's services have and this box, or one
+// of its dialects, has not, by a part of their path: why, and what there is
+// instead.
 var absent = map[string]string{
-	"Messages":              "no line of this box sends text messages",
-	"SMS":                   "no line of this box sends text messages",
-	"Conferences":           "calls are connected by Dial, two at a time",
-	"Queues":                "calls wait in their own documents",
-	"SIP":                   "phones register with the users of the box's configuration",
-	"Trunks":                "trunks are part of the box's configuration",
-	"OutgoingCallerIds":     "every number of the box's configuration may be shown",
-	"AvailablePhoneNumbers": "numbers are those of the box's lines; add them as IncomingPhoneNumbers",
-	"Transcriptions":        "there is no recogniser for recordings",
-	"Usage":                 "the records of the calls tell what was used",
-	"Balance":               "calls are paid to the operators of the lines",
-	"Addresses":             "numbers have no postal addresses",
-	"Notifications":         "warnings and errors are in the box's log",
-	"ConnectApps":           "there are no apps of others",
-	"AuthorizedConnectApps": "there are no apps of others",
-	"ShortCodes":            "short numbers are IncomingPhoneNumbers like all others",
-	"Tokens":                "calls from browsers are not available",
-}
-
-// absentBelowCall are those below a call.
-var absentBelowCall = map[string]string{
+	"Messages":                        "no line of this box sends text messages",
+	"SMS":                             "no line of this box sends text messages",
+	"Conferences":                     "calls are connected by Dial, two at a time",
+	"Queues":                          "calls wait in their own documents",
+	"SIP":                             "phones register with the users of the box's configuration",
+	"IpAccessControlLists":            "phones prove who they are by credentials, and peers without them are trunks of the box's configuration",
+	"IpAccessControlListMappings":     "phones prove who they are by credentials, and peers without them are trunks of the box's configuration",
+	"Trunks":                          "trunks are part of the box's configuration",
+	"AvailablePhoneNumbers":           "numbers are those of the box's lines; add them as IncomingPhoneNumbers",
+	"Transcriptions":                  "there is no recogniser for whole calls and recordings",
+	"AddOnResults":                    "there are no add-ons",
+	"Usage":                           "the records of the calls tell what was used",
+	"Balance":                         "calls are paid to the operators of the lines",
+	"Addresses":                       "numbers have no postal addresses",
 	"Events":                          "what happens to a call is in the box's log and its callbacks",
 	"Notifications":                   "warnings and errors are in the box's log",
 	"Streams":                         "sound is streamed only by documents",
 	"Siprec":                          "calls are recorded on the box itself",
 	"Payments":                        "payments are not available",
-	"Transcriptions":                  "there is no recogniser for live calls",
 	"UserDefinedMessages":             "calls from browsers are not available",
 	"UserDefinedMessageSubscriptions": "calls from browsers are not available",
 	"Feedback":                        "the records of calls tell how their sound was",
+	"ConnectApps":                     "there are no apps of others",
+	"AuthorizedConnectApps":           "there are no apps of others",
+	"ShortCodes":                      "short numbers are IncomingPhoneNumbers like all others",
+	"Tokens":                          "calls from browsers are not available",
 }
 
 // absentOf says why there is nothing at a path below an account.
 func absentOf(path string) error {
-	parts := strings.Split(path, "/")
-	name, why := parts[0], absent[parts[0]]
-	if name == "Calls" && len(parts) > 2 {
-		name, why = parts[2], absentBelowCall[parts[2]]
+	for _, name := range slices.Backward(strings.Split(path, "/")) {
+		if why, ok := absent[name]; ok {
+			return refuse(CodeNotFound, "This box has no %s: %s", name, why)
+		}
 	}
-	if why == "" {
-		return api.ErrNoPath
-	}
-	return refuse(CodeNotFound, "This box has no %s: %s", name, why)
+	return api.ErrNoPath
 }

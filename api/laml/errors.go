@@ -22,6 +22,7 @@ const (
 	CodeMethod         Code = 20004
 	CodeNotEnded       Code = 20009
 	CodeForbidden      Code = 20403
+	CodeInUse          Code = 20409
 	CodeNotFound       Code = 20404
 	CodeTooMany        Code = 20429
 	CodeInternal       Code = 20500
@@ -65,6 +66,7 @@ var statuses = map[Code]int{
 	CodeMethod:       http.StatusMethodNotAllowed,
 	CodeNotEnded:     http.StatusConflict,
 	CodeForbidden:    http.StatusForbidden,
+	CodeInUse:        http.StatusConflict,
 	CodeNotFound:     http.StatusNotFound,
 	CodeTooMany:      http.StatusTooManyRequests,
 	CodeInternal:     http.StatusInternalServerError,
@@ -137,6 +139,7 @@ func problemOf(err error, path string) *Problem {
 		header   *twiml.HeaderError
 		fetch    *script.FetchError
 		invalid  *api.InvalidError
+		inUse    *api.InUseError
 		price    *api.PriceError
 		throttle *api.ThrottledError
 		tooLarge *http.MaxBytesError
@@ -151,6 +154,8 @@ func problemOf(err error, path string) *Problem {
 		return refuse(Code(fetch.Code), "Twiml: %s", fetch.Err)
 	case errors.As(err, &invalid):
 		return refuse(CodeInvalid, "%s", invalid)
+	case errors.As(err, &inUse):
+		return refuse(CodeInUse, "%s", inUse)
 	case errors.As(err, &price):
 		return refuse(CodePrice, "%s", price)
 	case errors.As(err, &throttle):

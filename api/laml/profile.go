@@ -58,7 +58,9 @@ type Tables struct {
 	Create, Update, List, ListRecordings []Param
 	// Application, Number and Key are the parameters of what customers set up;
 	// nil: this dialect has no such resource. Required counts for creation only.
-	Application, Number, Key []Param
+	Application, Number, Key, CallerID []Param
+	// Domain, List and Credential are those of SIP phones.
+	Domain, CredentialList, Credential []Param
 	// NumberedPages makes lists go by the number of a page alone, and tell how
 	// many there are.
 	NumberedPages bool
@@ -76,6 +78,11 @@ type Shapes struct {
 	Application Resource[api.Application]
 	Number      Resource[api.Number]
 	Key         Resource[api.Key]
+	CallerID    Resource[api.CallerID]
+	Domain      Resource[api.SIPDomain]
+	List        Resource[api.CredentialList]
+	Credential  Resource[api.User]
+	Mapping     Resource[api.CredentialList] // of a credential list to a domain
 	// Bare lists the recordings of one call without an envelope.
 	Bare bool
 	// Error writes an error: its status, and a body as for [Answer].

@@ -3,9 +3,11 @@ package laml
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"callbox/api"
 	"callbox/call"
@@ -65,6 +67,7 @@ func NewSid(k api.IDKind) string {
 
 var sidPrefixes = map[api.IDKind]string{
 	api.CallID: "CA", api.RecordingID: "RE", api.ApplicationID: "AP", api.NumberID: "PN", api.KeyID: "SK",
+	api.UserID: "CR", api.ListID: "CL", api.DomainID: "SD", api.MessageID: "SM",
 	api.ConferenceID: "CF", api.QueueID: "QU",
 }
 
@@ -97,4 +100,23 @@ func IsUUID(s string) bool {
 // IsDigits checks SendDigits: at most 32 keys, w for half a second, W for a second.
 func IsDigits(s string) bool {
 	return len(s) <= 32 && strings.Trim(s, "0123456789#*wWABCDabcd") == ""
+}
+
+// isHost checks a host name.
+func isHost(s string) bool {
+	return len(s) <= 253 && hostSyntax.MatchString(s)
+}
+
+// isUserName checks the name of a SIP credential.
+func isUserName(s string) bool { return len(s) <= 32 && userSyntax.MatchString(s) }
+
+var (
+	hostSyntax = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+	userSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+)
+
+// isPassword checks that a password is as hard to guess as the cloud wants it.
+func isPassword(s string) bool {
+	return len(s) >= 12 && len(s) <= 128 && strings.ContainsFunc(s, unicode.IsDigit) && strings.ContainsFunc(s, unicode.IsLower) &&
+		strings.ContainsFunc(s, unicode.IsUpper)
 }

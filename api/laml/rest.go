@@ -40,7 +40,7 @@ func (d *Dialect) Mounts(h *api.Handlers) []api.Mount {
 type act func(s rest, w http.ResponseWriter, q *api.Request)
 
 // route is one row of the path table: what follows "Accounts/{account}", with
-// {call}, {recording} and {item} standing for ids, and the suffixes it is known by.
+// {call}, {recording}, {parent} and {item} standing for ids, and the suffixes it is known by.
 type route struct {
 	path     string
 	suffixes []string
@@ -84,7 +84,9 @@ func routesOf(p Profile) []route {
 	list = append(list, settingRoutes(applications(p), "Applications", plain)...)
 	list = append(list, settingRoutes(numbers(p), "IncomingPhoneNumbers", plain)...)
 	list = append(list, settingRoutes(keys(p, "Key", "keys"), "Keys", plain)...)
-	return append(list, settingRoutes(keys(p, "SigningKey", "signing_keys"), "SigningKeys", plain)...)
+	list = append(list, settingRoutes(keys(p, "SigningKey", "signing_keys"), "SigningKeys", plain)...)
+	list = append(list, settingRoutes(callerIDs(p), "OutgoingCallerIds", plain)...)
+	return append(list, sipRoutes(p, plain)...)
 }
 
 var (
@@ -199,13 +201,15 @@ func matchPath(pattern, path string, q *api.Request) bool {
 	if len(want) != len(got) {
 		return false
 	}
-	var callID, recordingID, item string
+	var callID, recordingID, parent, item string
 	for i := range want {
 		switch want[i] {
 		case "{call}":
 			callID = got[i]
 		case "{recording}":
 			recordingID = got[i]
+		case "{parent}":
+			parent = got[i]
 		case "{item}":
 			item = got[i]
 		default:
@@ -218,7 +222,7 @@ func matchPath(pattern, path string, q *api.Request) bool {
 			return false
 		}
 	}
-	q.Call, q.Recording, q.Item = callID, recordingID, item
+	q.Call, q.Recording, q.Parent, q.Item = callID, recordingID, parent, item
 	return true
 }
 

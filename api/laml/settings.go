@@ -20,6 +20,19 @@ type setting[T any] struct {
 	// read changes x by the parameters of a request; fresh tells a creation.
 	read func(s rest, q *api.Request, v Values, x *T, fresh bool) error
 	show func(s rest, x T) any
+	// parent gives the id of what x belongs to, for paths with one, and has
+	// whether the account has what such an id names; nil: there is none.
+	parent func(x T) string
+	has    func(h *api.Handlers, account, parent string) bool
+}
+
+// all lists those that the path of q is about, oldest first.
+func (st setting[T]) all(s rest, q *api.Request) []T {
+	list := st.store(s.h).List(q.Account.ID)
+	if st.parent != nil {
+		list = slices.DeleteFunc(list, func(x T) bool { return st.parent(x) != q.Parent })
+	}
+	return list
 }
 
 // settingRoutes are the paths of a kind of setting; none when the dialect does
@@ -30,7 +43,7 @@ func settingRoutes[T any](st setting[T], path string, suffixes []string) []route
 	}
 	kept := func(do act) act { // not where the box keeps no such settings
 		return func(s rest, w http.ResponseWriter, q *api.Request) {
-			if st.store(s.h) == nil {
+			if st.store(s.h) == nil || st.has != nil && !st.has(s.h, q.Account.ID, q.Parent) {
 				s.WriteError(w, q.Request, api.ErrNoPath)
 				return
 			}
@@ -56,15 +69,21 @@ var settingFilters = WithPaging(
 // readParams reads the parameters of a request about a setting. Those that a
 // creation needs may be left out of a change.
 func (st setting[T]) readParams(s rest, q *api.Request, fresh bool) (Values, error) {
+	table := st.params
+	if !fresh {
+		table = slices.Clone(table)
+		for i := range table {
+			table[i].Required = 0
+		}
+	}
+	return s.readTable(q, table)
+}
+
+// readTable reads the parameters of a request and warns of those without effect.
+func (s rest) readTable(q *api.Request, table []Param) (Values, error) {
 	form, err := readForm(q.Request)
 	if err != nil {
 		return Values{}, err
-	}
-	table := slices.Clone(st.params)
-	for i := range table {
-		if !fresh {
-			table[i].Required = 0
-		}
 	}
 	v, unknown, err := readValues(form, table)
 	if err == nil {
@@ -89,8 +108,11 @@ func (st setting[T]) create(s rest, w http.ResponseWriter, q *api.Request) {
 }
 
 func (st setting[T]) change(s rest, w http.ResponseWriter, q *api.Request) {
-	var x T
-	v, err := st.readParams(s, q, false)
+	x, err := st.find(s, q)
+	var v Values
+	if err == nil {
+		v, err = st.readParams(s, q, false)
+	}
 	s.h.TellWarnings(w, q)
 	if err == nil {
 		ctx, cancel := api.ActContext(q)
@@ -101,19 +123,28 @@ func (st setting[T]) change(s rest, w http.ResponseWriter, q *api.Request) {
 }
 
 func (st setting[T]) fetch(s rest, w http.ResponseWriter, q *api.Request) {
-	for _, x := range st.store(s.h).List(q.Account.ID) {
+	x, err := st.find(s, q)
+	st.answer(s, w, q, http.StatusOK, x, err)
+}
+
+// find gives the one that the path names.
+func (st setting[T]) find(s rest, q *api.Request) (x T, err error) {
+	for _, x := range st.all(s, q) {
 		if st.id(x) == q.Item {
-			st.answer(s, w, q, http.StatusOK, x, nil)
-			return
+			return x, nil
 		}
 	}
-	s.WriteError(w, q.Request, call.ErrNotFound)
+	return x, call.ErrNotFound
 }
 
 func (st setting[T]) remove(s rest, w http.ResponseWriter, q *api.Request) {
 	ctx, cancel := api.ActContext(q)
 	defer cancel()
-	if err := st.store(s.h).Delete(ctx, q.Account.ID, q.Item); err != nil {
+	_, err := st.find(s, q)
+	if err == nil {
+		err = st.store(s.h).Delete(ctx, q.Account.ID, q.Item)
+	}
+	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return
 	}
@@ -130,57 +161,55 @@ func (st setting[T]) answer(s rest, w http.ResponseWriter, q *api.Request, statu
 
 // list answers with a page, newest first.
 func (st setting[T]) list(s rest, w http.ResponseWriter, q *api.Request) {
-	form, err := readForm(q.Request)
-	if err != nil {
-		s.WriteError(w, q.Request, err)
-		return
-	}
-	v, unknown, err := readValues(form, settingFilters)
-	if err != nil {
-		s.WriteError(w, q.Request, err)
-		return
-	}
-	s.warnUnused(settingFilters, v, unknown, q.Warn)
-	s.h.TellWarnings(w, q)
-	var all []T
-	for _, x := range slices.Backward(st.store(s.h).List(q.Account.ID)) {
+	list := st.all(s, q)
+	slices.Reverse(list)
+	writeSettings(s, w, q, st.element, st.key, list, func(v Values, x T) bool {
 		friendly, number := st.name(x)
-		if matches(v, "FriendlyName", friendly) && (matches(v, "PhoneNumber", number) || filterParty(v.Text("PhoneNumber")) == number) {
-			all = append(all, x)
-		}
+		return matches(v, "FriendlyName", friendly) && (matches(v, "PhoneNumber", number) || filterParty(v.Text("PhoneNumber")) == number)
+	}, func(x T) any { return st.show(s, x) })
+}
+
+// writeSettings answers with a page of those of list that fit the filters.
+func writeSettings[T any](s rest, w http.ResponseWriter, q *api.Request, element, key string, list []T, fits func(Values, T) bool, show func(T) any) {
+	v, err := s.readTable(q, settingFilters)
+	s.h.TellWarnings(w, q)
+	var p paging
+	if err == nil {
+		p, err = s.readPaging(v)
 	}
+	if err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	list = slices.DeleteFunc(list, func(x T) bool { return !fits(v, x) })
 	render := func(list []T) []any {
 		items := make([]any, len(list))
 		for i, x := range list {
-			items[i] = st.show(s, x)
+			items[i] = show(x)
 		}
 		return items
 	}
 	if s.p.Tables.NumberedPages {
-		numberedPage(w, s, q, settingFilters, listing[T]{st.element, st.key, func(string) ([]T, string, error) { return all, "", nil }, render})
+		numberedPage(w, s, q, settingFilters, listing[T]{element, key, func(string) ([]T, string, error) { return list, "", nil }, render})
 		return
 	}
-	p, err := s.readPaging(v)
 	start := 0
-	if err == nil && p.cursor != "" {
+	if p.cursor != "" {
 		if start, err = strconv.Atoi(p.cursor); err != nil || start < 0 {
-			err = call.ErrCursor
+			s.WriteError(w, q.Request, call.ErrCursor)
+			return
 		}
 	}
-	if err != nil {
-		s.WriteError(w, q.Request, err)
-		return
-	}
-	start = min(start, len(all))
-	end := min(start+p.size, len(all))
+	start = min(start, len(list))
+	end := min(start+p.size, len(list))
 	var next, previous string
-	if end < len(all) {
+	if end < len(list) {
 		next = strconv.Itoa(end)
 	}
 	if start > 0 {
 		previous = strconv.Itoa(max(start-p.size, 0))
 	}
-	s.writePage(w, q, st.element, st.key, render(all[start:end]), s.envelopeOf(q.Request, settingFilters, end-start, next, previous))
+	s.writePage(w, q, element, key, render(list[start:end]), s.envelopeOf(q.Request, settingFilters, end-start, next, previous))
 }
 
 // matches reports whether a filter, when there is one, is text.

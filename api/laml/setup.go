@@ -132,3 +132,26 @@ func keys(p Profile, element, key string) setting[api.Key] {
 		},
 	}
 }
+
+// callerIDs are further numbers that calls may show. Nobody is asked by a call
+// whether a number is theirs: whoever runs the box says so.
+func callerIDs(p Profile) setting[api.CallerID] {
+	return setting[api.CallerID]{
+		element: "OutgoingCallerId", key: "outgoing_caller_ids", params: p.Tables.CallerID,
+		store: func(h *api.Handlers) api.Settings[api.CallerID] { return h.CallerIDs },
+		id:    func(c api.CallerID) string { return c.ID },
+		name:  func(c api.CallerID) (string, string) { return c.Name, c.Number },
+		read: func(_ rest, _ *api.Request, v Values, c *api.CallerID, fresh bool) error {
+			if fresh {
+				return refuse(CodeForbidden, "This box does not verify numbers by a call: add %s to caller_ids of its configuration, or as an IncomingPhoneNumber", v.Text("PhoneNumber"))
+			}
+			if v.Has("FriendlyName") {
+				c.Name = v.Text("FriendlyName")
+			}
+			return nil
+		},
+		show: func(s rest, c api.CallerID) any {
+			return p.Shapes.CallerID.render(callerIDFields, viewOf(s.Dialect, c, c.Account, "/OutgoingCallerIds/"+c.ID))
+		},
+	}
+}

@@ -142,3 +142,43 @@ func NumberParams(link Code) []Param {
 
 // KeyParams are the parameters of an API key.
 func KeyParams() []Param { return []Param{{Name: "FriendlyName", Kind: Text, Max: 64}} }
+
+// CallerIDParams are the parameters of a number that calls may show.
+func CallerIDParams() []Param {
+	return []Param{
+		{Name: "PhoneNumber", Kind: Text, Max: 64, Code: CodeNumber, Required: CodeNumber},
+		{Name: "FriendlyName", Kind: Text, Max: 64},
+		{Name: "CallDelay", Kind: Ignored}, {Name: "Extension", Kind: Ignored}, {Name: "StatusCallback", Kind: Ignored},
+		{Name: "StatusCallbackMethod", Kind: Ignored},
+	}
+}
+
+// DomainParams are the parameters of a SIP domain.
+func DomainParams(link Code) []Param {
+	return []Param{
+		{Name: "DomainName", Kind: Match, Pattern: isHost, Hint: "a host name", Required: CodeInvalid},
+		{Name: "FriendlyName", Kind: Text, Max: 64},
+		{Name: "VoiceUrl", Kind: Link, Code: link},
+		{Name: "VoiceMethod", Kind: Verb},
+		{Name: "VoiceFallbackUrl", Kind: Link, Code: link},
+		{Name: "VoiceFallbackMethod", Kind: Verb},
+		{Name: "VoiceStatusCallbackUrl", As: "StatusCallback", Kind: Link, Code: link},
+		{Name: "VoiceStatusCallbackMethod", As: "StatusCallbackMethod", Kind: Verb},
+		{Name: "SipRegistration", Kind: Bool},
+		{Name: "Secure", Kind: Bool},
+		{Name: "EmergencyCallingEnabled", Kind: Ignored}, {Name: "EmergencyCallerSid", Kind: Ignored}, {Name: "ByocTrunkSid", Kind: Ignored},
+	}
+}
+
+// CredentialListParams are the parameters of a credential list.
+func CredentialListParams() []Param {
+	return []Param{{Name: "FriendlyName", Kind: Text, Max: 64, Required: CodeInvalid}}
+}
+
+// CredentialParams are the parameters of a credential of a SIP phone.
+func CredentialParams() []Param {
+	return []Param{
+		{Name: "Username", Kind: Match, Pattern: isUserName, Hint: "1 to 32 letters, digits and . _ -, beginning with a letter or digit", Required: CodeInvalid},
+		{Name: "Password", Kind: Match, Pattern: isPassword, Hint: "at least 12 characters with a digit, a small and a capital letter", Required: CodeInvalid},
+	}
+}

@@ -35,12 +35,27 @@ var shapes = laml.Shapes{
 		Keys: []string{
 			"sid", "friendly_name", "status", "type", "owner_account_sid", "date_created", "date_updated", "uri", "subresource_uris",
 		},
-		Below: []string{"applications", "calls", "incoming_phone_numbers", "keys", "recordings", "signing_keys"},
+		Below: []string{"applications", "calls", "incoming_phone_numbers", "keys", "outgoing_caller_ids", "recordings", "signing_keys"},
 	},
 	Application: laml.Resource[api.Application]{Keys: laml.ApplicationKeys},
 	Number:      laml.Resource[api.Number]{Keys: laml.NumberKeys},
 	Key:         laml.Resource[api.Key]{Keys: []string{"sid", "friendly_name", "date_created", "date_updated"}},
-	Error:       renderError,
+	CallerID:    laml.Resource[api.CallerID]{Keys: laml.CallerIDKeys},
+	Domain: laml.Resource[api.SIPDomain]{
+		Keys: []string{
+			"sid", "account_sid", "api_version", "auth_type", "date_created", "date_updated", "domain_name", "friendly_name", "voice_url",
+			"voice_method", "voice_fallback_url", "voice_fallback_method", "voice_status_callback_url", "voice_status_callback_method",
+			"sip_registration", "secure", "emergency_calling_enabled", "emergency_caller_sid", "byoc_trunk_sid", "uri", "subresource_uris",
+		},
+		Below: []string{"credential_list_mappings"},
+	},
+	List: laml.Resource[api.CredentialList]{
+		Keys:  []string{"sid", "account_sid", "date_created", "date_updated", "friendly_name", "uri", "subresource_uris"},
+		Below: []string{"credentials"},
+	},
+	Credential: laml.Resource[api.User]{Keys: []string{"sid", "account_sid", "credential_list_sid", "username", "date_created", "date_updated", "uri"}},
+	Mapping:    laml.Resource[api.CredentialList]{Keys: []string{"sid", "account_sid", "date_created", "date_updated", "friendly_name", "uri"}},
+	Error:      renderError,
 }
 
 // dated is a date of a call; the answer to a create has none yet.

@@ -16,7 +16,7 @@ import (
 
 const base = "/2010-04-01/Accounts/" + account
 
-var randomSid = regexp.MustCompile(`(AP|PN|SK)[0-9a-f]{32}`)
+var randomSid = regexp.MustCompile(`(AP|PN|SK|SD|CL|CR)[0-9a-f]{32}`)
 
 // stable replaces the random ids of a text.
 func stable(s string) string {
@@ -159,7 +159,7 @@ func TestAbsent(t *testing.T) {
 	id := createCall(t, g, "To", "+15550100199", "From", "+15550100100", "Url", "http://pbx.lan/voice")
 	for _, path := range []string{
 		"/Messages.json", "/Messages/SM1/Media.json", "/Conferences.json", "/Conferences/CF1/Participants.json", "/Queues.json", "/Queues/QU1/Members/Front.json",
-		"/SIP/Domains.json", "/OutgoingCallerIds.json", "/AvailablePhoneNumbers/US/Local.json", "/Calls/" + id + "/Streams.json", "/Calls/" + id + "/Events.json",
+		"/SIP/IpAccessControlLists.json", "/SIP/Domains/SD1/IpAccessControlListMappings.json", "/Balance.json", "/AvailablePhoneNumbers/US/Local.json", "/Calls/" + id + "/Streams.json", "/Calls/" + id + "/Events.json",
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			resp, body := g.do(t, method, base+path, "")

@@ -28,6 +28,7 @@ func New(c laml.Config) *laml.Dialect {
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: laml.ListParams(), ListRecordings: listRecordingParams,
 			Application: laml.ApplicationParams(0), Number: laml.NumberParams(0), Key: laml.KeyParams(),
+			CallerID: laml.CallerIDParams(), Domain: laml.DomainParams(0), CredentialList: laml.CredentialListParams(), Credential: laml.CredentialParams(),
 		},
 		Shapes: shapes,
 	}, c)

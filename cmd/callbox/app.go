@@ -255,6 +255,7 @@ func (a *app) openEngine(ctx context.Context) error {
 func (a *app) openAPI(context.Context) error {
 	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Accounts: a.accounts, Lines: a.accounts, Prices: a.router,
 		Applications: applicationSettings(a), Numbers: numberSettings(a), Keys: keySettings(a), Users: userSettings(a),
+		CallerIDs: callerIDSettings(a), Lists: listSettings(a), Domains: domainSettings(a),
 		Auth: api.NewAuth(a.accounts), Log: a.log}
 	var err error
 	ca := api.Public{Path: "/" + caFile, Type: "application/x-x509-ca-cert", Body: func() []byte { return caText(a.certs.ca) }}

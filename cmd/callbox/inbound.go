@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -49,6 +50,17 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 	}
 	if app := ownApplication(snap, info); app != "" {
 		return runApplication(plan, snap, app, "the application of "+info.Line)
+	}
+	if u, ok := userOf(snap, info); ok && u.List != "" {
+		if _, at := snap.Joined(u); at == nil {
+			plan.Refuse = &call.Cause{Q850: call.Q850Rejected, SIP: 403, Who: call.Box,
+				Text: fmt.Sprintf("the credential list of user %s may not call at any SIP domain; map it for calls", u.Name)}
+			return plan
+		} else if !at.Script.IsZero() {
+			plan.Account, plan.Script, plan.Status = at.Account, at.Script, at.Status
+			plan.API, plan.Why = cmp.Or(at.API, plan.API), "SIP domain "+at.Host+" of "+u.Name
+			return plan
+		}
 	}
 	if info.Kind == call.FXS || info.Kind == call.User {
 		plan.Why = info.Line + " dialled it"
@@ -110,14 +122,10 @@ func runNumber(plan engine.Plan, snap *config.Snapshot, n config.Number) engine.
 
 // ownApplication is what the calling phone or user runs, empty when nothing.
 func ownApplication(snap *config.Snapshot, info call.LegInfo) string {
-	switch info.Kind {
-	case call.User:
-		for _, u := range snap.Users {
-			if u.Name == info.Line {
-				return u.Application
-			}
-		}
-	case call.FXS:
+	if u, ok := userOf(snap, info); ok {
+		return u.Application
+	}
+	if info.Kind == call.FXS {
 		for _, f := range snap.Phones {
 			if f.Port == info.Line {
 				return f.Application
@@ -125,6 +133,16 @@ func ownApplication(snap *config.Snapshot, info call.LegInfo) string {
 		}
 	}
 	return ""
+}
+
+// userOf is the user of the box who calls.
+func userOf(snap *config.Snapshot, info call.LegInfo) (config.User, bool) {
+	for _, u := range snap.Users {
+		if info.Kind == call.User && u.Name == info.Line {
+			return u, true
+		}
+	}
+	return config.User{}, false
 }
 
 // connect is the document that puts a call straight through.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -50,7 +51,10 @@ func (r *router) PerMinute(to, line string) int64 {
 // compileRoutes makes the route table of a configuration. lines are the ids of
 // all lines that exist on this board.
 func compileRoutes(snap config.Snapshot, lines []string, strict bool) (*route.Table, error) {
-	cfg := route.Config{Country: snap.Country, Names: map[string]string{}, Domains: snap.Domains}
+	cfg := route.Config{Country: snap.Country, Names: map[string]string{}, Domains: slices.Clone(snap.Domains)}
+	for _, d := range snap.SIPDomains {
+		cfg.Domains = append(cfg.Domains, d.Host)
+	}
 	if strict {
 		cfg.Known = lines
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"callbox/api"
@@ -41,6 +40,7 @@ func copyOf(s config.Snapshot) config.Snapshot {
 	}
 	s.Applications, s.Numbers = slices.Clone(s.Applications), slices.Clone(s.Numbers)
 	s.Trunks, s.Users, s.Phones, s.Routes = slices.Clone(s.Trunks), slices.Clone(s.Users), slices.Clone(s.Phones), slices.Clone(s.Routes)
+	s.CallerIDs, s.CredentialLists, s.SIPDomains = slices.Clone(s.CallerIDs), slices.Clone(s.CredentialLists), slices.Clone(s.SIPDomains)
 	return s
 }
 
@@ -57,6 +57,8 @@ type settings[T, C any] struct {
 	free func(s *config.Snapshot, x T) error
 	// usedBy names what needs c, empty when nothing does; nil: nothing ever does.
 	usedBy func(s *config.Snapshot, c C) string
+	// deleted removes what goes with c; nil: nothing does.
+	deleted func(s *config.Snapshot, c C)
 }
 
 // List gives those of the account, in the order of the configuration.
@@ -140,7 +142,11 @@ func (k settings[T, C]) Delete(ctx context.Context, account, id string) error {
 				return &api.InUseError{By: by}
 			}
 		}
+		gone := (*list)[i]
 		*list = slices.Delete(*list, i, i+1)
+		if k.deleted != nil {
+			k.deleted(s, gone)
+		}
 		return nil
 	})
 }
@@ -298,69 +304,4 @@ func (k keysOnce) Create(ctx context.Context, account string, x api.Key) (api.Ke
 		made.Secret = x.Secret
 	}
 	return made, err
-}
-
-// userSettings are the SIP users of the configuration. Passwords are not told.
-func userSettings(a *app) api.Settings[api.User] {
-	return settings[api.User, config.User]{
-		app:  a,
-		list: func(s *config.Snapshot, _ string) *[]config.User { return &s.Users },
-		show: func(s *config.Snapshot, account string, c config.User) (api.User, bool) {
-			u := api.User{ID: c.ID, Account: account, Name: c.Name, DisplayName: c.DisplayName, Number: c.Number,
-				Application: c.Application, Created: c.Created, Updated: c.Updated}
-			if u.ID == "" {
-				u.ID = api.DerivedID("CR", "user "+c.Name)
-			}
-			return u, c.Account == account || c.Account == "" && firstOf(s) == account
-		},
-		keep: func(account string, x api.User, was config.User, fresh bool, now time.Time) config.User {
-			u := was // its codecs stay
-			u.ID, u.Account, u.Name, u.DisplayName, u.Number, u.Application = x.ID, account, x.Name, x.DisplayName, x.Number, x.Application
-			if x.Password != "" {
-				u.Password = config.Secret(x.Password)
-			}
-			u.Created, u.Updated = created(was.Created, now, fresh), now
-			return u
-		},
-		id: func(x api.User) string { return x.ID },
-		free: func(s *config.Snapshot, x api.User) error {
-			for _, name := range lineNames(s) {
-				if strings.EqualFold(name, x.Name) {
-					return api.ErrTaken
-				}
-			}
-			return nil
-		},
-		usedBy: func(s *config.Snapshot, c config.User) string { return lineUser(s, c.Name) },
-	}
-}
-
-// lineNames lists the names of all lines.
-func lineNames(s *config.Snapshot) []string {
-	var out []string
-	for _, t := range s.Trunks {
-		out = append(out, t.Name)
-	}
-	for _, u := range s.Users {
-		out = append(out, u.Name)
-	}
-	for _, p := range s.Phones {
-		out = append(out, p.Port, p.Name)
-	}
-	return out
-}
-
-// lineUser names something that needs the line.
-func lineUser(s *config.Snapshot, line string) string {
-	for _, r := range s.Routes {
-		if slices.Contains(r.Lines, line) {
-			return "route " + r.Name
-		}
-	}
-	for _, n := range s.Numbers {
-		if n.Line == line || n.Target == line {
-			return "number " + n.Number
-		}
-	}
-	return ""
 }

@@ -10,6 +10,7 @@ import (
 
 	"callbox/api"
 	"callbox/call"
+	"callbox/call/script"
 	"callbox/storage/config"
 )
 
@@ -194,5 +195,83 @@ func TestUserSettings(t *testing.T) {
 	}
 	if slices.Contains(a.lines.ids(), "alice") {
 		t.Errorf("lines %v", a.lines.ids())
+	}
+}
+
+// A user of a credential list registers and calls as far as a SIP domain lets
+// it.
+func TestSIPDomainSettings(t *testing.T) {
+	t.Parallel()
+	a, ctx := newTestApp(t), context.Background()
+	account, lists, domains, users := a.config().Accounts[0].ID, listSettings(a), domainSettings(a), userSettings(a)
+	mustCreate(t, lists, account, api.CredentialList{ID: "CL1", Name: "phones"})
+	mustCreate(t, users, account, api.User{ID: "CR1", Name: "alice", Password: "IWasAtSignal2018", List: "CL1"})
+	if slices.Contains(a.lines.ids(), "alice") {
+		t.Error("a user registers whose list no domain names")
+	}
+	domain := mustCreate(t, domains, account, api.SIPDomain{ID: "SD1", Host: "office.sip.example", Name: "office", Script: hooks, Registrations: []string{"CL1"}})
+	if slices.Contains(a.lines.ids(), "alice") {
+		t.Error("a user registers at a domain without registration")
+	}
+	change := func(f func(*api.SIPDomain)) {
+		t.Helper()
+		if _, err := domains.Change(ctx, account, domain.ID, func(d *api.SIPDomain) error { f(d); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(d *api.SIPDomain) { d.Register = true })
+	if !slices.Contains(a.lines.ids(), "alice") {
+		t.Errorf("lines %v", a.lines.ids())
+	}
+	from := call.LegInfo{Line: "alice", Kind: call.User, From: "alice", To: "+14155550100"}
+	if p := a.inbound.Plan(from); p.Refuse == nil || p.Refuse.SIP != 403 || !strings.Contains(p.Refuse.Text, "may not call") {
+		t.Errorf("a call without a mapping for calls: %+v", p)
+	}
+	change(func(d *api.SIPDomain) { d.Calls = []string{"CL1"} })
+	if p := a.inbound.Plan(from); p.Refuse != nil || p.Script != hooks || p.Account != account {
+		t.Errorf("a call: %+v", p)
+	}
+	change(func(d *api.SIPDomain) { d.Script = call.ScriptSource{} })
+	if p := a.inbound.Plan(from); p.Refuse != nil || p.Document == nil {
+		t.Errorf("a call at a domain without a script: %+v", p)
+	}
+	if r, err := a.router.Route(script.Target{Kind: script.ToSIP, To: "sip:alice@office.sip.example"}, ""); err != nil || r.Attempts[0].Line != "alice" {
+		t.Errorf("a call to the user at the domain: %+v, %v", r, err)
+	}
+	if _, err := domains.Create(ctx, account, api.SIPDomain{ID: "SD2", Host: "OFFICE.sip.example"}); !errors.Is(err, api.ErrTaken) {
+		t.Errorf("the same name again: %v", err)
+	}
+	var inUse *api.InUseError
+	if err := lists.Delete(ctx, account, "CL1"); !errors.As(err, &inUse) || inUse.By != "SIP domain office.sip.example" {
+		t.Errorf("deleting a list that a domain names: %v", err)
+	}
+	if d := importText(t, a, exportText(t, a, false)); len(d) != 0 {
+		t.Errorf("its own export changes %q", d)
+	}
+	if err := errors.Join(domains.Delete(ctx, account, "SD1"), lists.Delete(ctx, account, "CL1")); err != nil {
+		t.Error(err)
+	}
+	if s := a.config(); len(s.Users) != 0 || slices.Contains(a.lines.ids(), "alice") {
+		t.Errorf("the users of a deleted list stay: %+v", s.Users)
+	}
+}
+
+func TestCallerIDSettings(t *testing.T) {
+	t.Parallel()
+	a, ctx := newTestApp(t), context.Background()
+	account, ids := a.config().Accounts[0].ID, callerIDSettings(a)
+	importText(t, a, exportText(t, a, true)+"caller_ids:\n- number: \"+14155550177\"\n")
+	got := ids.List(account)
+	if len(got) != 1 || got[0].Number != "+14155550177" || got[0].Name != "+14155550177" || !strings.HasPrefix(got[0].ID, "PN") {
+		t.Fatalf("%+v", got)
+	}
+	if _, err := ids.Create(ctx, account, api.CallerID{ID: "PN9", Number: "+14155550177"}); !errors.Is(err, api.ErrTaken) {
+		t.Errorf("the same again: %v", err)
+	}
+	if x, err := ids.Change(ctx, account, got[0].ID, func(c *api.CallerID) error { c.Name = "desk"; return nil }); err != nil || x.Name != "desk" || x.ID != got[0].ID {
+		t.Errorf("changed %+v, %v", x, err)
+	}
+	if err := ids.Delete(ctx, account, got[0].ID); err != nil || len(ids.List(account)) != 0 {
+		t.Error(err)
 	}
 }

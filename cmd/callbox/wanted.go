@@ -65,6 +65,9 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		}})
 	}
 	for _, u := range snap.Users {
+		if at, _ := snap.Joined(u); u.List != "" && at == nil {
+			continue // no SIP domain lets it register
+		}
 		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, snap.Media.External), make: func() (call.Line, error) {
 			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Advertise: advertised(snap)},
 				a.stack, a.ports, a.log)

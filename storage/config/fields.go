@@ -43,14 +43,17 @@ func fields(t reflect.Type) []field {
 // entry is an element of a list that is known by a name of its own.
 type entry interface{ key() string }
 
-func (a Account) key() string     { return a.ID }
-func (k Key) key() string         { return k.ID }
-func (a Application) key() string { return a.ID }
-func (t Trunk) key() string       { return t.Name }
-func (u User) key() string        { return u.Name }
-func (p Phone) key() string       { return p.Port }
-func (r Route) key() string       { return r.Name }
-func (n Number) key() string      { return strings.TrimSuffix(n.Number+" "+n.Line, " ") }
+func (a Account) key() string        { return a.ID }
+func (k Key) key() string            { return k.ID }
+func (a Application) key() string    { return a.ID }
+func (t Trunk) key() string          { return t.Name }
+func (u User) key() string           { return u.Name }
+func (p Phone) key() string          { return p.Port }
+func (r Route) key() string          { return r.Name }
+func (c CallerID) key() string       { return c.Account + " " + c.Number }
+func (l CredentialList) key() string { return l.ID }
+func (d SIPDomain) key() string      { return d.ID }
+func (n Number) key() string         { return strings.TrimSuffix(n.Number+" "+n.Line, " ") }
 
 // counterpart is the element of list with the same name as e; it is not valid
 // when there is none.

@@ -33,9 +33,13 @@ type Snapshot struct {
 	Phones       []Phone       `json:"phones,omitempty"`
 	Routes       []Route       `json:"routes,omitempty"`
 	Numbers      []Number      `json:"numbers,omitempty"`
-	Media        Media         `json:"media"`
-	Limits       Limits        `json:"limits"`
-	Retention    Retention     `json:"retention"`
+	// CallerIDs, CredentialLists and SIPDomains are what the call APIs know besides.
+	CallerIDs       []CallerID       `json:"caller_ids,omitempty"`
+	CredentialLists []CredentialList `json:"credential_lists,omitempty"`
+	SIPDomains      []SIPDomain      `json:"sip_domains,omitempty"`
+	Media           Media            `json:"media"`
+	Limits          Limits           `json:"limits"`
+	Retention       Retention        `json:"retention"`
 }
 
 // Account is one customer of the box.
@@ -117,8 +121,46 @@ type User struct {
 	// What the call APIs know of it besides.
 	ID      string    `json:"id,omitempty"`      // empty: one that follows from Name
 	Account string    `json:"account,omitempty"` // Account.ID; empty: the first account
+	List    string    `json:"list,omitempty"`    // CredentialList.ID; empty: the name registers by itself
 	Created time.Time `json:"created,omitzero"`
 	Updated time.Time `json:"updated,omitzero"`
+}
+
+// CallerID is a number, besides those of Numbers, that calls of an account may
+// show to the called.
+type CallerID struct {
+	Number  string    `json:"number"`
+	Name    string    `json:"name,omitempty"`
+	ID      string    `json:"id,omitempty"`      // empty: one that follows from Account and Number
+	Account string    `json:"account,omitempty"` // Account.ID; empty: the first account
+	Created time.Time `json:"created,omitzero"`
+	Updated time.Time `json:"updated,omitzero"`
+}
+
+// CredentialList is a group of users. They register once a SIPDomain names the list.
+type CredentialList struct {
+	ID      string    `json:"id"`
+	Account string    `json:"account"` // Account.ID
+	Name    string    `json:"name"`
+	Created time.Time `json:"created,omitzero"`
+	Updated time.Time `json:"updated,omitzero"`
+}
+
+// SIPDomain says what the users of credential lists may do.
+type SIPDomain struct {
+	ID      string            `json:"id"`
+	Account string            `json:"account"`       // Account.ID
+	Host    string            `json:"host"`          // means the box in a SIP URI, as Domains do
+	Name    string            `json:"name"`          // for people
+	API     string            `json:"api,omitempty"` // as Application.API
+	Script  call.ScriptSource `json:"script"`        // runs the calls of its users; empty: they are connected
+	Status  call.StatusHook   `json:"status"`
+	// Register lets the users of Registrations register.
+	Register      bool      `json:"register,omitempty"`
+	Registrations []string  `json:"registrations,omitempty"` // CredentialList.ID
+	Calls         []string  `json:"calls,omitempty"`         // CredentialList.ID: their users may call
+	Created       time.Time `json:"created,omitzero"`
+	Updated       time.Time `json:"updated,omitzero"`
 }
 
 // Phone is an analogue phone on a port of the box.

@@ -36,8 +36,14 @@ func office() Snapshot {
 			{Name: "inside", Pattern: `2\d\d`, Lines: []string{"fxs1"}, Form: "dialled", Failover: []string{"none"}},
 			{Name: "all", Prefix: "+", Lines: []string{"provider"}, Strip: 1, Failover: []string{"default", "busy", "sip:404", "sip:5xx", "q850:127"}},
 		},
-		Numbers: []Number{{Number: "+14155550111", Application: "AP1"}, {Number: "+1415555*", Target: "201"}, {Number: "*", Line: "pbx", Target: "lobby"}},
-		Media:   Media{External: "203.0.113.5"},
+		Numbers:         []Number{{Number: "+14155550111", Application: "AP1"}, {Number: "+1415555*", Target: "201"}, {Number: "*", Line: "pbx", Target: "lobby"}},
+		CallerIDs:       []CallerID{{Number: "+14155550177", Name: "desk", Account: "AC1"}},
+		CredentialLists: []CredentialList{{ID: "CL1", Account: "AC1", Name: "phones"}},
+		SIPDomains: []SIPDomain{{
+			ID: "SD1", Account: "AC1", Host: "office.sip.example", Name: "office", Script: call.ScriptSource{Main: call.Hook{URL: "http://192.0.2.9:8080/voice"}},
+			Register: true, Registrations: []string{"CL1"}, Calls: []string{"CL1"},
+		}},
+		Media: Media{External: "203.0.113.5"},
 	}
 }
 
@@ -159,6 +165,23 @@ func TestValidate(t *testing.T) {
 		{"numbers[0].status.url", func(s *Snapshot) { s.Numbers[0].Status.URL = "x" }},
 		{"numbers[0].message_status.url", func(s *Snapshot) { s.Numbers[0].MessageStatus.URL = "x" }},
 		{"numbers[2].line", func(s *Snapshot) { s.Numbers[2].Line = "x" }},
+		{"caller_ids[0].number", func(s *Snapshot) { s.CallerIDs[0].Number = "" }},
+		{"caller_ids[1].number", func(s *Snapshot) { s.CallerIDs = append(s.CallerIDs, s.CallerIDs[0]) }},
+		{"caller_ids[0].account", func(s *Snapshot) { s.CallerIDs[0].Account = "AC2" }},
+		{"caller_ids[0].name", func(s *Snapshot) { s.CallerIDs[0].Name = "a\nb" }},
+		{"credential_lists[0].id", func(s *Snapshot) { s.CredentialLists[0].ID = "" }},
+		{"credential_lists[0].account", func(s *Snapshot) { s.CredentialLists[0].Account = "" }},
+		{"users[0].list", func(s *Snapshot) { s.Users[0].List = "CL2" }},
+		{"sip_domains[0].id", func(s *Snapshot) { s.SIPDomains[0].ID = "CL1" }},
+		{"sip_domains[0].host", func(s *Snapshot) { s.SIPDomains[0].Host = "" }},
+		{"sip_domains[1].host", func(s *Snapshot) {
+			s.SIPDomains = append(s.SIPDomains, s.SIPDomains[0])
+			s.SIPDomains[1].Host = "OFFICE.sip.example"
+		}},
+		{"sip_domains[0].script.main.url", func(s *Snapshot) { s.SIPDomains[0].Script.Main.URL = "x" }},
+		{"sip_domains[0].status.url", func(s *Snapshot) { s.SIPDomains[0].Status.URL = "x" }},
+		{"sip_domains[0].registrations[0]", func(s *Snapshot) { s.SIPDomains[0].Registrations[0] = "CL2" }},
+		{"sip_domains[0].calls[1]", func(s *Snapshot) { s.SIPDomains[0].Calls = []string{"CL1", "CL1"} }},
 		{"media.port_min", func(s *Snapshot) { s.Media.PortMin = 80 }},
 		{"media.port_max", func(s *Snapshot) { s.Media.PortMax = s.Media.PortMin }},
 		{"media.external", func(s *Snapshot) { s.Media.External = "callbox.example" }},
@@ -218,5 +241,22 @@ func TestSecret(t *testing.T) {
 	}
 	if b, err := json.Marshal(u); err != nil || !bytes.Contains(b, []byte(plain)) {
 		t.Errorf("it is not stored: %s, %v", b, err)
+	}
+}
+
+// A user of a list joins the first domain that names the list.
+func TestJoined(t *testing.T) {
+	t.Parallel()
+	s := office().WithDefaults()
+	s.SIPDomains = append([]SIPDomain{{ID: "SD0", Registrations: []string{"CL1"}, Calls: []string{"CL2"}}}, s.SIPDomains...)
+	registers, calls := s.Joined(User{List: "CL1"})
+	if registers == nil || registers.ID != "SD1" || calls == nil || calls.ID != "SD1" {
+		t.Errorf("%+v, %+v", registers, calls)
+	}
+	if registers, calls = s.Joined(User{List: "CL2"}); registers != nil || calls == nil || calls.ID != "SD0" {
+		t.Errorf("calls only: %+v, %+v", registers, calls)
+	}
+	if registers, calls = s.Joined(User{}); registers != nil || calls != nil {
+		t.Errorf("of no list: %+v, %+v", registers, calls)
 	}
 }

@@ -89,6 +89,8 @@ func (s Snapshot) Validate() error {
 	}
 	v.routes(s.Routes)
 	v.numbers(s.Numbers)
+	v.callerIDs(s.CallerIDs)
+	v.sipDomains(s)
 	v.media(s.Media)
 	v.limits(s.Limits, s.Retention)
 	if len(v.problems) > 0 {
@@ -103,7 +105,8 @@ func (v *validator) counts(s Snapshot) {
 		n     int
 	}{
 		{"accounts", len(s.Accounts)}, {"applications", len(s.Applications)}, {"trunks", len(s.Trunks)}, {"users", len(s.Users)},
-		{"phones", len(s.Phones)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)}, {"domains", len(s.Domains)},
+		{"phones", len(s.Phones)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)},
+		{"caller_ids", len(s.CallerIDs)}, {"credential_lists", len(s.CredentialLists)}, {"sip_domains", len(s.SIPDomains)}, {"domains", len(s.Domains)},
 	} {
 		if l.n > maxEntries {
 			v.bad(l.field, "%d entries, at most %d", l.n, maxEntries)
