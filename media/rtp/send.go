@@ -26,6 +26,8 @@ const (
 // packetWriter is the part of a UDP socket that sending needs.
 type packetWriter interface {
 	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	// sendFrom chooses the source address; it is called between writes.
+	sendFrom(local netip.Addr)
 }
 
 // sender makes one outgoing packet stream with unbroken sequence numbers and
@@ -72,9 +74,10 @@ func newSender(conn packetWriter) *sender {
 }
 
 // negotiate enters what was agreed on. Sequence numbers and timestamps go on.
-func (s *sender) negotiate(to netip.AddrPort, p Params) {
+func (s *sender) negotiate(local netip.Addr, to netip.AddrPort, p Params) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.conn.sendFrom(local)
 	wasOpen := s.open
 	s.to, s.params = to, p
 	if p.Security.Out != nil && s.sealed == nil {

@@ -41,6 +41,9 @@ type sendCall struct {
 	length uintptr // of to
 	err    syscall.Errno
 	once   func(fd uintptr) bool
+	source source4or6
+	msg    syscall.Msghdr // with a source
+	iov    syscall.Iovec
 }
 
 func newSocket(c *net.UDPConn) (*socket, error) {
@@ -104,7 +107,15 @@ func (s *socket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return len(b), nil
 }
 
+// sendFrom makes the datagrams come from local, one of the machine's addresses;
+// the zero Addr lets the system choose again. It must not be called while a
+// datagram is being sent.
+func (s *socket) sendFrom(local netip.Addr) { s.send.source.set(local) }
+
 func (c *sendCall) do(fd uintptr) bool {
+	if c.source.len > 0 && c.source.v6 == c.toV6() && c.doFrom(fd) {
+		return true
+	}
 	for {
 		_, _, c.err = syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(c.buf))), uintptr(len(c.buf)),
 			syscall.MSG_DONTWAIT, uintptr(unsafe.Pointer(&c.to)), c.length)
@@ -112,6 +123,33 @@ func (c *sendCall) do(fd uintptr) bool {
 			return true
 		}
 	}
+}
+
+// doFrom is do with a source address, which takes a control message. It reports
+// false when that address is not the machine's any more, or when there is no way
+// from it: then any other is better than silence.
+func (c *sendCall) doFrom(fd uintptr) bool {
+	c.iov.Base = unsafe.SliceData(c.buf)
+	c.iov.SetLen(len(c.buf))
+	c.msg.Name, c.msg.Namelen = (*byte)(unsafe.Pointer(&c.to)), uint32(c.length)
+	c.msg.Iov, c.msg.Iovlen = &c.iov, 1
+	c.msg.Control = (*byte)(unsafe.Pointer(&c.source.buf))
+	c.msg.SetControllen(c.source.len)
+	for {
+		_, _, c.err = syscall.RawSyscall(syscall.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&c.msg)), syscall.MSG_DONTWAIT)
+		switch c.err {
+		case syscall.EINTR:
+		case syscall.EINVAL, syscall.EADDRNOTAVAIL, syscall.ENETUNREACH, syscall.EHOSTUNREACH: // it depends on the kernel
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+// toV6 reports whether the datagram leaves as IPv6: IPv4 may be mapped.
+func (c *sendCall) toV6() bool {
+	return c.to.Family == syscall.AF_INET6 && !netip.AddrFrom16(c.to.Addr).Is4In6()
 }
 
 // aim writes to into the form of the system, for an IPv6 socket or not.

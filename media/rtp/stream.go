@@ -48,6 +48,10 @@ type Remote struct {
 	RTP netip.AddrPort
 	// RTCP is the address of a=rtcp; zero: the port above RTP's.
 	RTCP netip.AddrPort
+	// Local is our address that packets come from, the one in our SDP: on a host
+	// with several the system may choose another, which strict far ends refuse.
+	// The zero Addr leaves it to the system, and so does one that cannot be used.
+	Local netip.Addr
 }
 
 // Params are what offer and answer agreed on.
@@ -174,20 +178,20 @@ func Listen(cfg Config) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := ports.rtcp.SyscallConn()
-	if err != nil {
-		cfg.Pool.release(ports)
-		return nil, fmt.Errorf("opening the RTCP port: %w", err)
-	}
-	stampArrivals(raw)
 	sock, err := newSocket(ports.rtp)
 	if err != nil {
 		cfg.Pool.release(ports)
 		return nil, err
 	}
+	reports, err := newSocket(ports.rtcp)
+	if err != nil {
+		cfg.Pool.release(ports)
+		return nil, err
+	}
 	s := newStream(cfg, sock, time.Now())
-	s.ports, s.rtp, s.rtcpRaw = ports, sock, raw
-	s.rtcp.conn = ports.rtcp
+	s.ports, s.rtp, s.rtcpRaw = ports, sock, reports.raw
+	s.rtcp.conn = reports
+	stampArrivals(reports.raw)
 	return s, nil
 }
 
@@ -230,7 +234,10 @@ func (s *Stream) Start(remote Remote, p Params) error {
 	}
 	s.remote, s.params = remote, p
 	s.latch.negotiate(remote.RTP)
-	s.send.negotiate(s.latch.target(), p)
+	s.send.negotiate(remote.Local, s.latch.target(), p)
+	if s.rtcp.conn != nil {
+		s.rtcp.conn.sendFrom(remote.Local)
+	}
 	if !s.running && s.ports.rtp != nil {
 		s.running = true
 		s.rtcp.schedule(time.Now(), firstReport)

@@ -28,6 +28,7 @@ type baresip struct {
 	name      string
 	dir       string
 	transport string
+	addr      string // host:port of its SIP over UDP and TCP
 	cmd       *exec.Cmd
 	log       *lockedBuffer
 	conn      net.Conn
@@ -51,12 +52,13 @@ type phoneEvent struct {
 // phone describes a baresip.
 type phone struct {
 	name, password string
-	registrar      string // host:port of the gateway
+	registrar      string // host:port of the gateway; empty: it does not register
 	transport      string // udp, tcp, tls
 	ca             string // file of the CA by which a server's certificate is checked
 	says           []int16
 	answer         string // auto or manual
 	codecs         string // "PCMU,PCMA"
+	place
 }
 
 // The ports of this suite lie below those that the kernel gives out by itself, so
@@ -121,6 +123,10 @@ func runBaresip(t *testing.T, p phone) *baresip {
 	says := append(append(make([]int16, 3*rate/10), p.says...), make([]int16, 300*rate)...)
 	writeWAV(t, filepath.Join(dir, "says.wav"), says)
 	port := freePorts(t, 3) // SIP, SIP over TLS, control
+	host, regint := p.host(), 120
+	if p.registrar == "" {
+		p.registrar, regint = net.JoinHostPort(host, strconv.Itoa(port)), 0
+	}
 	if p.codecs == "" {
 		p.codecs = "PCMU,PCMA"
 	}
@@ -133,8 +139,8 @@ func runBaresip(t *testing.T, p phone) *baresip {
 	}
 	files := map[string]string{
 		"config": trust + fmt.Sprintf(`poll_method epoll
-sip_listen 127.0.0.1:%d
-net_interface 127.0.0.1
+sip_listen %s:%d
+net_interface %s
 audio_source aufile,%s/says.wav
 ausrc_srate 8000
 auplay_srate 8000
@@ -145,11 +151,11 @@ module sndfile.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:%d
+ctrl_tcp_listen %s:%d
 snd_path %s
-`, port, dir, port+2, dir),
-		"accounts": fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;regint=120;answermode=%s;audio_codecs=%s;dtmfmode=rtpevent\n",
-			p.name, p.registrar, p.transport, p.name, p.password, p.answer, p.codecs),
+`, host, port, host, dir, host, port+2, dir),
+		"accounts": fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;regint=%d;answermode=%s;audio_codecs=%s;dtmfmode=rtpevent\n",
+			p.name, p.registrar, p.transport, p.name, p.password, regint, p.answer, p.codecs),
 		"contacts": "",
 	}
 	for name, text := range files {
@@ -157,15 +163,15 @@ snd_path %s
 			t.Fatal(err)
 		}
 	}
-	b := &baresip{t: t, name: p.name, transport: p.transport, dir: dir, log: &lockedBuffer{}, more: make(chan struct{}, 1)}
-	b.cmd = exec.Command("baresip", "-f", dir)
+	b := &baresip{t: t, name: p.name, transport: p.transport, dir: dir, addr: net.JoinHostPort(host, strconv.Itoa(port)), log: &lockedBuffer{}, more: make(chan struct{}, 1)}
+	b.cmd = p.command("baresip", "-f", dir)
 	b.cmd.Stdout, b.cmd.Stderr = b.log, b.log
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.stop)
-	b.connect(net.JoinHostPort("127.0.0.1", strconv.Itoa(port+2)))
+	b.connect(net.JoinHostPort(host, strconv.Itoa(port+2)))
 	return b
 }
 

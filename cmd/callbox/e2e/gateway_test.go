@@ -41,6 +41,7 @@ type gateway struct {
 	sip     string // host:port, UDP and TCP
 	tls     string
 	ready   time.Duration // as the binary says
+	listen  string        // --sip; empty: two free ports of 127.0.0.1
 }
 
 // callbox is the program under test: the one that make built, or the one that
@@ -77,9 +78,12 @@ func startGateway(t *testing.T, config string) *gateway {
 func (g *gateway) start() {
 	g.t.Helper()
 	g.out, g.log, g.done = &lockedBuffer{}, &lockedBuffer{}, make(chan struct{})
-	sipPort := strconv.Itoa(freePorts(g.t, 2))
+	listen := g.listen
+	if listen == "" {
+		listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(freePorts(g.t, 2)))
+	}
 	g.cmd = exec.Command(callbox(g.t), "serve", "--data", g.dir, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0",
-		"--sip", net.JoinHostPort("127.0.0.1", sipPort), "--board", "sim", "--log-level", "info")
+		"--sip", listen, "--board", "sim", "--log-level", "info")
 	g.cmd.Stdout, g.cmd.Stderr = g.out, g.log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := g.cmd.Start(); err != nil {

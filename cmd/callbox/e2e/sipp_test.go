@@ -128,16 +128,22 @@ type sipp struct {
 // startSIPp runs a scenario on 127.0.0.1:port until it has seen calls calls.
 func startSIPp(t *testing.T, port, calls int, scenario string, args ...string) *sipp {
 	t.Helper()
+	return place{}.startSIPp(t, port, calls, scenario, args...)
+}
+
+// startSIPp is the same at another place.
+func (p place) startSIPp(t *testing.T, port, calls int, scenario string, args ...string) *sipp {
+	t.Helper()
 	s := &sipp{t: t, dir: t.TempDir(), port: port, out: &lockedBuffer{}, done: make(chan error, 1)}
 	file := filepath.Join(s.dir, "scenario.xml")
 	if err := os.WriteFile(file, []byte(scenarioHead+scenario+scenarioTail), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	media := 20000 + port
-	args = append([]string{"-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-mi", "127.0.0.1",
+	args = append([]string{"-sf", file, "-i", p.host(), "-p", strconv.Itoa(port), "-mi", p.host(),
 		"-mp", strconv.Itoa(media &^ 1), "-m", strconv.Itoa(calls), "-nostdin", "-trace_err",
 		"-error_file", filepath.Join(s.dir, "errors"), "-timeout", "120", "-timeout_error"}, args...)
-	s.cmd = exec.Command("sipp", args...)
+	s.cmd = p.command("sipp", args...)
 	s.cmd.Dir = s.dir
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
