@@ -3,9 +3,12 @@
 # with "bench", those of the benchmarks instead.
 set -euo pipefail
 
+PATH=$PATH:/usr/sbin:/sbin # where only root looks by itself
+
 # program:package
 need=(espeak-ng:espeak-ng sox:sox sipp:sip-tester baresip:baresip-core
-	qemu-arm-static:qemu-user-static gcc:gcc node:nodejs npm:npm)
+	qemu-arm-static:qemu-user-static gcc:gcc node:nodejs npm:npm
+	ip:iproute2 iptables:iptables)
 [ "${1:-}" = bench ] && need=(rtpengine:rtpengine-daemon)
 
 missing=()

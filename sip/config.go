@@ -118,6 +118,7 @@ type Binding struct {
 	User      string         // the peer's Username
 	Contact   string         // the contact URI as registered
 	Source    netip.AddrPort // where the registration came from: the way back through a NAT
+	Local     netip.Addr     // our address that the phone registered at
 	Transport string         // "udp", "tcp" or "tls"
 	Expires   time.Time
 	UserAgent string

@@ -245,7 +245,7 @@ func (d *Dialog) dest() wire.Dest {
 	if transport == p.flow.Transport && to == p.flow.Remote {
 		return wire.Dest{Flow: p.flow}
 	}
-	return wire.Dest{Transport: transport, Addrs: []netip.AddrPort{to}, Host: firstOf(p.dest.Host, next.Host)}
+	return wire.Dest{Transport: transport, Addrs: []netip.AddrPort{to}, Local: p.flow.Local.Addr(), Host: firstOf(p.dest.Host, next.Host)}
 }
 
 // send starts a request within the dialog. It is called with mu held.

@@ -148,7 +148,7 @@ func (b *bindings) update(req *gosip.Request, flow wire.Flow, now time.Time) (in
 			return 503, nil
 		}
 		e := &binding{key: key, instance: w.instance, callID: callID, seq: seq, Binding: Binding{
-			User: b.p.Username, Contact: w.uri.String(), Source: flow.Remote, Transport: flow.Transport,
+			User: b.p.Username, Contact: w.uri.String(), Source: flow.Remote, Local: b.s.localOf(flow), Transport: flow.Transport,
 			Expires: now.Add(w.expires), flow: flow,
 		}}
 		if h := req.GetHeader("User-Agent"); h != nil {

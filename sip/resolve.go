@@ -30,8 +30,12 @@ func (s *Stack) LocalFor(host string) netip.Addr {
 		}
 		a = addrs[0]
 	}
-	return s.wire.LocalFor(a.Unmap())
+	return s.wire.LocalFor(a.Unmap(), netip.Addr{})
 }
+
+// Outside reports whether a peer at remote is beyond our own network, where a box
+// behind a NAT is known by external only.
+func Outside(remote, external netip.Addr) bool { return wire.Outside(remote, external.String()) }
 
 // Resolve gives the addresses that requests to uri go to, best first (a "sip:"
 // URI, "host" or "host:port"): SRV records of its transport when it has no

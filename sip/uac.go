@@ -61,7 +61,7 @@ func (s *Stack) localOf(flow wire.Flow) netip.Addr {
 	if a := flow.Local.Addr(); a.IsValid() && !a.IsUnspecified() {
 		return a
 	}
-	return s.wire.LocalFor(flow.Remote.Addr())
+	return s.wire.LocalFor(flow.Remote.Addr(), netip.Addr{})
 }
 
 // Invite starts an outgoing dialog. It returns when the INVITE is on its way;
@@ -128,6 +128,7 @@ func (s *Stack) aim(ctx context.Context, inv Invite) (target gosip.Uri, dest wir
 	}
 	if b := inv.Binding; b != nil && inv.Route == "" {
 		dest.Flow = b.flow
+		dest.Local = b.Local
 		dest.Transport, dest.Addrs = b.next()
 		return target, dest, nil
 	}
@@ -155,6 +156,9 @@ func (s *Stack) buildInvite(d *Dialog, inv Invite, target gosip.Uri, dest wire.D
 		remote = flow.Remote
 	} else {
 		flow, remote = wire.Flow{}, dest.Addrs[0]
+		if dest.Local.IsValid() {
+			flow.Local = netip.AddrPortFrom(s.wire.LocalFor(remote.Addr(), dest.Local), 0)
+		}
 	}
 	toURI := target
 	if inv.To != "" {
@@ -189,7 +193,7 @@ func (s *Stack) buildInvite(d *Dialog, inv Invite, target gosip.Uri, dest wire.D
 	d.info = DialogInfo{
 		CallID: wire.NewTag() + "@" + contact.Address.Host, From: inv.From, FromName: inv.FromName, FromURI: from.Address.String(),
 		To: party(toURI), ToURI: toURI.String(), RequestURI: target.String(),
-		Remote: remote, Local: s.wire.LocalFor(remote.Addr()), Transport: dest.Transport,
+		Remote: remote, Local: s.wire.LocalFor(remote.Addr(), dest.Local), Transport: dest.Transport,
 	}
 	if flow.Valid() {
 		d.info.Local, d.info.Transport = s.localOf(flow), flow.Transport

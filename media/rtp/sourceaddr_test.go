@@ -82,7 +82,9 @@ func TestSourceOfStream(t *testing.T) {
 		return c
 	}
 	sound, reports := open(), open()
-	at := func(c *net.UDPConn) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), portOf(c)) }
+	at := func(c *net.UDPConn) netip.AddrPort {
+		return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), portOf(c))
+	}
 	if err := s.Start(Remote{RTP: at(sound), RTCP: at(reports), Local: five}, pcmu()); err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,7 @@ type ClientTx struct {
 type try struct {
 	transport string
 	addr      netip.AddrPort
+	local     netip.Addr // Dest.Local
 	host      string
 	flow      Flow
 }
@@ -82,9 +83,9 @@ func (l *Layer) tries(req *sip.Request, dest Dest) []try {
 	big := transport == UDP && len(encode(req))+160 > safeDatagram // 160: our Via
 	for _, a := range addrs {
 		if big && !l.refusesTCP(a.Addr()) {
-			ts = append(ts, try{transport: TCP, addr: a})
+			ts = append(ts, try{transport: TCP, addr: a, local: dest.Local})
 		}
-		ts = append(ts, try{transport: transport, addr: a, host: dest.Host})
+		ts = append(ts, try{transport: transport, addr: a, local: dest.Local, host: dest.Host})
 	}
 	return ts
 }
@@ -119,13 +120,13 @@ func (l *Layer) path(t try) (Flow, error) {
 		return Flow{}, fmt.Errorf("%w: no address", ErrTransport)
 	}
 	if t.transport == UDP {
-		s, local := l.socketFor(t.addr.Addr())
+		s, local := l.socketFor(t.addr.Addr(), t.local)
 		if s == nil {
 			return Flow{}, fmt.Errorf("%w: no UDP socket for %s", ErrTransport, t.addr)
 		}
 		return Flow{Transport: UDP, Local: netip.AddrPortFrom(local, s.bound.Port()), Remote: t.addr, sock: s}, nil
 	}
-	c, err := l.connect(t.transport, t.addr, t.host)
+	c, err := l.connect(t.transport, t.addr, t.local, t.host)
 	if err != nil {
 		return Flow{}, err
 	}

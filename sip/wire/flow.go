@@ -81,6 +81,9 @@ type Dest struct {
 	// Transport and Addrs are tried in order as long as no message could be sent.
 	Transport string
 	Addrs     []netip.AddrPort
+	// Local is our address that the peer knows us by, for as long as it reaches
+	// the peer; the zero Addr: whichever does.
+	Local netip.Addr
 	// Host is the name that a TLS certificate must show.
 	Host string
 }

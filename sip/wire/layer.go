@@ -360,13 +360,17 @@ func (l *Layer) Addr(transport string) netip.AddrPort {
 }
 
 // LocalFor is the address of ours that remote sees: of the listeners' own
-// addresses when they have some, otherwise the one the kernel uses towards
-// remote. It is invalid when there is no route.
-func (l *Layer) LocalFor(remote netip.Addr) netip.Addr { return l.localFor("", remote) }
+// addresses when they have some, otherwise wish when it is ours and reaches
+// remote, otherwise the one the kernel uses towards remote. It is invalid when
+// there is no route. wish may be the zero Addr.
+func (l *Layer) LocalFor(remote, wish netip.Addr) netip.Addr { return l.localFor("", remote, wish) }
 
 // localFor looks only at the listeners of one transport, or at all for "".
-func (l *Layer) localFor(transport string, remote netip.Addr) netip.Addr {
-	local := routed(remote)
+func (l *Layer) localFor(transport string, remote, wish netip.Addr) netip.Addr {
+	local := routed(remote, netip.Addr{})
+	if wish.IsValid() && !wish.IsUnspecified() && wish != local && wish.Is4() == remote.Is4() && routed(remote, wish).IsValid() {
+		local = wish
+	}
 	var bound netip.Addr
 	for _, b := range l.boundTo(transport) {
 		switch {
@@ -398,13 +402,18 @@ func (l *Layer) boundTo(transport string) []netip.AddrPort {
 	return bs
 }
 
-// routed is the address that the kernel uses towards remote.
-func routed(remote netip.Addr) netip.Addr {
+// routed is the address that the kernel uses towards remote; from, when given,
+// is the only one that it may use.
+func routed(remote, from netip.Addr) netip.Addr {
 	if !remote.IsValid() {
 		return netip.Addr{}
 	}
+	var laddr *net.UDPAddr
+	if from.IsValid() {
+		laddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
+	}
 	// Connecting a UDP socket sends nothing; it only makes the kernel route.
-	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(remote, 9)))
+	c, err := net.DialUDP("udp", laddr, net.UDPAddrFromAddrPort(netip.AddrPortFrom(remote, 9)))
 	if err != nil {
 		return netip.Addr{}
 	}
@@ -417,16 +426,36 @@ func routed(remote netip.Addr) netip.Addr {
 func (l *Layer) SentBy(transport string, remote netip.Addr, flow Flow) (host string, port uint16) {
 	local := flow.Local.Addr()
 	if !local.IsValid() || local.IsUnspecified() {
-		local = l.localFor(transport, remote)
+		local = l.localFor(transport, remote, netip.Addr{})
 	}
 	port = l.portFor(transport, local)
-	if l.cfg.External != "" && !remote.IsPrivate() && !remote.IsLoopback() && !remote.IsLinkLocalUnicast() {
+	if l.cfg.External != "" && Outside(remote, l.cfg.External) {
 		return l.cfg.External, port
 	}
 	if !local.IsValid() {
 		local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	return local.WithZone("").String(), port
+}
+
+// Outside reports whether a peer at remote reaches us at external, the address
+// outside of a NAT: not one in a private network (RFC 1918, RFC 4193), which
+// sees our own address, and not one of the other family.
+func Outside(remote netip.Addr, external string) bool {
+	if inside(remote) {
+		return false
+	}
+	a, err := netip.ParseAddr(external)
+	return err != nil || a.Is4() == remote.Is4()
+}
+
+// shared are the addresses between a provider's NAT and its customers (RFC
+// 6598), which private networks between hosts use as well.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// inside reports whether a is of no use beyond its own network.
+func inside(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || shared.Contains(a)
 }
 
 // portFor is the port of the listener for local, or of any of the transport.

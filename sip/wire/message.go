@@ -73,14 +73,15 @@ func markVia(req *sip.Request, flow Flow) {
 	if rport {
 		via.Params.Add("rport", strconv.Itoa(int(flow.Remote.Port())))
 	}
-	if rport || via.Host != src {
+	if rport || strings.Trim(via.Host, "[]") != src {
 		via.Params.Add("received", src)
 	}
 }
 
 // responseFlow is the path of the responses to a request: where it came from.
-// Over UDP, without rport, the port is the one of Via (RFC 3261 §18.2.2) unless
-// a NAT in between makes that one useless.
+// Over UDP, without rport, the port is the one of Via (RFC 3261 §18.2.2). Only a
+// sender who names a private address that is not where we heard it sits behind a
+// NAT that has no such port: it is answered as if it had asked for rport.
 func responseFlow(req *sip.Request, flow Flow) Flow {
 	if flow.conn != nil {
 		return flow
@@ -89,7 +90,7 @@ func responseFlow(req *sip.Request, flow Flow) Flow {
 	if _, rport := Param(via.Params, "rport"); rport {
 		return flow
 	}
-	if host, err := netip.ParseAddr(via.Host); err != nil || host.Unmap() != flow.Remote.Addr().WithZone("") {
+	if host, err := netip.ParseAddr(strings.Trim(via.Host, "[]")); err == nil && host.Unmap() != flow.Remote.Addr().WithZone("") && inside(host.Unmap()) {
 		return flow
 	}
 	port := 5060

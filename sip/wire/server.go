@@ -159,7 +159,7 @@ func (tx *ServerTx) write(b []byte) error {
 		if port <= 0 {
 			port = defaultPort(tx.flow.Transport)
 		}
-		if c, err := tx.l.connect(tx.flow.Transport, netip.AddrPortFrom(tx.flow.Remote.Addr(), uint16(port)), ""); err == nil {
+		if c, err := tx.l.connect(tx.flow.Transport, netip.AddrPortFrom(tx.flow.Remote.Addr(), uint16(port)), tx.flow.Local.Addr(), ""); err == nil {
 			tx.back.conn = c
 		}
 	}

@@ -94,9 +94,10 @@ func (l *Layer) accepted(nc net.Conn, transport string) {
 	l.count.connections.Add(1)
 }
 
-// connect gives the connection to remote, dialling when there is none. It does
-// not wait: messages queue up, and a failure reaches their transactions.
-func (l *Layer) connect(transport string, remote netip.AddrPort, host string) (*conn, error) {
+// connect gives the connection to remote, dialling when there is none, from the
+// address that LocalFor names. It does not wait: messages queue up, and a failure
+// reaches their transactions.
+func (l *Layer) connect(transport string, remote netip.AddrPort, wish netip.Addr, host string) (*conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -111,6 +112,7 @@ func (l *Layer) connect(transport string, remote netip.AddrPort, host string) (*
 		return nil, fmt.Errorf("%w: too many connections", ErrTransport)
 	}
 	c := newConn(l, transport, remote)
+	c.from = l.localFor(transport, remote.Addr(), wish)
 	c.admitted.Store(true)
 	l.conns[key] = c
 	l.wg.Go(func() { c.dial(host) })
@@ -124,6 +126,7 @@ type conn struct {
 	l         *Layer
 	transport string
 	remote    netip.AddrPort
+	from      netip.Addr // of ours, to dial from; invalid: any
 	out       chan []byte
 	done      chan struct{}
 	dialing   context.Context // ends with the connection
@@ -148,7 +151,7 @@ func (c *conn) local() netip.AddrPort {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.nc == nil {
-		return netip.AddrPort{}
+		return netip.AddrPortFrom(c.from, 0)
 	}
 	a := c.nc.LocalAddr().(*net.TCPAddr).AddrPort()
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
@@ -204,9 +207,8 @@ func (c *conn) dial(host string) {
 
 func (c *conn) dialContext(ctx context.Context, host string) (net.Conn, error) {
 	d := net.Dialer{KeepAliveConfig: keepAliveTCP}
-	// A listener with an address of its own is what the peer knows us by.
-	if local := c.l.localFor(c.transport, c.remote.Addr()); local.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+	if c.from.IsValid() { // what the peer knows us by
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 0))
 	}
 	nc, err := d.DialContext(ctx, "tcp", c.remote.String())
 	if err != nil || c.transport != TLS {

@@ -391,7 +391,7 @@ func TestSentBy(t *testing.T) {
 	if host, _ := l.SentBy(UDP, netip.MustParseAddr("198.51.100.1"), Flow{}); host != "box.example" {
 		t.Errorf("towards the world %s", host)
 	}
-	if l.Addr(TLS).IsValid() || l.LocalFor(netip.Addr{}).IsValid() {
+	if l.Addr(TLS).IsValid() || l.LocalFor(netip.Addr{}, netip.Addr{}).IsValid() {
 		t.Error("an address out of nothing")
 	}
 }
@@ -431,7 +431,7 @@ func TestRefusedConnection(t *testing.T) {
 	}
 	nobody := free.Addr().(*net.TCPAddr).AddrPort()
 	_ = free.Close()
-	c, err := l.connect(TCP, nobody, "")
+	c, err := l.connect(TCP, nobody, netip.Addr{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,9 +111,9 @@ func (s *udpSocket) write(b []byte, remote netip.AddrPort, local netip.Addr) err
 }
 
 // socketFor picks the socket that can reach remote and belongs to the address
-// the kernel uses towards it.
-func (l *Layer) socketFor(remote netip.Addr) (*udpSocket, netip.Addr) {
-	local := l.localFor(UDP, remote)
+// that LocalFor names.
+func (l *Layer) socketFor(remote, wish netip.Addr) (*udpSocket, netip.Addr) {
+	local := l.localFor(UDP, remote, wish)
 	var fallback *udpSocket
 	for _, s := range l.udp {
 		if s.v6 == remote.Is4() {

@@ -58,9 +58,10 @@ func openAudio(cfg Config, digit func(byte)) (*audio, error) {
 
 func (a *audio) port() uint16 { return a.stream.LocalPort() }
 
-// start takes what was agreed on into use, at first and after a re-INVITE.
-func (a *audio) start(m sdp.Media) error {
-	return a.stream.Start(rtp.Remote{RTP: m.Addr, RTCP: rtcpOf(m)}, rtp.Params{
+// start takes what was agreed on into use, at first and after a re-INVITE. local
+// is our address.
+func (a *audio) start(local netip.Addr, m sdp.Media) error {
+	return a.stream.Start(rtp.Remote{RTP: m.Addr, RTCP: rtcpOf(m), Local: local}, rtp.Params{
 		Codec: m.Codec, PayloadType: m.PayloadType, EventPT: m.EventPT, LocalEventPT: m.LocalEventPT,
 		PTime: int(m.Ptime / time.Millisecond), Direction: direction(m.Direction),
 	})

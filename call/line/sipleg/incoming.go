@@ -59,7 +59,7 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 	l.talk.offer = offer
 	l.log = l.log.With("leg", di.CallID)
 	l.log.Info("leg arrived", "from", masked(info.From), "to", masked(info.To), "remote", info.Remote)
-	b := l.newBranch(di.Local, nil)
+	b := l.newBranch(di.Local, di.Remote.Addr(), nil)
 	b.d = d
 	l.start(b)
 	return l, nil
@@ -93,7 +93,7 @@ func (l *Leg) describe() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.agree(m); err != nil {
+	if err := l.agree(b, m); err != nil {
 		return nil, err
 	}
 	t.answer = body
@@ -144,7 +144,7 @@ func (l *Leg) confirmed(b *branch, body []byte) {
 	}
 	m, err := sdp.Accept(b.local, body)
 	if err == nil {
-		err = l.agree(m)
+		err = l.agree(b, m)
 	}
 	if err != nil {
 		l.fail("the caller's sound cannot be used", err)
@@ -166,7 +166,7 @@ func (l *Leg) reoffered(b *branch, body []byte) {
 	}
 	answer, m, err := b.reanswer(body)
 	if err == nil {
-		err = l.agree(m)
+		err = l.agree(b, m)
 	}
 	if err != nil {
 		status := 488

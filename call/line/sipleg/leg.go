@@ -37,7 +37,7 @@ type Config struct {
 	// Ports gives the RTP ports.
 	Ports *rtp.PortPool
 	// Advertise is shown in session descriptions instead of the local address, for
-	// a box behind a NAT with a fixed public address.
+	// a box behind a NAT with a fixed public address, to far ends outside of it.
 	Advertise netip.Addr
 	// Codecs is the line's order of preference, best first; empty: the box's own.
 	Codecs []string
@@ -60,9 +60,10 @@ func (c Config) logger() *slog.Logger {
 	return c.Logger
 }
 
-// local is what our side would like, with the codecs in prefer first.
-func (c Config) local(addr netip.AddrPort, prefer []string) sdp.Local {
-	if c.Advertise.IsValid() {
+// local is what our side would like towards remote, with the codecs in prefer
+// first.
+func (c Config) local(addr netip.AddrPort, remote netip.Addr, prefer []string) sdp.Local {
+	if c.Advertise.IsValid() && sip.Outside(remote, c.Advertise) {
 		addr = netip.AddrPortFrom(c.Advertise, addr.Port())
 	}
 	order := make([]string, 0, len(prefer)+len(c.Codecs))
@@ -111,6 +112,7 @@ type talk struct {
 type branch struct {
 	d       *sip.Dialog
 	session *sdp.Session
+	addr    netip.Addr // ours, behind what local shows
 	local   sdp.Local
 	ended   bool
 	early   bool // it sent sound before the answer
@@ -146,9 +148,10 @@ func newLeg(g *Group, info call.LegInfo) (*Leg, error) {
 	return l, nil
 }
 
-// newBranch makes a branch whose session descriptions show local's address.
-func (l *Leg) newBranch(local netip.Addr, prefer []string) *branch {
-	return &branch{session: sdp.NewSession(), local: l.cfg.local(netip.AddrPortFrom(local, l.audio.port()), prefer)}
+// newBranch makes a branch whose sound comes from local and whose session
+// descriptions show that address to remote, or the one outside.
+func (l *Leg) newBranch(local, remote netip.Addr, prefer []string) *branch {
+	return &branch{session: sdp.NewSession(), addr: local, local: l.cfg.local(netip.AddrPortFrom(local, l.audio.port()), remote, prefer)}
 }
 
 // Info implements call.Leg.

@@ -31,9 +31,11 @@ type Outgoing struct {
 // Invite is one INVITE of an outgoing leg.
 type Invite struct {
 	sip.Invite
-	// Local is the address for its session description: the one that the kernel
-	// uses towards this far end.
+	// Local is the address for its session description, which its sound comes from:
+	// the one that this far end knows us by, or that the kernel uses towards it.
 	Local netip.Addr
+	// Remote is the far end's address, as well as it is known.
+	Remote netip.Addr
 }
 
 // Dial starts an outgoing leg. It returns when at least one INVITE is on its
@@ -76,7 +78,7 @@ func (l *Leg) invite(ctx context.Context, stack Inviter, o Outgoing) ([]*branch,
 	var branches []*branch
 	var first error
 	for _, inv := range o.Invites {
-		b := l.newBranch(inv.Local, o.Codecs)
+		b := l.newBranch(inv.Local, inv.Remote, o.Codecs)
 		offer, err := b.session.Offer(b.local)
 		if err == nil {
 			inv.SDP = offer
@@ -135,7 +137,7 @@ func (l *Leg) early(b *branch, body []byte) {
 			return // somebody else is being listened to
 		}
 	}
-	if err := l.agree(m); err != nil {
+	if err := l.agree(b, m); err != nil {
 		l.log.Info("early media refused", "err", err)
 		return
 	}
@@ -157,7 +159,7 @@ func (l *Leg) farAnswered(b *branch, body []byte) {
 	}
 	m, err := sdp.Accept(b.local, body)
 	if err == nil {
-		err = l.agree(m)
+		err = l.agree(b, m)
 	}
 	if err != nil {
 		l.fail(l.party()+" answered, but the sound cannot be agreed on", err)

@@ -217,9 +217,9 @@ func (l *Leg) inform(e *sip.DialogEvent) {
 	}
 }
 
-// agree takes a newly agreed stream into use.
-func (l *Leg) agree(m sdp.Media) error {
-	if err := l.audio.start(m); err != nil {
+// agree takes a stream newly agreed with a branch into use.
+func (l *Leg) agree(b *branch, m sdp.Media) error {
+	if err := l.audio.start(b.addr, m); err != nil {
 		return err
 	}
 	l.talk.media = m

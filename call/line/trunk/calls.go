@@ -80,7 +80,7 @@ func dial(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sip.Inv
 		}
 	}
 	leg, err := legs.Dial(ctx, stack, sipleg.Outgoing{
-		Invites: []sipleg.Invite{{Invite: inv, Local: local}},
+		Invites: []sipleg.Invite{{Invite: inv, Local: local, Remote: addrs[0].Addr()}},
 		Codecs:  d.Codecs, To: d.To, From: d.From, FromName: d.FromName,
 	})
 	if err != nil {

@@ -49,8 +49,8 @@ type Config struct {
 	InbandDigits bool
 	// Silence ends a call whose far end sent no RTP for so long; 0: never.
 	Silence time.Duration
-	// Advertise is shown as the address for sound instead of the local one; the
-	// zero Addr: the local one.
+	// Advertise is shown to far ends outside of our network as the address for
+	// sound instead of the local one; the zero Addr: the local one.
 	Advertise netip.Addr
 }
 

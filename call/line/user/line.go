@@ -38,8 +38,8 @@ type Config struct {
 	InbandDigits bool
 	// Silence ends a call whose phone sent no RTP for so long; 0: never.
 	Silence time.Duration
-	// Advertise is shown to the phones as the address for sound instead of the
-	// local one; the zero Addr: the local one.
+	// Advertise is shown to phones outside of our network as the address for sound
+	// instead of the local one; the zero Addr: the local one.
 	Advertise netip.Addr
 }
 
@@ -173,8 +173,15 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	}
 	o := sipleg.Outgoing{Codecs: d.Codecs, To: l.cfg.ID, From: d.From, FromName: d.FromName}
 	for i := range phones[:min(len(phones), maxForks)] {
+		local, remote := phones[i].Local, phones[i].Source.Addr()
+		if d.Proxy != "" { // then that is whom we speak to
+			if _, addrs, err := l.stack.Resolve(ctx, d.Proxy); err == nil {
+				remote = addrs[0].Addr()
+				local = l.stack.LocalFor(remote.String())
+			}
+		}
 		o.Invites = append(o.Invites, sipleg.Invite{
-			Local: l.stack.LocalFor(phones[i].Source.Addr().String()),
+			Local: local, Remote: remote,
 			Invite: sip.Invite{
 				Binding: &phones[i], From: sipleg.Caller(d.From), FromName: d.FromName, Headers: headers,
 				Auth: sipleg.Credentials(d.Auth), To: d.ToURI, FromHost: d.FromHost, Route: d.Proxy,

@@ -125,7 +125,7 @@ func runBaresip(t *testing.T, p phone) *baresip {
 	port := freePorts(t, 3) // SIP, SIP over TLS, control
 	host, regint := p.host(), 120
 	if p.registrar == "" {
-		p.registrar, regint = net.JoinHostPort(host, strconv.Itoa(port)), 0
+		p.registrar, regint, p.password = net.JoinHostPort(host, strconv.Itoa(port)), 0, "nobody asks"
 	}
 	if p.codecs == "" {
 		p.codecs = "PCMU,PCMA"
@@ -171,14 +171,14 @@ snd_path %s
 		t.Fatal(err)
 	}
 	t.Cleanup(b.stop)
-	b.connect(net.JoinHostPort(host, strconv.Itoa(port+2)))
+	b.connect(p.place, net.JoinHostPort(host, strconv.Itoa(port+2)))
 	return b
 }
 
-func (b *baresip) connect(addr string) {
+func (b *baresip) connect(at place, addr string) {
 	b.t.Helper()
 	poll(b.t, 10*time.Second, "baresip's control port", func() bool {
-		c, err := net.Dial("tcp", addr)
+		c, err := at.dial("tcp", addr)
 		b.conn = c
 		return err == nil
 	})

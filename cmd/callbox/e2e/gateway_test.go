@@ -134,9 +134,23 @@ func find(t *testing.T, text, pattern string) string {
 // configure adds YAML (lists of users, trunks …) to the exported configuration.
 func (g *gateway) configure(yaml string) {
 	g.t.Helper()
-	old := g.run("config", "export", "--secrets")
+	g.importConfig(g.run("config", "export", "--secrets") + "\n" + yaml)
+}
+
+// change replaces text in the exported configuration.
+func (g *gateway) change(old, by string) {
+	g.t.Helper()
+	text := g.run("config", "export", "--secrets")
+	if !strings.Contains(text, old) {
+		g.t.Fatalf("there is no %q in the configuration:\n%s", old, text)
+	}
+	g.importConfig(strings.Replace(text, old, by, 1))
+}
+
+func (g *gateway) importConfig(yaml string) {
+	g.t.Helper()
 	file := filepath.Join(g.t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(old+"\n"+yaml), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		g.t.Fatal(err)
 	}
 	g.t.Logf("configuration:\n%s", g.run("config", "import", file))

@@ -4,13 +4,17 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // insideVariable tells a test that it runs in a network of its own.
@@ -51,7 +55,7 @@ func unshared(args ...string) *exec.Cmd {
 	if os.Geteuid() != 0 {
 		flags = append(flags, "--user", "--map-root-user")
 	}
-	const prepare = `mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"`
+	const prepare = `PATH=$PATH:/usr/sbin:/sbin; mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"`
 	return exec.Command("unshare", append(append(flags, "sh", "-c", prepare, "sh"), args...)...)
 }
 
@@ -82,6 +86,35 @@ func (p place) command(name string, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", p.netns, name}, args...)...)
 }
 
+// dial connects from there, which need not have a way to us nor we one back.
+func (p place) dial(network, addr string) (net.Conn, error) {
+	if p.netns == "" {
+		return net.Dial(network, addr)
+	}
+	// A thread changes its namespace and comes back. It must not end instead: the
+	// children that it has started would be killed (Pdeathsig).
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ours, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, err
+	}
+	defer ours.Close()
+	theirs, err := os.Open("/run/netns/" + p.netns)
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	if err := unix.Setns(int(theirs.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, err
+	}
+	c, err := net.Dial(network, addr)
+	if back := unix.Setns(int(ours.Fd()), unix.CLONE_NEWNET); back != nil {
+		panic(back) // this thread is of no use to anybody any more
+	}
+	return c, err
+}
+
 // listens waits until somebody there takes TCP connections at port.
 func (p place) listens(t *testing.T, port int) {
 	t.Helper()
@@ -108,6 +141,31 @@ func newNetwork(t *testing.T, name string, ours []string, hosts ...place) {
 		command(t, "ip", "link", "set", "dev", h.netns, "master", name, "up")
 		command(t, "ip", "-n", h.netns, "addr", "add", h.addr+"/24", "dev", "eth0")
 		command(t, "ip", "-n", h.netns, "link", "set", "dev", "eth0", "up")
+	}
+}
+
+// newRouter makes a host of one of our networks a router with a NAT: beyond is
+// what it hides, each host with a network and default route of its own, of which
+// the router has the address that ends in 1.
+func newRouter(t *testing.T, router place, beyond ...place) {
+	t.Helper()
+	in := func(netns string, args ...string) {
+		t.Helper()
+		command(t, "ip", append([]string{"netns", "exec", netns}, args...)...)
+	}
+	in(router.netns, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+	// Ports are changed as well, as by a NAT with many users.
+	in(router.netns, "iptables", "-t", "nat", "-A", "POSTROUTING", "-o", "eth0", "-j", "MASQUERADE", "--random")
+	for _, h := range beyond {
+		gateway := h.addr[:strings.LastIndexByte(h.addr, '.')] + ".1"
+		command(t, "ip", "netns", "add", h.netns)
+		in(h.netns, "ip", "link", "set", "dev", "lo", "up")
+		in(router.netns, "ip", "link", "add", "name", h.netns, "type", "veth", "peer", "name", "eth0", "netns", h.netns)
+		in(router.netns, "ip", "addr", "add", gateway+"/24", "dev", h.netns)
+		in(router.netns, "ip", "link", "set", "dev", h.netns, "up")
+		in(h.netns, "ip", "addr", "add", h.addr+"/24", "dev", "eth0")
+		in(h.netns, "ip", "link", "set", "dev", "eth0", "up")
+		in(h.netns, "ip", "route", "add", "default", "via", gateway)
 	}
 }
 
