@@ -66,6 +66,8 @@ type Outgoing struct {
 	// Account and API say whose secret signs it, at the moment it is sent.
 	Account string `json:"account"`
 	API     string `json:"api"`
+	// Name is that of the hook, for applications that know it by that; see call.Hook.
+	Name string `json:"name,omitempty"`
 	// Token is the same on every attempt, so that receivers can drop repeats.
 	Token string `json:"token,omitempty"`
 	// Call is the id of the call whose document the answer replaces if it holds

@@ -113,10 +113,12 @@ const (
 	// on. The result is in Event.Note and in Record.AnsweredBy.
 	EventMachine        EventType = "machine"
 	EventMachinePartial EventType = "machine-partial"
-	EventDigit          EventType = "digit"   // Event.Note is the digit
-	EventVerb           EventType = "verb"    // a verb starts; Event.Note names it
-	EventFetch          EventType = "fetch"   // a document was asked for; Event.Note is the URL without secrets
-	EventWarning        EventType = "warning" // Event.Note is the sentence
+	EventDigit          EventType = "digit" // Event.Note is the digit
+	EventVerb           EventType = "verb"  // a verb starts; Event.Note names it
+	// EventVerbDone says that a verb has ended; told where Session.Notify asks for it.
+	EventVerbDone EventType = "verb-done"
+	EventFetch    EventType = "fetch"   // a document was asked for; Event.Note is the URL without secrets
+	EventWarning  EventType = "warning" // Event.Note is the sentence
 )
 
 // Event is something that happened to a call, told in order per call.

@@ -9,6 +9,9 @@ type Hook struct {
 	// Username and Password are for HTTP basic authentication.
 	Username string `json:"username,omitempty"`
 	Password string `json:"password,omitempty"`
+	// Name is how a document wrote the URL. An application that is asked over a
+	// connection of its own knows its hooks by it; empty: by the URL.
+	Name string `json:"name,omitempty"`
 }
 
 // IsZero reports whether there is no hook.
@@ -124,6 +127,7 @@ type Session struct {
 	Tag    string `json:"tag,omitempty"` // a JSON object told with every message about the call
 	Env    string `json:"env,omitempty"` // a JSON object told to the hook that is asked for the first document
 	Speech Speech `json:"speech,omitzero"`
+	Notify bool   `json:"notify,omitempty"` // tell the application of the start and the end of every verb
 }
 
 // Speech are a call's own settings for verbs that leave them open; empty: the
@@ -156,6 +160,7 @@ func (s Speech) With(t Speech) Speech {
 type Change struct {
 	Tag       *string        // replace Session.Tag
 	Speech    *Speech        // replace the set fields of Session.Speech
+	Notify    *bool          // replace Session.Notify
 	Status    *StatusHook    // replace the status hook
 	TimeLimit *time.Duration // replace the time limit, counted from the answer
 	Child     *ScriptSource  // run by the other party, which leaves the Dial that has connected it with this call

@@ -69,6 +69,16 @@ func New(c Config) (*Client, error) {
 	return h, nil
 }
 
+// Transport makes connections under the address policy, for whoever asks
+// applications in another way. It follows no redirects.
+func (c *Client) Transport() http.RoundTripper { return c.transport }
+
+// Explain is the error of a request to url that was made through Transport and
+// failed with err; doing is what it was for, "connecting to".
+func (*Client) Explain(doing, url string, err error) *script.FetchError {
+	return fetchError(doing, url, err)
+}
+
 // Close drops the idle connections. Requests under way go on.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -233,6 +234,9 @@ func (d *Deliverer) Render(ev call.Event) []call.Notice {
 	}
 	var out []call.Notice
 	for _, o := range dialect.Callback(ev) {
+		if strings.HasPrefix(o.URL, "ws") {
+			continue // told over the application's own connection, as long as it has one
+		}
 		payload, err := json.Marshal(fill(o, account, name))
 		if err == nil && len(payload) > MaxPayload {
 			err = fmt.Errorf("it takes %d bytes, the limit is %d", len(payload), MaxPayload)

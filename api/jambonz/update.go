@@ -2,10 +2,12 @@ package jambonz
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
 	"callbox/api"
+	"callbox/api/jambonz/js"
 	"callbox/api/jambonz/shape"
 	"callbox/api/jambonz/verbs"
 	"callbox/call"
@@ -68,12 +70,31 @@ func (s rest) ReadChange(q *api.Request, _ call.Record) (call.Change, error) {
 	if err != nil {
 		return call.Change{}, err
 	}
+	return readChange(o, nil)
+}
+
+// Change reads a change of a call that its own application asks for. Relative
+// addresses are taken from base. The error is a *shape.Problem.
+func (*Dialect) Change(body js.Value, base string, warn func(string)) (call.Change, error) {
+	from, err := url.Parse(base)
+	if err != nil {
+		return call.Change{}, shape.Refuse("the application's own address is not a URL")
+	}
+	o, err := shape.Read(body, "", updateProps, shape.Options{Warn: warn, Lax: true})
+	if err != nil {
+		return call.Change{}, err
+	}
+	return readChange(o, from)
+}
+
+// readChange makes the change of a checked object.
+func readChange(o shape.Object, base *url.URL) (call.Change, error) {
 	if err := oneAction(o); err != nil {
 		return call.Change{}, err
 	}
 	var c call.Change
 	for name, to := range map[string]**call.ScriptSource{"call_hook": &c.Script, "child_call_hook": &c.Child} {
-		h, err := o.Hook(name, nil)
+		h, err := o.Hook(name, base)
 		if err != nil {
 			return c, err
 		}
@@ -81,7 +102,7 @@ func (s rest) ReadChange(q *api.Request, _ call.Record) (call.Change, error) {
 			*to = &call.ScriptSource{Main: h}
 		}
 	}
-	status, err := o.Hook("call_status_hook", nil)
+	status, err := o.Hook("call_status_hook", base)
 	if err != nil {
 		return c, err
 	}

@@ -349,6 +349,9 @@ func (c *live) modify(ch call.Change) error {
 	if ch.Speech != nil {
 		c.r.Session.Speech = c.r.Session.Speech.With(*ch.Speech)
 	}
+	if ch.Notify != nil {
+		c.r.Session.Notify = *ch.Notify
+	}
 	if ch.Status != nil {
 		c.r.Status = *ch.Status
 	}

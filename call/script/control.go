@@ -155,7 +155,7 @@ type DialResult struct {
 
 // Result is what a verb tells its action hook. Only the part of its verb is set.
 type Result struct {
-	Verb      string // "gather", "record", "dial", "play", "redirect", "error"
+	Verb      string // "gather", "record", "dial", "play", "error", or ScreenResult
 	Digits    string
 	Timeout   bool            // gather: no input
 	Fault     string          // gather, play: why it could not be done, one sentence
@@ -172,6 +172,10 @@ type Result struct {
 	Announce   *call.Conference // a document that is played to this conference, or to a party in it
 	Error      *FetchError      // sent with the request to the fallback hook
 }
+
+// ScreenResult is the Verb of a Result without anything in it: the hook is asked
+// for the document of a called party before it is connected.
+const ScreenResult = "screen"
 
 // FetchError is a failure to get or understand a document. Code is the number
 // of call-api.md §1.5 (11200 HTTP status, 12100 bad XML …).
@@ -216,4 +220,6 @@ type Document struct {
 	Verbs    []Verb
 	URL      string   // where it came from, absolute; empty for inline ones
 	Warnings []string // what the decoder skipped, as sentences
+	// Orders bring what the application says without being asked; nil: nothing.
+	Orders Orders
 }

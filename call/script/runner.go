@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func (Runner) Screen(ctx context.Context, env Env, h call.Hook) (accepted bool) 
 	env.Control = screened{env.Control}
 	env.Dialer, env.Rooms = noDialer{}, waitingRoom{}
 	r := run{env: &env}
-	err := r.run(ctx, call.ScriptSource{Main: h})
+	err := r.screen(ctx, h)
 	if err != nil && !errors.Is(err, errHungUp) && !over(ctx, err) {
 		env.Tell(call.EventWarning, "the screening document failed: "+err.Error())
 	}
@@ -113,32 +114,81 @@ type run struct {
 	fallback call.Hook
 	pace     pace
 	answered bool
+	feed     *feed // of an application that stays connected; nil: it only answers
 }
 
 // run is Run without its end. Nil means that the document has come to its end.
 func (r *run) run(ctx context.Context, src call.ScriptSource) error {
+	defer r.deafen()
 	doc, err := r.first(ctx, src)
-	rest := doc.Verbs
-	for err == nil {
-		var jump *Jump
-		jump, rest, err = r.walk(ctx, rest)
-		if err != nil || jump == nil {
+	if err != nil {
+		return err
+	}
+	r.follow(ctx, doc.Orders)
+	return r.follows(ctx, doc.Verbs)
+}
+
+// screen is run for a called party: only its own document counts.
+func (r *run) screen(ctx context.Context, h call.Hook) error {
+	doc, err := r.get(ctx, h, &Result{Verb: ScreenResult})
+	if err != nil {
+		return err
+	}
+	return r.follows(ctx, doc.Verbs)
+}
+
+// follows runs verbs, and the documents and orders that follow them.
+func (r *run) follows(ctx context.Context, verbs []Verb) error {
+	for {
+		under, end := r.interruptible(ctx)
+		jump, rest, err := r.walk(under, verbs)
+		if err == nil && jump != nil {
+			if ended(r.env, nil) {
+				end()
+				r.part(ctx, jump)
+				return call.ErrEnded
+			}
+			if rest, err = r.jump(ctx, under, jump, rest); err == nil && under.Err() != nil {
+				err = under.Err()
+			}
+		}
+		end()
+		if errors.Is(err, call.ErrEnded) || ctx.Err() != nil {
+			return cmp.Or(err, ctx.Err())
+		}
+		if next, ok := r.replaced(); ok {
+			verbs = next
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		if ended(r.env, nil) {
-			r.part(ctx, jump)
-			return call.ErrEnded
+		if verbs = rest; jump != nil {
+			continue
 		}
-		if jump.Parting && ctx.Err() != nil {
-			r.part(ctx, jump)
-			return ctx.Err()
+		next, ok, err := r.await(ctx)
+		if !ok {
+			return err
 		}
-		doc, err = r.get(ctx, jump.Hook, jump.Result)
-		if len(doc.Verbs) > 0 || !jump.Resume {
-			rest = doc.Verbs
-		}
+		verbs = next
 	}
-	return err
+}
+
+// jump leaves a document and gives the verbs to go on with: those of the next
+// one, or rest. under is the context that ends when something else takes over.
+func (r *run) jump(ctx, under context.Context, jump *Jump, rest []Verb) ([]Verb, error) {
+	if jump.Parting && under.Err() != nil {
+		r.part(ctx, jump)
+		return nil, under.Err()
+	}
+	before := r.waiting()
+	doc, err := r.get(under, jump.Hook, jump.Result)
+	if len(doc.Verbs) > 0 || !jump.Resume {
+		rest = doc.Verbs
+		r.dropWaiting(before)
+	}
+	r.follow(ctx, doc.Orders)
+	return rest, err
 }
 
 // first gives the document that src starts with.
@@ -168,6 +218,9 @@ func (r *run) walk(ctx context.Context, verbs []Verb) (*Jump, []Verb, error) {
 		}
 		r.env.Tell(call.EventVerb, v.Name())
 		jump, err := v.Run(ctx, r.env)
+		if r.env.Control.Record().Session.Notify {
+			r.env.Tell(call.EventVerbDone, v.Name())
+		}
 		if err != nil || jump != nil {
 			return jump, verbs[i+1:], err
 		}

@@ -18,6 +18,7 @@ import (
 	"callbox/api"
 	"callbox/api/admin"
 	"callbox/api/hook"
+	"callbox/api/jambonz/socket"
 	"callbox/api/twilio"
 	"callbox/board"
 	"callbox/call"
@@ -56,6 +57,7 @@ type app struct {
 	accounts *accounts
 	dialects dialects
 	hooks    *hook.Client
+	sockets  *socket.Hub
 	deliver  *hook.Deliverer
 	journal  *journal
 	files    *recordings
@@ -130,6 +132,7 @@ func (a *app) openHooks(context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.sockets = newSockets(a.dialects.json, a.hooks, a.accounts, a.log)
 	// The engine comes later, but before anything is delivered.
 	a.deliver = hook.NewDeliverer(a.hooks, a.store, func(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
 		return a.engine.Modify(ctx, account, id, ch)
@@ -230,7 +233,7 @@ func (a *app) openEngine(ctx context.Context) error {
 	var err error
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
-		Publisher: a.bus, Fetcher: a.hooks, Prompts: newPrompts(a.hooks, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
+		Publisher: publisher{a.bus, a.sockets}, Fetcher: fetcher{a.hooks, a.sockets}, Prompts: newPrompts(a.hooks, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		NewID:    a.dialects.newID,
 		Ringback: a.ringback, Tones: digitTones, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
@@ -238,6 +241,7 @@ func (a *app) openEngine(ctx context.Context) error {
 		return err
 	}
 	a.lines.receiver = a.engine
+	a.sockets.Attach(a.engine)
 	n, err := a.journal.closeOpen(ctx, time.Now)
 	if n > 0 {
 		a.log.Warn("calls were up when the gateway stopped; they are closed as power lost", "calls", n)
@@ -284,6 +288,9 @@ func (a *app) close() {
 		if l != nil {
 			l.Close()
 		}
+	}
+	if a.sockets != nil {
+		a.sockets.Close()
 	}
 	if a.hooks != nil {
 		a.hooks.Close()

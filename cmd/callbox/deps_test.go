@@ -80,6 +80,7 @@ var doors = map[string][]string{
 	"periph.io/x":                       {"hal/bus"},
 	"github.com/warthog618/go-gpiocdev": {"hal/bus"},
 	"github.com/gen2brain/alsa":         {"hal/bus"},
+	"github.com/coder/websocket":        {"api/jambonz/socket"},
 	"github.com/alecthomas/kong":        {"cmd/callbox"},
 }
 

@@ -174,8 +174,8 @@ func (v *validator) hook(field string, h call.Hook) {
 		return
 	}
 	u, err := url.Parse(h.URL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		v.bad(field+".url", "is not an absolute http or https address")
+	if err != nil || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) || u.Hostname() == "" {
+		v.bad(field+".url", "is not an absolute http, https, ws or wss address")
 	}
 	if h.Method != "" && h.Method != "GET" && h.Method != "POST" {
 		v.bad(field+".method", "%q is neither GET nor POST", h.Method)

@@ -2,6 +2,7 @@ package shape
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"callbox/api/jambonz/js"
@@ -36,15 +37,18 @@ func (o Object) Hook(name string, base *url.URL) (call.Hook, error) {
 		return call.Hook{}, nil
 	}
 	h := Object{o.name(name), v}
+	member, raw := "url", h.Text("url")
 	if v.Kind == js.Text {
-		addr, err := h.Address("", v.Text, base)
-		return call.Hook{URL: addr}, err
+		member, raw = "", v.Text
 	}
-	addr, err := h.Address("url", h.Text("url"), base)
+	addr, err := h.address(member, raw, base, "http", "https", "ws", "wss")
 	if err != nil {
 		return call.Hook{}, err
 	}
 	out := call.Hook{URL: addr, Method: strings.ToUpper(h.Text("method")), Username: h.Text("username"), Password: h.Text("password")}
+	if Socket(addr) && base != nil {
+		out.Name = strings.TrimSpace(raw)
+	}
 	if h.Has("basicAuth") {
 		a := h.Object("basicAuth")
 		out.Username, out.Password = a.Text("username"), a.Text("password")
@@ -52,9 +56,25 @@ func (o Object) Hook(name string, base *url.URL) (call.Hook, error) {
 	return out, nil
 }
 
+// Socket reports whether an address is one of a websocket.
+func Socket(addr string) bool {
+	return strings.HasPrefix(addr, "ws://") || strings.HasPrefix(addr, "wss://")
+}
+
 // Address checks the address raw of a property, taken from base, for use over
-// HTTP.
+// HTTP. What a document that came over a websocket names without a scheme is
+// asked for at the same host over HTTP.
 func (o Object) Address(name, raw string, base *url.URL) (string, error) {
+	if base != nil && Socket(base.String()) {
+		b := *base
+		b.Scheme = map[string]string{"ws": "http", "wss": "https"}[b.Scheme]
+		base = &b
+	}
+	return o.address(name, raw, base, "http", "https")
+}
+
+// address checks an address of one of these schemes.
+func (o Object) address(name, raw string, base *url.URL, schemes ...string) (string, error) {
 	if len(raw) > maxURL {
 		return "", o.Refuse(name, "is longer than %d bytes", maxURL)
 	}
@@ -64,16 +84,12 @@ func (o Object) Address(name, raw string, base *url.URL) (string, error) {
 	}
 	if !u.IsAbs() {
 		if base == nil {
-			return "", o.Refuse(name, "is %q, it must be an absolute http or https address", clip(raw))
+			return "", o.Refuse(name, "is %q, it must be an absolute %s address", clip(raw), oneOf(schemes))
 		}
 		u = base.ResolveReference(u)
 	}
-	switch u.Scheme = strings.ToLower(u.Scheme); u.Scheme {
-	case "http", "https":
-	case "ws", "wss":
-		return "", o.Unable(name, "is a websocket address, and the box asks applications over http and https only")
-	default:
-		return "", o.Refuse(name, "is %q, it must be an http or https address", clip(raw))
+	if u.Scheme = strings.ToLower(u.Scheme); !slices.Contains(schemes, u.Scheme) {
+		return "", o.Refuse(name, "is %q, it must be an %s address", clip(raw), oneOf(schemes))
 	}
 	if u.Hostname() == "" {
 		return "", o.Refuse(name, "is %q, which names no host", clip(raw))

@@ -149,6 +149,7 @@ func TestGetters(t *testing.T) {
 
 func TestHook(t *testing.T) {
 	base, _ := url.Parse("https://app.lan/calls/hook?x=1")
+	socket, _ := url.Parse("ws://app.lan:3000/calls/ws")
 	for text, tc := range map[string]struct {
 		base *url.URL
 		hook call.Hook
@@ -161,13 +162,16 @@ func TestHook(t *testing.T) {
 		`{"h":"HTTP://u:p@app.lan/a"}`:  {hook: call.Hook{URL: "http://u:p@app.lan/a"}},
 		`{"h":"/b"}`:                    {base: base, hook: call.Hook{URL: "https://app.lan/b"}},
 		`{"h":"b?y=2"}`:                 {base: base, hook: call.Hook{URL: "https://app.lan/calls/b?y=2"}},
-		`{"h":"/b"}` + " ":              {err: `h is "/b", it must be an absolute http or https address`},
+		`{"h":"/b"}` + " ":              {err: `h is "/b", it must be an absolute http, https, ws or wss address`},
 		`{"h":{"url":"/b","method":"get","username":"u","password":"p"}}`:          {base: base, hook: call.Hook{URL: "https://app.lan/b", Method: "GET", Username: "u", Password: "p"}},
 		`{"h":{"url":"http://a.lan","basicAuth":{"username":"u","password":"p"}}}`: {hook: call.Hook{URL: "http://a.lan", Username: "u", Password: "p"}},
-		`{"h":{"url":"ftp://a.lan"}}`:                                              {err: `h.url is "ftp://a.lan", it must be an http or https address`},
+		`{"h":{"url":"ftp://a.lan"}}`:                                              {err: `h.url is "ftp://a.lan", it must be an http, https, ws or wss address`},
 		`{"h":"http://"}`:                                                          {err: `h is "http://", which names no host`},
 		`{"h":"http://a b/"}`:                                                      {err: `h is not an address: "http://a b/"`},
-		`{"h":"wss://app.lan/ws"}`:                                                 {err: "h is a websocket address, and the box asks applications over http and https only"},
+		`{"h":"wss://app.lan/ws"}`:                                                 {hook: call.Hook{URL: "wss://app.lan/ws"}},
+		`{"h":"/c"}`:                                                               {base: socket, hook: call.Hook{URL: "ws://app.lan:3000/c", Name: "/c"}},
+		`{"h":{"url":"c"}}`:                                                        {base: socket, hook: call.Hook{URL: "ws://app.lan:3000/calls/c", Name: "c"}},
+		`{"h":"http://other.lan/"}`:                                                {base: socket, hook: call.Hook{URL: "http://other.lan/"}},
 		`{"h":"http://` + strings.Repeat("a", 2048) + `"}`:                         {err: "h is longer than 2048 bytes"},
 	} {
 		o, err := Read(parse(t, strings.TrimSpace(text)), "", Props{"h": HookProp()}, Options{})
@@ -180,6 +184,20 @@ func TestHook(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", text, h, tc.hook)
 		}
 	}
+}
+
+// TestAddress: what is fetched over HTTP, also for a document that came over a
+// websocket.
+func TestAddress(t *testing.T) {
+	var o Object
+	for base, want := range map[string]string{"ws://app.lan/calls/ws": "http://app.lan/a.wav", "wss://app.lan:1/ws": "https://app.lan:1/a.wav"} {
+		u, _ := url.Parse(base)
+		if got, err := o.Address("url", "/a.wav", u); err != nil || got != want {
+			t.Errorf("%s: %s, %v", base, got, err)
+		}
+	}
+	_, err := o.Address("url", "ws://app.lan/a.wav", nil)
+	problem(t, "socket", err, `url is "ws://app.lan/a.wav", it must be an http or https address`)
 }
 
 func TestTarget(t *testing.T) {
@@ -239,7 +257,7 @@ func TestTargetRefused(t *testing.T) {
 		`{"type":"user","name":"a","headers":{` + many(33) + `}}`:                       "to.headers holds more than 32 headers",
 		`{"type":"user","name":"a","from":{"host":"a/b"}}`:                              `to.from.host is "a/b", which is not the name or address of a host`,
 		`{"type":"user","name":"a","from":{"user":"` + strings.Repeat("a", 257) + `"}}`: "to.from.user is longer than 256 bytes",
-		`{"type":"user","name":"a","confirmHook":"/relative"}`:                          `to.confirmHook is "/relative", it must be an absolute http or https address`,
+		`{"type":"user","name":"a","confirmHook":"/relative"}`:                          `to.confirmHook is "/relative", it must be an absolute http, https, ws or wss address`,
 		`{"type":"user","name":"a","color":"red"}`:                                      `"color" is not a property of to`,
 		`{"type":"teams","number":"+16172375080","tenant":"x"}`:                         "to.type is teams, and this box has no Microsoft Teams trunk: call the number with type phone, or a SIP address",
 	} {

@@ -90,8 +90,16 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 	s := d.synthesizer(o)
 	r := o.Object("recognizer")
 	s.Recognizer, s.RecognizerLanguage = r.Text("vendor"), r.Text("language")
-	if s == (call.Speech{}) {
+	var c call.Change
+	if s != (call.Speech{}) {
+		c.Speech = &s
+	}
+	if o.Has("notifyEvents") {
+		tell := o.Is("notifyEvents")
+		c.Notify = &tell
+	}
+	if c == (call.Change{}) {
 		return nil, nil
 	}
-	return []script.Verb{script.Change{Verb: "config", Change: call.Change{Speech: &s}}}, nil
+	return []script.Verb{script.Change{Verb: "config", Change: c}}, nil
 }

@@ -153,7 +153,7 @@ var (
 		"amd":                        {Type: shape.Map, Props: shape.AMDProps, Idle: "the box detects machines on calls that it is asked to create only"},
 		"fillerNoise":                {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
 		"actionHookDelayAction":      {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
-		"notifyEvents":               {Type: shape.Bool, Idle: "the box tells of verbs in its own events"},
+		"notifyEvents":               {Type: shape.Bool}, // over a websocket only
 		"notifySttLatency":           {Type: shape.Bool, Idle: noRecogniser},
 		"reset":                      {Type: shape.Text | shape.List, Idle: "settings of speech stay until others replace them"},
 		"onHoldMusic":                {Type: shape.Text, Idle: "the box plays nothing to a party on hold"},

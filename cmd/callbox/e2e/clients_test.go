@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,8 +48,9 @@ func program(t *testing.T, ctx context.Context, dir string, env []string, args .
 // hookApp is the application of app.mjs: what its builders made, and what it was
 // asked.
 type hookApp struct {
-	t   *testing.T
-	url string
+	t      *testing.T
+	url    string
+	orders io.Writer // what the program is to do, a line each
 
 	mu    sync.Mutex
 	heard []heardHook
@@ -82,11 +84,21 @@ func runClient(t *testing.T, dir string, env []string, scenarios ...string) map[
 // startHookApp runs the application.
 func startHookApp(t *testing.T, dir string, env ...string) *hookApp {
 	t.Helper()
+	return startProgram(t, dir, "app.mjs", env...)
+}
+
+// startProgram runs a program that prints its address and then what it is told.
+func startProgram(t *testing.T, dir, name string, env ...string) *hookApp {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := program(t, ctx, dir, env, "app.mjs")
+	cmd := program(t, ctx, dir, env, name)
 	log := &lockedBuffer{}
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +110,7 @@ func startHookApp(t *testing.T, dir string, env ...string) *hookApp {
 	if !lines.Scan() {
 		t.Fatalf("the application does not start:\n%s", log)
 	}
-	a := &hookApp{t: t, url: lines.Text()}
+	a := &hookApp{t: t, url: lines.Text(), orders: in}
 	done := make(chan struct{})
 	go func() { // ended by the end of the program, waited for through done
 		defer close(done)
