@@ -60,7 +60,7 @@ const scenarios = {
     out.unknown = await failure(sdk.calls.get('8d0f0e5c-6c2e-4b0e-9a53-0c9b7a1f2d11'));
     out.unknownUpdate = await failure(sdk.calls.redirect('8d0f0e5c-6c2e-4b0e-9a53-0c9b7a1f2d11', HOOK));
     out.invalid = await failure(sdk.calls.create({ from: '1', to: { type: 'phone' }, call_hook: HOOK }));
-    out.unable = await failure(sdk.calls.create({ ...call(HOOK), call_hook: 'wss://app.lan/ws' }));
+    out.unable = await failure(sdk.calls.create({ ...call(HOOK), dual_streams: true }));
   },
 };
 await scenarios[process.argv[2]]();
