@@ -164,29 +164,33 @@ type Change struct {
 	Status    *StatusHook    // replace the status hook
 	TimeLimit *time.Duration // replace the time limit, counted from the answer
 	Child     *ScriptSource  // run by the other party, which leaves the Dial that has connected it with this call
-	Script    *ScriptSource  // drop the running document and run this one
-	Cancel    bool           // end it only if it has not been answered
-	Complete  bool           // end it in any state
+	// Participant changes the call's part in the conference that it is in.
+	Participant *ParticipantChange
+	Script      *ScriptSource // drop the running document and run this one
+	Cancel      bool          // end it only if it has not been answered
+	Complete    bool          // end it in any state
 }
 
 // Recording is a recording's record.
 type Recording struct {
-	ID        string        `json:"id"`
-	Call      string        `json:"call"` // Record.ID
-	Account   string        `json:"account"`
-	API       string        `json:"api"`
-	Status    string        `json:"status"` // in-progress paused stopped processing completed absent
-	Source    string        `json:"source"`
-	Track     RecordTrack   `json:"track"`
-	Channels  int           `json:"channels"`
-	Created   time.Time     `json:"created"`
-	Started   time.Time     `json:"started"`
-	Updated   time.Time     `json:"updated"`
-	Duration  time.Duration `json:"duration"`
-	Size      int64         `json:"size"` // bytes of the file
-	File      string        `json:"file"` // name below the recordings folder
-	SHA256    string        `json:"sha256,omitempty"`
-	Error     string        `json:"error,omitempty"`
-	Hook      StatusHook    `json:"hook"`
-	BySilence bool          `json:"by_silence,omitempty"` // ended by MaxSilence
+	ID   string `json:"id"`
+	Call string `json:"call"` // Record.ID; of a conference: Conference
+	// Conference is the id of the conference that it is of, empty for that of a call.
+	Conference string        `json:"conference,omitempty"`
+	Account    string        `json:"account"`
+	API        string        `json:"api"`
+	Status     string        `json:"status"` // in-progress paused stopped processing completed absent
+	Source     string        `json:"source"`
+	Track      RecordTrack   `json:"track"`
+	Channels   int           `json:"channels"`
+	Created    time.Time     `json:"created"`
+	Started    time.Time     `json:"started"`
+	Updated    time.Time     `json:"updated"`
+	Duration   time.Duration `json:"duration"`
+	Size       int64         `json:"size"` // bytes of the file
+	File       string        `json:"file"` // name below the recordings folder
+	SHA256     string        `json:"sha256,omitempty"`
+	Error      string        `json:"error,omitempty"`
+	Hook       StatusHook    `json:"hook"`
+	BySilence  bool          `json:"by_silence,omitempty"` // ended by MaxSilence
 }

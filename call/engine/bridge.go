@@ -58,36 +58,39 @@ type bridge struct {
 // errCalleeGone says that the callee ended while it was being connected.
 var errCalleeGone = errors.New("the callee hung up")
 
-// join connects the sound and the keys of the call and the child.
-func (w *dialing) join(ctx context.Context, child *live) (*bridge, error) {
-	b := &bridge{a: w.c, b: child, onStar: w.d.HangupOnStar, star: make(chan struct{}, 1)}
+// join connects the sound and the keys of the call and another, which still says,
+// on its own goroutine, whether it is to be connected.
+func (k control) join(ctx context.Context, other *live, onStar bool, still func() bool) (*bridge, error) {
+	b := &bridge{a: k.c, b: other, onStar: onStar, star: make(chan struct{}, 1)}
 	var kctx context.Context
 	kctx, b.cancel = context.WithCancel(context.Background())
 	b.toCaller, b.toCallee = crossing{ctx: kctx, to: b.a}, crossing{ctx: kctx, to: b.b}
-	err := w.ask(ctx, func() error {
-		if b.sa = w.c.sess; b.sa == nil {
+	err := k.ask(ctx, func() error {
+		if b.sa = k.c.sess; b.sa == nil {
 			return call.ErrEnded
 		}
 		return nil
 	})
 	if err != nil {
+		b.cancel()
 		return nil, err
 	}
-	err = control{c: child}.ask(ctx, func() error {
-		if b.sb = child.sess; b.sb == nil || child.watch == nil { // nil: redirected
+	err = control{c: other}.ask(ctx, func() error {
+		if b.sb = other.sess; b.sb == nil || !still() {
 			return errCalleeGone
 		}
-		child.link = &link{b: b}
+		other.link = &link{b: b}
 		return nil
 	})
 	if err != nil {
+		b.cancel()
 		if errors.Is(err, call.ErrEnded) {
 			err = errCalleeGone
 		}
 		return nil, err
 	}
-	err = w.ask(ctx, func() error {
-		w.c.link = &link{b: b, mine: true}
+	err = k.ask(ctx, func() error {
+		k.c.link = &link{b: b, mine: true}
 		return nil
 	})
 	if err == nil {

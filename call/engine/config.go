@@ -32,6 +32,8 @@ type Config struct {
 	// outside the sound; w and W are pauses of 0.5 s and 1 s. length is that of
 	// each, 0: 100 ms.
 	Tones func(digits string, length time.Duration) (media.Clip, error)
+	// Rooms are the conferences and queues; its zero value is silent and forgetful.
+	Rooms Rooms
 	// Limits at the start; see [Engine.SetLimits].
 	Limits Limits
 	// MaxBacklog bounds the records that wait for the disk before new calls are
@@ -39,6 +41,14 @@ type Config struct {
 	MaxBacklog int
 	Logger     *slog.Logger // nil: discard
 	Now        func() time.Time
+}
+
+// Rooms is what the conferences and queues need besides, see room.Config.
+type Rooms struct {
+	Music      func() media.Clip
+	Bell       func(enters bool) media.Clip
+	Queues     []call.Queue
+	SaveQueues func(list []call.Queue) error
 }
 
 // Lines finds lines by id.

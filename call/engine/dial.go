@@ -197,7 +197,7 @@ func (w *dialing) result(child *live, bridged bool, d time.Duration) script.Dial
 // connect bridges the call with the winner until one of them ends, the time
 // limit or the star, or the document is replaced.
 func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, error) {
-	b, err := w.join(ctx, child)
+	b, err := w.join(ctx, child, w.d.HangupOnStar, func() bool { return child.watch != nil }) // nil: redirected
 	if err != nil {
 		child.release(call.NormalClearing(call.Peer))
 		if !over(ctx, err) { // the caller lives on, and with it the document

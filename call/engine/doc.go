@@ -12,11 +12,13 @@
 // (recording.go). Each call ends with one final event, after which only its
 // recordings are told of (tell.go).
 //
+// Conferences and queues are call/room's; the engine lends it its calls (rooms.go).
+//
 // The engine decides no policy and knows no technology, no dialect and no
 // database: lines, routes, the journal, documents and prompts come in through
 // the small interfaces of config.go.
 //
-// It may import call, call/{event,number,route,script} and media/*. It is
+// It may import call, call/{event,number,room,route,script} and media/*. It is
 // tested with lines, a journal and a clock of the tests' own inside
 // testing/synctest bubbles, races included.
 package engine

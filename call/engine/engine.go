@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/call/room"
 	"callbox/call/script"
 )
 
@@ -16,6 +17,7 @@ import (
 type Engine struct {
 	cfg    Config
 	limits atomic.Pointer[Limits]
+	rooms  *room.House
 
 	mu       sync.Mutex // guards what follows
 	calls    map[string]*live
@@ -46,6 +48,10 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, calls: map[string]*live{}, idem: map[string]chan struct{}{}}
 	e.SetLimits(cfg.Limits)
+	var err error
+	if e.rooms, err = e.house(); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -211,7 +217,7 @@ func (e *Engine) Call(ctx context.Context, account, id string) (call.Record, err
 
 // Modify changes a live call. call.ErrNotFound, call.ErrEnded, or
 // call.ErrWrongState when a cancel meets an answered call, and when there is no
-// Child; then nothing is done.
+// Child or no conference for a Participant; then nothing is done.
 func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
 	c := e.find(account, id)
 	if c == nil {
@@ -223,6 +229,11 @@ func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change)
 	}
 	if ch.Child != nil {
 		if err := e.redirectChild(ctx, c, *ch.Child); err != nil {
+			return c.snapshot(), err
+		}
+	}
+	if ch.Participant != nil {
+		if err := e.changeParticipant(ctx, c, *ch.Participant); err != nil {
 			return c.snapshot(), err
 		}
 	}

@@ -172,20 +172,20 @@ func (r *recording) keep() {
 	rec := r.final
 	stats := r.rec.Stats()
 	rec.BySilence = stats.Reason == session.SilenceEnd
-	r.finish(&rec, err)
+	rec.Updated = r.c.e.cfg.Now()
+	finish(r.file, r.opts.Trim, &rec, err)
 	r.final, r.err = rec, err
 	// The record first: whoever waits for the end will ask for it.
 	r.c.do(context.Background(), func() { r.c.recordingDone(r, rec, stats.Dropped) })
 	close(r.end)
 }
 
-// finish closes the file and completes its record.
-func (r *recording) finish(rec *call.Recording, err error) {
-	length, size, sum, ferr := r.file.Finish(r.opts.Trim)
+// finish completes a recording's record from its file, which was closed with err.
+func finish(file RecordingFile, trim bool, rec *call.Recording, err error) {
+	length, size, sum, ferr := file.Finish(trim)
 	if err == nil {
 		err = ferr
 	}
-	rec.Updated = r.c.e.cfg.Now()
 	rec.Duration, rec.Size, rec.SHA256 = length, size, sum
 	switch {
 	case err != nil:

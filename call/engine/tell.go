@@ -40,6 +40,7 @@ func (c *live) onFinal() {
 	close(c.over)
 	c.tellParent(childEnded)
 	c.watch = nil
+	c.uninvite()
 	for r := range c.recording.running {
 		r.halt()
 	}

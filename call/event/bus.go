@@ -45,10 +45,10 @@ func (f *Filter) Wants(ev *call.Event) bool {
 		(len(f.Types) == 0 || slices.Contains(f.Types, ev.Type))
 }
 
-// Final reports whether t is the last word on a call or a recording, which a
-// full queue does not drop.
+// Final reports whether t is the last word on a call, a recording or a conference,
+// which a full queue does not drop.
 func Final(t call.EventType) bool {
-	return t == call.EventEnded || t == call.EventRecordingDone || t == call.EventRecordingAbsent
+	return t == call.EventEnded || t == call.EventConferenceEnd || t == call.EventRecordingDone || t == call.EventRecordingAbsent
 }
 
 // Stats are a bus's counters since it was made.

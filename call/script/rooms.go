@@ -33,6 +33,7 @@ type Conference struct {
 	Name         string // 1 to 128 characters; it is made when there is none of this name
 	Muted        bool
 	StartOnEnter bool // it starts with this party; others wait
+	StartWith    int  // as soon as so many parties are there; 0: this one is enough
 	EndOnExit    bool // it ends, for all, when this party leaves
 	BeepOnEnter  bool // all hear that this party comes
 	BeepOnExit   bool // and that it goes

@@ -37,7 +37,9 @@ var rules = []rule{
 	{"call/event", []string{"call", "call/number", "media"}},
 	{"call/route", []string{"call", "call/number", "media"}},
 	{"call/script", []string{"call", "call/number", "media"}},
-	{"call/engine", []string{"call", "call/event", "call/number", "call/route", "call/script", "media", "media/**"}},
+	// Rooms steer the mixing of their parties' sound.
+	{"call/room", []string{"call", "call/script", "media", "media/mix", "media/session"}},
+	{"call/engine", []string{"call", "call/room", "call/event", "call/number", "call/route", "call/script", "media", "media/**"}},
 	// The suite drives lines with the real clock and tones.
 	{"call/line/linetest", []string{"call", "media", "media/**"}},
 	{"call/line/sipleg", []string{"call", "media", "media/**", "sip", "sip/sdp"}},

@@ -207,7 +207,7 @@ func (s *Seat) Leave() {
 	r.seats = slices.Concat(r.seats[:i], r.seats[i+1:])
 	for _, o := range r.seats {
 		if j := slices.Index(o.to, s); j >= 0 {
-			o.to = slices.Concat([]*Seat{}, o.to[:j], o.to[j+1:])
+			o.to = append(append([]*Seat{}, o.to[:j]...), o.to[j+1:]...) // never nil: that is everybody
 		}
 	}
 }
@@ -237,7 +237,7 @@ func (s *Seat) SpeakTo(to []*Seat) {
 		r.limited--
 	}
 	if s.to = nil; to != nil {
-		s.to = slices.Concat([]*Seat{}, to)
+		s.to = append([]*Seat{}, to...)
 		r.limited++
 	}
 }

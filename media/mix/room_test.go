@@ -149,9 +149,18 @@ func TestCoach(t *testing.T) {
 	m.parties[0].sess.Leave(m.parties[0].seat)
 	m.parties[0].seat.Leave() // whom it spoke to
 	m.hear(t, 0, 10000, 0)
+	m.parties[1].sess.Leave(m.parties[1].seat)
+	m.parties[1].seat.Leave() // nobody is left of those
+	m.parties[1] = m.parties[2]
+	m.parties[0].seat = m.room.Seat()
+	if err := m.parties[0].sess.Enter(m.parties[0].seat); err != nil {
+		t.Fatal(err)
+	}
+	m.hear(t, 0, 100, 100)
+	coach.SpeakTo([]*mix.Seat{})
+	m.hear(t, 0, 100, 100)
 	coach.SpeakTo(nil)
-	m.parties[1].says = 1000
-	m.hear(t, 0, 10000, 1000)
+	m.hear(t, 10000, 100, 100)
 }
 
 // TestClipsOnce: sums beyond full scale are clipped at the ear, and a party's own
