@@ -1,12 +1,11 @@
 package hook
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"callbox/api"
@@ -24,7 +23,7 @@ type Config struct {
 	Accounts  Accounts         // asked at the moment of sending
 	Own       []netip.AddrPort // admin listeners of the box, refused as targets
 	UserAgent string           // empty: "callbox"
-	RootCAs   *x509.CertPool   // the only ones trusted; nil: the system's
+	Trust     Trust            // whose certificates are believed
 	Log       *slog.Logger     // nil: no log
 }
 
@@ -34,6 +33,8 @@ type Client struct {
 	accounts  Accounts
 	agent     string
 	log       *slog.Logger
+	policy    policy
+	trust     atomic.Pointer[Trust]
 	transport *http.Transport
 	jars      *jars
 }
@@ -55,12 +56,12 @@ func New(c Config) (*Client, error) {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
-	p := policy{own: c.Own, local: localAddrs}
+	h.policy = policy{own: c.Own, local: localAddrs}
+	h.trust.Store(&c.Trust)
 	h.transport = &http.Transport{
 		Proxy:                  nil, // a proxy would connect past the policy
-		DialContext:            p.dial,
-		TLSClientConfig:        &tls.Config{RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    ConnectTimeout,
+		DialContext:            h.policy.dial,
+		DialTLSContext:         h.dialTLS,
 		MaxIdleConns:           32,
 		MaxIdleConnsPerHost:    4,
 		IdleConnTimeout:        30 * time.Second,

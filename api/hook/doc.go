@@ -6,6 +6,7 @@
 // call-api.md §3.2 and §5.1, and with an address policy: the branch's own
 // network is allowed, link-local metadata addresses and the box's own admin
 // listeners are refused when the connection is made, whatever name led there.
+// [Trust] says whose certificates are believed: CAs, and pinned certificates.
 // A [Deliverer] sends status callbacks from a durable [Outbox]: at least once,
 // in order per call and receiver, without ever delaying a call, and without one
 // dead receiver delaying the others. What a request says is the dialect's

@@ -30,12 +30,13 @@ const (
 
 // Why a request failed.
 var (
-	errConnectTime = errors.New("no connection in time")
-	errReadTime    = errors.New("no complete answer in time")
-	errTotalTime   = errors.New("redirects and retries took too long")
-	errRedirects   = fmt.Errorf("more than %d redirects", MaxRedirects)
-	errTooBig      = errors.New("the answer is too large")
-	errURL         = errors.New("not an absolute http or https URL")
+	errConnectTime   = errors.New("no connection in time")
+	errReadTime      = errors.New("no complete answer in time")
+	errTotalTime     = errors.New("redirects and retries took too long")
+	errRedirects     = fmt.Errorf("more than %d redirects", MaxRedirects)
+	errTooBig        = errors.New("the answer is too large")
+	errNoCertificate = errors.New("the receiver showed no certificate")
+	errURL           = errors.New("not an absolute http or https URL")
 )
 
 // statusError is an answer that is no success.
@@ -91,7 +92,7 @@ func tlsCode(err error) int {
 		host    x509.HostnameError
 		invalid x509.CertificateInvalidError
 		unknown x509.UnknownAuthorityError
-		verify  *tls.CertificateVerificationError
+		cert    *CertificateError
 		record  tls.RecordHeaderError
 		alert   tls.AlertError
 	)
@@ -100,7 +101,7 @@ func tlsCode(err error) int {
 		return codeCertName
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return codeCertExpired
-	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &verify):
+	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &cert):
 		return codeCertPath
 	case errors.As(err, &record), errors.As(err, &alert):
 		return codeTLS

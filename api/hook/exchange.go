@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"callbox/api"
+	"callbox/call/script"
 )
 
 // exchange is one request whose answer's body is open. It must be ended.
@@ -205,12 +206,16 @@ func redirected(resp *http.Response, o api.Outgoing) (*api.Outgoing, error) {
 	}
 	to.Fragment, to.RawFragment = "", ""
 	next := o
+	own := to.User != nil && to.User != from.User
 	if from.Scheme != to.Scheme || from.Host != to.Host {
 		next.Username, next.Password = "", ""
 	} else if to.User == nil {
 		to.User = from.User
 	}
 	next.URL = to.String()
+	if !own {
+		next.URL = script.SameUser(next.URL, o.URL)
+	}
 	if !keep || o.Method == http.MethodGet {
 		next.Method, next.Params, next.JSON = http.MethodGet, nil, nil
 	}

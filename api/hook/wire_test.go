@@ -5,9 +5,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
@@ -103,7 +105,7 @@ func TestTLS(t *testing.T) {
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)
 		s.TLS = &tls.Config{Certificates: []tls.Certificate{tc.cert}}
 		s.StartTLS()
-		c := client(t, func(c *Config) { c.RootCAs = tc.root })
+		c := client(t, func(c *Config) { c.Trust.Roots = tc.root })
 		u := strings.Replace(s.URL, "127.0.0.1", tc.host, 1) + "/#rc=0"
 		if _, err := c.Fetch(t.Context(), call.Hook{URL: u}, record(), nil); tc.code == 0 && err != nil {
 			t.Errorf("%s: %v", tc.name, err)
@@ -118,6 +120,49 @@ func TestTLS(t *testing.T) {
 	wantCode(t, err, codeTLS)
 }
 
+// TestPins: a pinned certificate counts whoever made it and whatever its names
+// are; another one does not, even of a CA that is trusted. Changes count from the
+// next connection on.
+func TestPins(t *testing.T) {
+	cert, root := certificate(t, time.Now().Add(-time.Hour)) // it has expired, too
+	good, goodRoot := certificate(t, time.Now().Add(time.Hour))
+	serve := func(cert tls.Certificate) (url, host string) {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, "say x") }))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return strings.Replace(s.URL, "127.0.0.1", "localhost", 1) + "/#rc=0", strings.Replace(s.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
+	}
+	u, host := serve(cert)
+	other, otherHost := serve(good)
+	c := client(t, func(c *Config) { c.Trust.Roots = root })
+	ask := func(url string) error {
+		_, err := c.Fetch(t.Context(), call.Hook{URL: url}, record(), nil)
+		return err
+	}
+	sum := sha256.Sum256(cert.Certificate[0])
+	err := ask(u)
+	wantCode(t, err, codeCertExpired)
+	if !strings.Contains(err.Error(), fmt.Sprintf("%x", sum)) {
+		t.Errorf("the refusal does not tell the sum to pin: %v", err)
+	}
+	for _, name := range []string{host, "localhost"} {
+		c.SetTrust(Trust{Pins: map[string][32]byte{name: sum}})
+		if err := ask(u); err != nil {
+			t.Errorf("pinned by %s: %v", name, err)
+		}
+	}
+	c.SetTrust(Trust{Roots: goodRoot, Pins: map[string][32]byte{otherHost: sum}})
+	wantCode(t, ask(other), codeCertPath)
+	if err := ask(strings.Replace(other, "localhost", "127.0.0.1", 1)); err != nil {
+		t.Errorf("a host that is not pinned: %v", err)
+	}
+	c.SetTrust(Trust{Roots: goodRoot})
+	wantCode(t, ask(u), codeCertExpired)
+	wantCode(t, ask(other), codeCertName)
+}
+
 // TestConnectIsRetried breaks the first TLS handshake off.
 func TestConnectIsRetried(t *testing.T) {
 	cert, root := certificate(t, time.Now().Add(24*time.Hour))
@@ -130,7 +175,7 @@ func TestConnectIsRetried(t *testing.T) {
 		s.Listener = &breaking{Listener: s.Listener}
 		s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 		s.StartTLS()
-		c := client(t, func(c *Config) { c.RootCAs = root })
+		c := client(t, func(c *Config) { c.Trust.Roots = root })
 		if _, err := c.Fetch(t.Context(), call.Hook{URL: s.URL + tc.fragment}, record(), nil); (err == nil) != tc.ok {
 			t.Errorf("%q: %v", tc.fragment, err)
 		}
@@ -162,7 +207,8 @@ func TestCodes(t *testing.T) {
 		{&wireError{false, dns}, codeDNS}, {&wireError{false, errConnectTime}, codeConnect}, {&wireError{true, errTotalTime}, codeConnect},
 		{&wireError{true, io.ErrUnexpectedEOF}, codeProtocol}, {&wireError{false, tls.AlertError(40)}, codeTLS},
 		{&wireError{true, context.DeadlineExceeded}, codeConnect}, {errors.New("x"), codeConnect},
-		{&tls.CertificateVerificationError{Err: errors.New("x")}, codeCertPath},
+		{&CertificateError{Err: errors.New("x")}, codeCertPath},
+		{&CertificateError{Pin: true}, codeCertPath},
 	} {
 		if got := code(tc.err); got != tc.code {
 			t.Errorf("%v: %d, wanted %d", tc.err, got, tc.code)

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -17,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"callbox/api/hook"
 	"callbox/storage/config"
 )
 
@@ -154,6 +156,33 @@ func serverCertificate(ca *tls.Certificate, names []string, now time.Time) (*tls
 		return nil, nil, err
 	}
 	return &tls.Certificate{Certificate: [][]byte{der, ca.Certificate[0]}, PrivateKey: key, Leaf: leaf}, leaf, nil
+}
+
+// trust is whose certificates are believed when applications are asked: the
+// system's CAs, the box's own, and those of the configuration.
+func (a *app) trust(w config.Webhooks) hook.Trust {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		a.log.Warn("the system's CAs cannot be read; only the box's own and the configured ones count", "err", err)
+		roots = x509.NewCertPool()
+	}
+	roots.AppendCertsFromPEM(caText(a.certs.ca))
+	for _, authority := range w.Trust {
+		list, err := config.ReadCertificates(authority.Certificate)
+		if err != nil { // an import refuses it
+			a.log.Warn("a CA cannot be read; correct it", "name", authority.Name, "err", err)
+		}
+		for _, c := range list {
+			roots.AddCert(c)
+		}
+	}
+	t := hook.Trust{Roots: roots, Pins: map[string][sha256.Size]byte{}}
+	for _, p := range w.Pins {
+		if sum, ok := p.Sum(); ok {
+			t.Pins[strings.ToLower(p.Host)] = sum
+		}
+	}
+	return t
 }
 
 // boxNames lists the names and addresses by which the box is reached: its own,

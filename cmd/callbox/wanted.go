@@ -23,6 +23,7 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.snap = snap
 	a.accounts.snap.Store(&snap)
 	a.inbound.snap.Store(&snap)
+	a.hooks.SetTrust(a.trust(snap.Webhooks))
 	a.engine.SetLimits(engineLimits(snap.Limits))
 	a.lines.set(a.wanted(snap))
 	err := a.router.set(snap, a.lineIDs(snap), true)

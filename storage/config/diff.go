@@ -30,7 +30,8 @@ func (d *differ) value(path string, a, b reflect.Value) {
 	case a.Kind() == reflect.Struct && !isText(a.Type()):
 		for _, f := range fields(a.Type()) {
 			x, y := a.FieldByIndex(f.index), b.FieldByIndex(f.index)
-			if f.name == "password" || f.name == "inline" { // of a hook, of a script: passwords stand in documents too
+			// Of a hook, of a script (passwords stand in documents too), of a CA (many lines).
+			if f.name == "password" || f.name == "inline" || f.name == "certificate" {
 				if x.String() != y.String() {
 					d.say("%s: changed", join(path, f.name))
 				}

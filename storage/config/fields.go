@@ -53,6 +53,8 @@ func (r Route) key() string          { return r.Name }
 func (c CallerID) key() string       { return c.Account + " " + c.Number }
 func (l CredentialList) key() string { return l.ID }
 func (d SIPDomain) key() string      { return d.ID }
+func (a Authority) key() string      { return a.Name }
+func (p Pin) key() string            { return p.Host }
 func (n Number) key() string         { return strings.TrimSuffix(n.Number+" "+n.Line, " ") }
 
 // counterpart is the element of list with the same name as e; it is not valid

@@ -40,6 +40,7 @@ type Snapshot struct {
 	Media           Media            `json:"media"`
 	Limits          Limits           `json:"limits"`
 	Retention       Retention        `json:"retention"`
+	Webhooks        Webhooks         `json:"webhooks"`
 }
 
 // Account is one customer of the box.
@@ -218,6 +219,35 @@ type Media struct {
 	// External is the address that peers outside the network see the box under;
 	// empty: the address of the interface that a peer is reached by.
 	External string `json:"external,omitempty"`
+}
+
+// Webhooks says whom the box believes when it asks applications over https.
+type Webhooks struct {
+	// Trust are CAs that count besides the system's and the box's own.
+	Trust []Authority `json:"trust,omitempty"`
+	// Pins are certificates that count by themselves, for one host each.
+	Pins []Pin `json:"pins,omitempty"`
+}
+
+// Authority is a CA.
+type Authority struct {
+	Name        string `json:"name"`
+	Certificate string `json:"certificate"` // PEM, one or more
+}
+
+// Pin is the certificate that a host must show.
+type Pin struct {
+	Host   string `json:"host"`   // or host:port
+	SHA256 string `json:"sha256"` // of the certificate, 64 hex digits; colons do not matter
+}
+
+// Sum is the SHA-256 of the pinned certificate; ok is false when it is none.
+func (p Pin) Sum() (sum [sha256.Size]byte, ok bool) {
+	b, err := hex.DecodeString(strings.ReplaceAll(p.SHA256, ":", ""))
+	if err != nil || len(b) != len(sum) {
+		return sum, false
+	}
+	return [sha256.Size]byte(b), true
 }
 
 // Limits keep the box from being overloaded or abused.

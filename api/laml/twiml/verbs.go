@@ -349,6 +349,9 @@ func (d *decoder) resolve(n *node, what, s string) string {
 			return ""
 		}
 		abs = d.base.ResolveReference(u).String()
+		if u.Host == "" {
+			abs = script.SameUser(abs, d.doc.URL)
+		}
 	}
 	if why := BadURL(abs); why != "" {
 		d.fail(n, codeBadURL, "%s of <%s> %s", what, n.name, why)

@@ -31,6 +31,7 @@ type asked struct {
 	path   string
 	uri    string // the path with the query
 	form   url.Values
+	post   url.Values // of the body alone
 	header http.Header
 	at     time.Time
 }
@@ -69,7 +70,7 @@ func (a *app) handle(path string, f http.HandlerFunc) string {
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	a.mu.Lock()
-	a.heard = append(a.heard, asked{method: r.Method, path: r.URL.Path, uri: r.RequestURI, form: r.Form, header: r.Header, at: time.Now()})
+	a.heard = append(a.heard, asked{method: r.Method, path: r.URL.Path, uri: r.RequestURI, form: r.Form, post: r.PostForm, header: r.Header, at: time.Now()})
 	doc, isDoc := a.docs[r.URL.Path]
 	wav, isWAV := a.wavs[r.URL.Path]
 	odd := a.odd[r.URL.Path]

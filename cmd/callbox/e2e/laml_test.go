@@ -3,8 +3,13 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -201,23 +206,26 @@ func checkRecordings(t *testing.T, got map[string]any, says []int16) {
 }
 
 // TestFormVerbs runs documents of each vendor's builder on real phones: digits
-// and sound go both ways, the call is recorded and connected, and every request
-// is accepted by the vendor's validators.
+// and sound go both ways, the call is recorded and connected. The application is
+// behind TLS and a password, and the vendor's validators accept every request.
 func TestFormVerbs(t *testing.T) {
 	t.Parallel()
 	for _, vendor := range []string{"twilio", "signalwire"} {
 		t.Run(vendor, func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, twoUsers)
-			env := g.vendorEnv(vendor, false)
+			cert, sum := certificateFile(t)
+			g.webhooks("  pins:\n  - {host: 127.0.0.1, sha256: " + sum + "}\n")
+			env := append(g.vendorEnv(vendor, false), "CERT="+cert, "USERINFO=shop:s3same%26@")
 			question := speak(t, "Please press one two three four on your telephone.")
 			answer := speak(t, "Here I am, and I have a message for the workshop.", "-v", "en-us")
 			after := append(make([]int16, len(question)+2*rate), answer...) // begins when the whisper is over
 			sounds := newApp(t)
 			a := startHookApp(t, "clients-laml", append(env, "PROMPT="+sounds.wav("/question.wav", question), "OTHER=alice")...)
+			base := strings.Replace(a.url, "https://", "https://shop:s3same%26@", 1)
 			bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 			alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto", says: after})
-			sid := g.createForm(vendor, "client:bob", a.url+"/voice", a.url+"/status")
+			sid := g.createForm(vendor, "client:bob", base+"/voice", base+"/status")
 			sounds.until("/question.wav", 1, 20*time.Second)
 			pauseFor(time.Duration(len(question))*time.Second/rate + time.Second)
 			bob.press("1234")
@@ -263,4 +271,22 @@ func TestFormVerbs(t *testing.T) {
 			a.verified()
 		})
 	}
+}
+
+// certificateFile writes a certificate with its key, and gives its SHA-256.
+func certificateFile(t *testing.T) (path, sum string) {
+	t.Helper()
+	s := httptest.NewTLSServer(nil) // lends its certificate
+	defer s.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(s.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der := s.Certificate().Raw
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	path = filepath.Join(t.TempDir(), "app.pem")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, fmt.Sprintf("%x", sha256.Sum256(der))
 }

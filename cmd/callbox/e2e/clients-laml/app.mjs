@@ -67,7 +67,9 @@ const serve = (req, res) => {
     const url = new URL(req.url, 'http://app');
     req.body = req.method === 'POST' ? form(Buffer.concat(chunks).toString()) : {};
     const body = { ...form(url.searchParams), ...req.body };
-    console.log(JSON.stringify({ path: url.pathname, query: url.search, body, errors: failures(req, base) }));
+    const errors = failures(req, base);
+    if (USERINFO && req.headers.authorization !== `Basic ${btoa(decodeURIComponent(USERINFO.slice(0, -1)))}`) errors.push('no password');
+    console.log(JSON.stringify({ path: url.pathname, query: url.search, body, errors }));
     const make = documents[url.pathname];
     if (!make) {
       res.writeHead(204).end();
