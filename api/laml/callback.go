@@ -126,10 +126,24 @@ func (d *Dialect) addResult(f *Form, res *script.Result) {
 			d.addDial(f, *res.Dial)
 		}
 	}
+	if m := res.Message; m != nil {
+		f.Some("SmsSid", m.ID)
+		f.Add("SmsStatus", smsStatus(m.Status))
+		f.Some("MessageSid", m.ID)
+		f.Add("MessageStatus", string(m.Status))
+	}
 	if res.Error != nil {
 		f.Add("ErrorCode", strconv.Itoa(res.Error.Code))
 		f.Add("ErrorUrl", res.Error.URL)
 	}
+}
+
+// smsStatus is the status of a message as the action of a Sms is told it.
+func smsStatus(s call.MessageStatus) string {
+	if s == call.MessageFailed {
+		return string(s)
+	}
+	return string(call.MessageSent)
 }
 
 // addRecording adds a recording that is complete.

@@ -147,6 +147,8 @@ func TestDocumentRequests(t *testing.T) {
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "dial", Dial: &script.DialResult{
 			State: call.Completed, Child: "CA2", Duration: 61 * time.Second, Bridged: true, SIPCallID: "x@y", SIPStatus: 200, Recording: &r,
 		}}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: "message", Message: &call.Message{ID: "SM1", Status: call.MessageQueued}}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: "message", Message: &call.Message{Status: call.MessageFailed}}),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "dial", Dial: &script.DialResult{State: call.Busy, Child: "CA2", SIPStatus: 486}}),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "error", Error: &script.FetchError{Code: 11200, URL: "http://app.lan/voice", Err: errors.New("404")}}),
 	))

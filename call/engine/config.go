@@ -24,6 +24,7 @@ type Config struct {
 	Fetcher   script.Fetcher
 	Prompts   script.Prompts
 	Files     Files
+	Messenger script.Messenger // nil: the box sends no text messages
 	// NewID makes a fresh id in the form of a dialect; what is "call" or "recording".
 	NewID func(api, what string) string
 	// Ringback gives an endless ringback tone of a country ("" is the box's own).

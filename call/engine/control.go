@@ -38,7 +38,8 @@ const (
 // env is what the script s may do.
 func (c *live) env(s *running) script.Env {
 	k := control{c, s}
-	return script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher, Rooms: k}
+	return script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher, Rooms: k,
+		Messenger: c.e.cfg.Messenger}
 }
 
 // prompts are the box's, with what the call says of its speech.

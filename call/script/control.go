@@ -98,6 +98,7 @@ type Env struct {
 	Prompts
 	Fetcher
 	Rooms
+	Messenger // nil: the box sends no text messages
 }
 
 // Target is one party of a Dial.
@@ -155,7 +156,7 @@ type DialResult struct {
 
 // Result is what a verb tells its action hook. Only the part of its verb is set.
 type Result struct {
-	Verb      string // "gather", "record", "dial", "play", "error", or ScreenResult
+	Verb      string // "gather", "record", "dial", "play", "message", "error", or ScreenResult
 	Digits    string
 	Timeout   bool            // gather: no input
 	Fault     string          // gather, play: why it could not be done, one sentence
@@ -164,6 +165,7 @@ type Result struct {
 	Digit     byte            // record: the key that ended it, 0 when none
 	HungUp    bool            // record: the caller hung up
 	Dial      *DialResult
+	Message   *call.Message // message: as it was taken, or with its failure
 	// Conference, Queue and Dequeue are how those verbs ended.
 	Conference *ConferenceResult
 	Queue      *QueueResult

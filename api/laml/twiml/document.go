@@ -233,7 +233,7 @@ func (d *decoder) skip(n *node) {
 // cloudVerbs exist in the language but not on this box.
 var cloudVerbs = map[string]bool{
 	"Enqueue": true, "Leave": true, "Refer": true, "Connect": true, "Start": true, "Stop": true,
-	"Sms": true, "Message": true, "Echo": true, "Pay": true, "Prompt": true, "Queue": true,
+	"Echo": true, "Pay": true, "Prompt": true, "Queue": true,
 	"Conference": true, "Application": true, "Sim": true, "WhatsApp": true,
 }
 

@@ -23,6 +23,7 @@ var (
 		"Say": (*decoder).say, "Play": (*decoder).play, "Pause": (*decoder).pause,
 		"Gather": (*decoder).gather, "Record": (*decoder).record, "Dial": (*decoder).dial,
 		"Hangup": (*decoder).hangup, "Reject": (*decoder).reject, "Redirect": (*decoder).redirect,
+		"Sms": (*decoder).message, "Message": (*decoder).message,
 	}
 )
 
@@ -33,6 +34,7 @@ var (
 	pauseAttrs    = map[string]bool{"length": true}
 	redirectAttrs = map[string]bool{"method": true}
 	rejectAttrs   = map[string]bool{"reason": true}
+	messageAttrs  = map[string]bool{"to": true, "from": true, "action": true, "method": true, "statusCallback": true}
 	gatherAttrs   = map[string]bool{
 		"action": true, "method": true, "timeout": true, "finishOnKey": true, "numDigits": true,
 		"actionOnEmptyResult": true, "input": true,
@@ -182,6 +184,50 @@ func (d *decoder) redirect(n *node) script.Verb {
 	return script.Redirect{Hook: call.Hook{
 		URL: d.resolve(n, "the address", n.content()), Method: a.method("method", 13710),
 	}}
+}
+
+// maxMessage is the longest text of a message in characters.
+const maxMessage = 1600
+
+// message decodes a Sms or Message. Its text stands in it, or in a Body.
+func (d *decoder) message(n *node) script.Verb {
+	a := d.attributes(n, messageAttrs)
+	text := n.content()
+	for _, k := range n.kids {
+		switch {
+		case k.name == "Body":
+			text = k.content()
+		case k.name == "Media":
+			d.warn(k, codeUnsupported, "<Media> was skipped: messages are text only")
+		case k.name != "":
+			d.warn(k, codeUnknown, "<%s> cannot stand in <%s> and was skipped", clip(k.name), n.name)
+		}
+	}
+	if text == "" || utf8.RuneCountInString(text) > maxMessage {
+		d.warn(n, 14103, "<%s> was skipped: its text is empty or longer than %d characters", n.name, maxMessage)
+		return nil
+	}
+	m := script.Message{Body: text, Status: a.hook("statusCallback", "", 14105)}
+	for _, party := range []struct {
+		name string
+		code Code
+		to   *string
+	}{{"to", 14101, &m.To}, {"from", 14102, &m.From}} {
+		s := a.text(party.name, "")
+		if s == "" {
+			continue
+		}
+		p, problem := ParseAddress(s)
+		if problem != nil || p.Kind != NumberAddress {
+			d.warn(n, party.code, "<%s> was skipped: %q of %s is not a phone number", n.name, clip(s), party.name)
+			return nil
+		}
+		*party.to = p.Value
+	}
+	if _, ok := a.values["action"]; ok {
+		m.Action = a.action(14104)
+	}
+	return m
 }
 
 // attrs are the attributes of one element. A value that cannot be gets a
