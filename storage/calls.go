@@ -25,7 +25,9 @@ const slack = 48 * time.Hour
 func (s *Store) Call(account, id string) (call.Record, error) {
 	rec, ok := call.Record{}, false
 	if v, soon := s.w.callSoon(id); soon {
-		rec, ok = v.rec, !v.deleted
+		if ok = !v.deleted; ok {
+			rec = *v.rec
+		}
 	} else {
 		err := s.view(func(tx *bbolt.Tx) error {
 			key := tx.Bucket(bucketCallIDs).Get([]byte(id))
@@ -80,7 +82,10 @@ func (s *Store) Calls(f call.Filter) (call.Page, error) {
 		var err error
 		res, err = run(q, func(id string, v []byte) (call.Record, bool) {
 			if o, ok := soon[id]; ok {
-				return o.rec, !o.deleted && m.match(&o.rec)
+				if o.deleted || !m.match(o.rec) {
+					return call.Record{}, false
+				}
+				return *o.rec, true
 			}
 			rec, ok, err := m.take(fetch(v))
 			if err != nil {
@@ -263,7 +268,7 @@ func (s *Store) OpenCalls() ([]call.Record, error) {
 	}
 	for _, o := range soon {
 		if !o.deleted && !o.rec.State.Final() {
-			out = append(out, o.rec)
+			out = append(out, *o.rec)
 		}
 	}
 	sortByTime(out)

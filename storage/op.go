@@ -14,11 +14,11 @@ import (
 // callOp puts one call record. It is made where the write is accepted, so that
 // a record that cannot be stored fails there and not in everybody's batch.
 type callOp struct {
-	rec   call.Record
-	value []byte
+	rec   *call.Record // never changes
+	value []byte       // rec in JSON until it is in the log; nil: make it again
 }
 
-func newCallOp(rec call.Record) (callOp, error) {
+func newCallOp(rec *call.Record) (callOp, error) {
 	for _, err := range []error{
 		checkKeyPart("call's id", rec.ID, maxID, false),
 		checkKeyPart("call's account", rec.Account, maxID, true),
@@ -61,9 +61,22 @@ func (o callOp) apply(tx *bbolt.Tx, keep time.Duration) error {
 	if err := markOpen(tx.Bucket(bucketCallOpen), id, !o.rec.State.Final()); err != nil {
 		return err
 	}
+	v, err := encoded(o.value, o.rec)
+	if err != nil {
+		return err
+	}
 	b := tx.Bucket(bucketCalls)
 	b.FillPercent = 0.9 // keys of an account mostly rise
-	return b.Put(key, o.value)
+	return b.Put(key, v)
+}
+
+// encoded is value, or rec in JSON when there is none: what is in the log may
+// wait for minutes, and thousands of records wait in half the memory.
+func encoded(value []byte, rec any) ([]byte, error) {
+	if value != nil {
+		return value, nil
+	}
+	return json.Marshal(rec)
 }
 
 // claim gives the idempotency value to this call, unless an earlier call of the
@@ -121,11 +134,11 @@ func deleteCall(tx *bbolt.Tx, id string) error {
 
 // recordingOp puts one recording's record.
 type recordingOp struct {
-	rec   call.Recording
-	value []byte
+	rec   *call.Recording // never changes
+	value []byte          // as in callOp
 }
 
-func newRecordingOp(rec call.Recording) (recordingOp, error) {
+func newRecordingOp(rec *call.Recording) (recordingOp, error) {
 	for _, err := range []error{
 		checkKeyPart("recording's id", rec.ID, maxID, false),
 		checkKeyPart("recording's account", rec.Account, maxID, true),
@@ -156,10 +169,14 @@ func (o recordingOp) apply(tx *bbolt.Tx) error {
 			}
 		}
 	}
-	if err := markOpen(tx.Bucket(bucketRecOpen), []byte(o.rec.ID), isOpen(o.rec)); err != nil {
+	if err := markOpen(tx.Bucket(bucketRecOpen), []byte(o.rec.ID), isOpen(*o.rec)); err != nil {
 		return err
 	}
-	return tx.Bucket(bucketRecordings).Put(key, o.value)
+	v, err := encoded(o.value, o.rec)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucketRecordings).Put(key, v)
 }
 
 // isOpen reports whether a recording is still being made.
@@ -204,7 +221,7 @@ func deleteRecording(tx *bbolt.Tx, id string) error {
 // noticeOp puts one message into the outbox.
 type noticeOp struct {
 	notice call.Notice
-	value  []byte
+	value  []byte // as in callOp
 }
 
 // putOp puts a value, or deletes the key when the value is nil.
@@ -228,7 +245,7 @@ type overlay struct {
 type overlaid[T any] struct {
 	seq     uint64 // of the write
 	deleted bool
-	rec     T
+	rec     *T    // nil when deleted; never changes
 	place   place // of the first accepted version
 }
 
@@ -257,7 +274,7 @@ func (o *overlay) add(a *accepted) {
 	}
 }
 
-func lay[T any](m map[string]overlaid[T], id string, seq uint64, rec T, at place) {
+func lay[T any](m map[string]overlaid[T], id string, seq uint64, rec *T, at place) {
 	if old, ok := m[id]; ok && !old.deleted {
 		at = old.place
 	}

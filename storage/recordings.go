@@ -15,7 +15,9 @@ import (
 func (s *Store) Recording(account, id string) (call.Recording, error) {
 	rec, ok := call.Recording{}, false
 	if v, soon := s.w.recordingSoon(id); soon {
-		rec, ok = v.rec, !v.deleted
+		if ok = !v.deleted; ok {
+			rec = *v.rec
+		}
 	} else {
 		err := s.view(func(tx *bbolt.Tx) error {
 			key := tx.Bucket(bucketRecIDs).Get([]byte(id))
@@ -73,8 +75,10 @@ func (s *Store) Recordings(f call.RecordingFilter) (call.RecordingPage, error) {
 					failed = err
 					return rec, false
 				}
-			} else if rec = o.rec; o.deleted {
+			} else if o.deleted {
 				return rec, false
+			} else {
+				rec = *o.rec
 			}
 			return rec, (f.Account == "" || rec.Account == f.Account) && (f.Call == "" || rec.Call == f.Call) &&
 				within(&rec.Created, f.CreatedAfter, f.CreatedBefore)
@@ -115,8 +119,8 @@ func (s *Store) OpenRecordings() ([]call.Recording, error) {
 		return nil, fmt.Errorf("reading open recordings: %w", err)
 	}
 	for _, o := range soon {
-		if !o.deleted && isOpen(o.rec) {
-			out = append(out, o.rec)
+		if !o.deleted && isOpen(*o.rec) {
+			out = append(out, *o.rec)
 		}
 	}
 	return out, nil

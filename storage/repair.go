@@ -108,7 +108,7 @@ func (r *Repair) saveCall(tx *bbolt.Tx, _, v []byte) bool {
 	if json.Unmarshal(v, &rec) != nil {
 		return false
 	}
-	op, err := newCallOp(rec)
+	op, err := newCallOp(&rec)
 	if err != nil || op.apply(tx, 0) != nil {
 		return false
 	}
@@ -121,7 +121,7 @@ func (r *Repair) saveRecording(tx *bbolt.Tx, _, v []byte) bool {
 	if json.Unmarshal(v, &rec) != nil {
 		return false
 	}
-	op, err := newRecordingOp(rec)
+	op, err := newRecordingOp(&rec)
 	if err != nil || op.apply(tx) != nil {
 		return false
 	}

@@ -66,15 +66,15 @@ func decodeEntry(data []byte) (*accepted, error) {
 	}
 	a := &accepted{delNotices: e.Done}
 	for _, v := range e.Calls {
-		var rec call.Record
-		if err := json.Unmarshal(v, &rec); err != nil {
+		rec := new(call.Record)
+		if err := json.Unmarshal(v, rec); err != nil {
 			return nil, err
 		}
 		a.calls = append(a.calls, callOp{rec, v})
 	}
 	for _, v := range e.Recordings {
-		var rec call.Recording
-		if err := json.Unmarshal(v, &rec); err != nil {
+		rec := new(call.Recording)
+		if err := json.Unmarshal(v, rec); err != nil {
 			return nil, err
 		}
 		a.recordings = append(a.recordings, recordingOp{rec, v})
@@ -327,7 +327,11 @@ func (a *accepted) applyNotices(notices *bbolt.Bucket, done map[uint64]bool, lef
 		if notices.Get(k) == nil {
 			*left++
 		}
-		if err := notices.Put(k, o.value); err != nil {
+		v, err := encoded(o.value, o.notice)
+		if err != nil {
+			return err
+		}
+		if err := notices.Put(k, v); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,8 @@ import (
 )
 
 // Write is a set of changes that become durable together or not at all. They
-// are done in the order of the fields.
+// are done in the order of the fields. Its slices are the store's once it was
+// given to it.
 type Write struct {
 	Calls      []call.Record    // put, by ID; Account, Created, Parent and Idempotency count only at the first time
 	Recordings []call.Recording // put, by ID
@@ -49,15 +50,15 @@ func (s *Store) prepare(w Write) (*accepted, error) {
 	if w.Lazy {
 		a.linger = s.cfg.MaxLinger
 	}
-	for _, r := range w.Calls {
-		op, err := newCallOp(r)
+	for i := range w.Calls {
+		op, err := newCallOp(&w.Calls[i])
 		if err != nil {
 			return nil, err
 		}
 		a.calls = append(a.calls, op)
 	}
-	for _, r := range w.Recordings {
-		op, err := newRecordingOp(r)
+	for i := range w.Recordings {
+		op, err := newRecordingOp(&w.Recordings[i])
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +68,19 @@ func (s *Store) prepare(w Write) (*accepted, error) {
 		a.notices = append(a.notices, noticeOp{notice: n})
 	}
 	return a, nil
+}
+
+// logged drops what only the log needed.
+func (a *accepted) logged() {
+	for i := range a.calls {
+		a.calls[i].value = nil
+	}
+	for i := range a.recordings {
+		a.recordings[i].value = nil
+	}
+	for i := range a.notices {
+		a.notices[i].value = nil
+	}
 }
 
 // number gives the notices their ids. They are kept over retries, so that a

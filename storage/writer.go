@@ -245,6 +245,9 @@ func (w *writer) landed(batch []*accepted, p persisted) (told []call.Notice) {
 	w.stats.GivenUp += uint64(p.givenUp)
 	w.logged = append(w.logged, batch...)
 	if !p.settled {
+		for _, a := range batch {
+			a.logged()
+		}
 		w.pending = append(w.pending, told...)
 		if w.settleAt.IsZero() {
 			w.settleAt = time.Now().Add(w.s.cfg.SettleAfter)
