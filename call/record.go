@@ -126,7 +126,7 @@ type Event struct {
 	Type   EventType
 	Seq    int // Record.Seq at the event, for initiated…completed: 0, 1, 2 …
 	At     time.Time
-	Record Record // as it was right after the event
+	Record *Record // as it was right after the event; shared, so nobody changes it
 	// Recording is the one that the event is about; on EventEnded the call's last
 	// that was completed, nil when there is none or it was not whole in time.
 	Recording *Recording

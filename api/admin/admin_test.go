@@ -221,7 +221,7 @@ func TestEvents(t *testing.T) {
 	}()
 	<-ready
 	publish := func(typ call.EventType, id, parent string) {
-		bus.Publish(call.Event{Type: typ, At: time.Now(), Record: call.Record{ID: id, Parent: parent}})
+		bus.Publish(call.Event{Type: typ, At: time.Now(), Record: &call.Record{ID: id, Parent: parent}})
 	}
 	publish(call.EventRinging, "b", "")
 	publish(call.EventRinging, "a", "")

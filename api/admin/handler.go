@@ -191,7 +191,7 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 			if id != "" && ev.Record.ID != id && ev.Record.Parent != id {
 				continue
 			}
-			out := Event{Type: ev.Type, At: ev.At, Seq: ev.Seq, Note: ev.Note, Record: ev.Record, Recording: ev.Recording}
+			out := Event{Type: ev.Type, At: ev.At, Seq: ev.Seq, Note: ev.Note, Record: *ev.Record, Recording: ev.Recording}
 			if enc.Encode(out) != nil || flush.Flush() != nil {
 				return
 			}

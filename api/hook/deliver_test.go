@@ -471,7 +471,7 @@ func TestRender(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	rec := record()
 	rec.Status = call.StatusHook{Hook: call.Hook{URL: hostA}}
-	ns := d.Render(call.Event{Type: call.EventEnded, At: at, Record: rec})
+	ns := d.Render(call.Event{Type: call.EventEnded, At: at, Record: &rec})
 	if len(ns) != 1 || ns[0].Key != "CA1" || !ns[0].Created.Equal(at) {
 		t.Fatalf("notices %+v", ns)
 	}
@@ -479,17 +479,17 @@ func TestRender(t *testing.T) {
 	if err != nil || o.URL != hostA || o.Method != "POST" || o.API != "toy" || o.Account != "AC1" || len(o.Token) != 36 || o.Params[0].Value != "completed" {
 		t.Errorf("%+v, %v", o, err)
 	}
-	if ns := d.Render(call.Event{Type: call.EventRinging, Record: rec}); len(ns) != 0 {
+	if ns := d.Render(call.Event{Type: call.EventRinging, Record: &rec}); len(ns) != 0 {
 		t.Errorf("not asked for: %+v", ns)
 	}
-	if ns := d.Render(call.Event{Type: call.EventEnded, Record: call.Record{API: "other"}}); len(ns) != 0 {
+	if ns := d.Render(call.Event{Type: call.EventEnded, Record: &call.Record{API: "other"}}); len(ns) != 0 {
 		t.Errorf("of no dialect: %+v", ns)
 	}
-	ns = d.Render(call.Event{Recording: &call.Recording{ID: "RE1", Call: "CA9", API: "toy", Account: "AC1", Hook: call.StatusHook{Hook: call.Hook{URL: hostB}}}})
+	ns = d.Render(call.Event{Record: &call.Record{}, Recording: &call.Recording{ID: "RE1", Call: "CA9", API: "toy", Account: "AC1", Hook: call.StatusHook{Hook: call.Hook{URL: hostB}}}})
 	if len(ns) != 1 || ns[0].Key != "CA9" {
 		t.Errorf("of a recording: %+v", ns)
 	}
-	if ns := d.Render(call.Event{Type: call.EventEnded, Record: rec, Note: strings.Repeat("x", MaxPayload)}); len(ns) != 0 || d.Stats().Oversize != 1 {
+	if ns := d.Render(call.Event{Type: call.EventEnded, Record: &rec, Note: strings.Repeat("x", MaxPayload)}); len(ns) != 0 || d.Stats().Oversize != 1 {
 		t.Errorf("oversize: %d notices, %+v", len(ns), d.Stats())
 	}
 }

@@ -248,7 +248,7 @@ func notices(t *testing.T, at time.Time, key, url string, notes ...string) (out 
 	for _, n := range notes {
 		o := api.Outgoing{URL: url, Params: []api.Param{{Name: "Call", Value: key}, {Name: "Note", Value: n}}}
 		d.client.dialects = map[string]api.Dialect{"toy": fixed{o}}
-		out = append(out, d.Render(call.Event{At: at, Record: call.Record{ID: key, API: "toy", Account: "AC1"}})...)
+		out = append(out, d.Render(call.Event{At: at, Record: &call.Record{ID: key, API: "toy", Account: "AC1"}})...)
 	}
 	return out
 }

@@ -406,7 +406,7 @@ func TestDeliverOverHTTP(t *testing.T) {
 		typ  call.EventType
 	}{{"/status", call.EventInitiated}, {"/moved", call.EventRinging}, {"/refused", call.EventAnswered}, {"/status", call.EventEnded}} {
 		rec.Status = call.StatusHook{Hook: call.Hook{URL: base + e.path}, Events: []call.EventType{e.typ}}
-		d.Offer(box.add(d.Render(call.Event{Type: e.typ, At: time.Now(), Record: rec})...))
+		d.Offer(box.add(d.Render(call.Event{Type: e.typ, At: time.Now(), Record: &rec})...))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -21,7 +21,7 @@ var stages = map[string]struct{ typ, event, amdType string }{
 
 // machineCallback is the message about a result of machine detection.
 func (d *Dialect) machineCallback(ev call.Event) []api.Outgoing {
-	rec := ev.Record
+	rec := *ev.Record
 	if rec.AMD == nil || rec.AMD.Status.IsZero() {
 		return nil
 	}

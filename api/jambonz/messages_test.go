@@ -60,7 +60,7 @@ func TestStatusHooks(t *testing.T) {
 		if typ == call.EventEnded {
 			rec.Ended, rec.Cause = after(95), &call.Cause{Q850: 16, Who: call.Remote}
 		}
-		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *after(95), Record: rec})...)
+		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *after(95), Record: &rec})...)
 	}
 	apitest.Golden(t, "status.txt", text(t, list...))
 	seen := map[string]bool{}
@@ -70,18 +70,18 @@ func TestStatusHooks(t *testing.T) {
 		}
 		seen[o.Token] = true
 	}
-	again := d.Callback(call.Event{Type: call.EventEnded, Seq: 3, At: *after(95), Record: rec})
+	again := d.Callback(call.Event{Type: call.EventEnded, Seq: 3, At: *after(95), Record: &rec})
 	if again[0].Token != list[3].Token {
 		t.Error("the same event has another token")
 	}
 	rec.Status.Method = "GET"
-	apitest.Golden(t, "status-get.txt", text(t, d.Callback(call.Event{Type: call.EventEnded, At: *after(95), Record: rec})...))
+	apitest.Golden(t, "status-get.txt", text(t, d.Callback(call.Event{Type: call.EventEnded, At: *after(95), Record: &rec})...))
 	rec.Status.Events = []call.EventType{call.EventRinging}
-	if got := d.Callback(call.Event{Type: call.EventEnded, Record: rec}); got != nil {
+	if got := d.Callback(call.Event{Type: call.EventEnded, Record: &rec}); got != nil {
 		t.Errorf("not asked for: %+v", got)
 	}
 	rec.Status = call.StatusHook{}
-	if got := d.Callback(call.Event{Type: call.EventEnded, Record: rec}); got != nil {
+	if got := d.Callback(call.Event{Type: call.EventEnded, Record: &rec}); got != nil {
 		t.Errorf("no hook: %+v", got)
 	}
 }
@@ -123,7 +123,7 @@ func TestOutcomes(t *testing.T) {
 			Reason string `json:"sip_reason"`
 			By     string `json:"call_termination_by"`
 		}
-		list := d.Callback(call.Event{Type: call.EventEnded, Record: rec})
+		list := d.Callback(call.Event{Type: call.EventEnded, Record: &rec})
 		if err := json.Unmarshal(list[0].JSON, &got); err != nil {
 			t.Fatal(err)
 		}
@@ -189,10 +189,10 @@ func TestMachineHooks(t *testing.T) {
 	for _, v := range []string{"human", "machine_start", "fax", "machine_end_beep", "machine_end_silence", "machine_end_other", "unknown"} {
 		for _, typ := range []call.EventType{call.EventMachine, call.EventMachinePartial} {
 			rec.AnsweredBy, rec.MachineTime = v, 4*time.Second
-			ev := call.Event{Type: typ, Record: rec, Note: v}
 			if typ == call.EventMachinePartial {
-				ev.Record.AnsweredBy, ev.Record.MachineTime = "", 15*time.Second
+				rec.AnsweredBy, rec.MachineTime = "", 15*time.Second
 			}
+			ev := call.Event{Type: typ, Record: &rec, Note: v}
 			if v == "machine_end_beep" {
 				ev.Tone = 999.7
 			}
@@ -212,7 +212,7 @@ func TestMachineHooks(t *testing.T) {
 	}
 	apitest.Golden(t, "amd.txt", out.String())
 	rec.AMD = nil
-	if list := d.Callback(call.Event{Type: call.EventMachine, Record: rec}); list != nil {
+	if list := d.Callback(call.Event{Type: call.EventMachine, Record: &rec}); list != nil {
 		t.Errorf("nobody asked: %+v", list)
 	}
 }

@@ -170,7 +170,7 @@ func dialOutcome(r script.DialResult) string {
 // Callback gives the message that ev owes to the call's status hook: every
 // change, unless the hook asked for certain ones only.
 func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
-	rec := ev.Record
+	rec := *ev.Record
 	switch ev.Type {
 	case call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded:
 	case call.EventMachine, call.EventMachinePartial:

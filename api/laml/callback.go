@@ -208,7 +208,7 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 		}
 		out := make([]api.Outgoing, len(list))
 		for i, s := range list {
-			out[i] = d.outgoing(ev.Record.Status.Hook, ev.Record, d.statusForm(ev, s))
+			out[i] = d.outgoing(ev.Record.Status.Hook, *ev.Record, d.statusForm(ev, s))
 			out[i].Token = eventToken(ev.Record.ID, string(ev.Type), strconv.Itoa(s.Seq))
 		}
 		return out
@@ -217,7 +217,7 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 		return d.machineCallback(ev)
 	}
 	if status, ok := recordingStatus(ev.Type); ok && ev.Recording != nil && ev.Recording.Hook.Wants(ev.Type) {
-		o := d.outgoing(ev.Recording.Hook.Hook, ev.Record, d.recordingForm(*ev.Recording, status))
+		o := d.outgoing(ev.Recording.Hook.Hook, *ev.Record, d.recordingForm(*ev.Recording, status))
 		o.Account = ev.Recording.Account
 		o.Token = eventToken(ev.Recording.ID, string(ev.Type))
 		return []api.Outgoing{o}
@@ -232,9 +232,9 @@ func (d *Dialect) machineCallback(ev call.Event) []api.Outgoing {
 		return nil
 	}
 	var f Form
-	d.p.Messages.Common(&f, d.shown(ev.Record), StatusName(ev.Record))
+	d.p.Messages.Common(&f, d.shown(*ev.Record), StatusName(*ev.Record))
 	f.list = append(f.list, add...)
-	o := d.outgoing(h, ev.Record, f)
+	o := d.outgoing(h, *ev.Record, f)
 	o.Token = eventToken(ev.Record.ID, string(ev.Type), ev.Note)
 	return []api.Outgoing{o}
 }
@@ -251,14 +251,14 @@ func machineParams(ev call.Event) (call.Hook, []api.Param) {
 		f.Add("AnsweredBy", ev.Note)
 		return a.Status, f.list
 	}
-	addVerdict(&f, ev.Record)
+	addVerdict(&f, *ev.Record)
 	return a.Status, f.list
 }
 
 // statusForm is the message to a status hook.
 func (d *Dialect) statusForm(ev call.Event, s Status) Form {
 	var f Form
-	d.p.Messages.Common(&f, d.shown(ev.Record), s.Name)
+	d.p.Messages.Common(&f, d.shown(*ev.Record), s.Name)
 	f.Add("Timestamp", RFC2822(ev.At))
 	f.Add("CallbackSource", "call-progress-events")
 	f.Add("SequenceNumber", strconv.Itoa(s.Seq))
@@ -283,7 +283,7 @@ func finalParams(f *Form, ev call.Event) {
 	length := ev.Record.Duration(ev.At)
 	f.Add("CallDuration", WholeSeconds(length))
 	f.Add("Duration", strconv.FormatInt(int64((length+time.Minute-1)/time.Minute), 10))
-	f.Some("SipResponseCode", SIPResult(ev.Record))
+	f.Some("SipResponseCode", SIPResult(*ev.Record))
 	f.Some("AnsweredBy", ev.Record.AnsweredBy)
 }
 

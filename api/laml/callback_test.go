@@ -44,7 +44,7 @@ func TestStatusCallbacks(t *testing.T) {
 			rec.Ended, rec.Cause = at(95), &call.Cause{Q850: 16, Who: call.Remote}
 			rec.Recordings, rec.AnsweredBy = []string{"RE1", "RE2"}, "human"
 		}
-		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *at(i), Record: rec})...)
+		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *at(i), Record: &rec})...)
 	}
 	apitest.Golden(t, "status.txt", apitest.Lines(list...))
 	seen := map[string]bool{}
@@ -54,7 +54,7 @@ func TestStatusCallbacks(t *testing.T) {
 		}
 		seen[o.Token] = true
 	}
-	again := d.Callback(call.Event{Type: call.EventEnded, Seq: 3, At: *at(3), Record: rec})
+	again := d.Callback(call.Event{Type: call.EventEnded, Seq: 3, At: *at(3), Record: &rec})
 	if again[0].Token != list[3].Token {
 		t.Error("the same event has another token")
 	}
@@ -77,7 +77,7 @@ func TestFinalCallbacks(t *testing.T) {
 	} {
 		rec := record()
 		rec.State, rec.Answered, rec.Ended, rec.Cause, rec.SIPCallID = tc.state, nil, at(9), &tc.cause, tc.sip
-		list := dialect().Callback(call.Event{Type: call.EventEnded, Seq: 2, At: *at(9), Record: rec})
+		list := dialect().Callback(call.Event{Type: call.EventEnded, Seq: 2, At: *at(9), Record: &rec})
 		got := apitest.Lines(list...)
 		for _, w := range tc.want {
 			if !strings.Contains(got, "  "+w+"\n") {
@@ -97,12 +97,12 @@ func TestCallbackSelection(t *testing.T) {
 		call.EventInitiated: 0, call.EventRinging: 0, call.EventAnswered: 0, call.EventEnded: 1,
 		call.EventDigit: 0, call.EventVerb: 0, call.EventFetch: 0, call.EventWarning: 0, call.EventRecordingDone: 0,
 	} {
-		if got := d.Callback(call.Event{Type: typ, Record: rec}); len(got) != want {
+		if got := d.Callback(call.Event{Type: typ, Record: &rec}); len(got) != want {
 			t.Errorf("%s: %d messages, want %d", typ, len(got), want)
 		}
 	}
 	rec.Status = call.StatusHook{}
-	if got := d.Callback(call.Event{Type: call.EventEnded, Record: rec}); got != nil {
+	if got := d.Callback(call.Event{Type: call.EventEnded, Record: &rec}); got != nil {
 		t.Errorf("without a hook: %+v", got)
 	}
 }
@@ -114,7 +114,7 @@ func TestRecordingCallbacks(t *testing.T) {
 		Hook: call.StatusHook{Hook: call.Hook{URL: "http://app.lan/rec", Method: "GET"}},
 	}
 	d := dialect()
-	if got := d.Callback(call.Event{Type: call.EventRecordingStarted, Record: record(), Recording: &r}); got != nil {
+	if got := d.Callback(call.Event{Type: call.EventRecordingStarted, Record: new(record()), Recording: &r}); got != nil {
 		t.Errorf("an event that nobody asked for: %+v", got)
 	}
 	r.Hook.Events = []call.EventType{call.EventRecordingStarted, call.EventRecordingDone, call.EventRecordingAbsent}
@@ -123,7 +123,7 @@ func TestRecordingCallbacks(t *testing.T) {
 		if typ == call.EventRecordingAbsent {
 			r.Error, r.Duration = "nothing was recorded", 0
 		}
-		list = append(list, d.Callback(call.Event{Type: typ, Record: record(), Recording: &r})...)
+		list = append(list, d.Callback(call.Event{Type: typ, Record: new(record()), Recording: &r})...)
 	}
 	apitest.Golden(t, "recording.txt", apitest.Lines(list...))
 }

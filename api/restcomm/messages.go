@@ -48,7 +48,7 @@ func statuses(ev call.Event) []laml.Status {
 // final adds how a call ended.
 func final(f *laml.Form, ev call.Event) {
 	f.Add("CallDuration", laml.WholeSeconds(ev.Record.Duration(ev.At)))
-	f.Some("VoicemailDetector", voicemail(ev.Record))
+	f.Some("VoicemailDetector", voicemail(*ev.Record))
 }
 
 // voicemail is the verdict of machine detection as this API tells it; empty when
@@ -65,7 +65,7 @@ func voicemail(rec call.Record) string {
 
 // machine tells the status hook of a verdict as soon as it is there.
 func machine(ev call.Event) (call.Hook, []api.Param) {
-	verdict := voicemail(ev.Record)
+	verdict := voicemail(*ev.Record)
 	if ev.Type != call.EventMachine || verdict == "" {
 		return call.Hook{}, nil
 	}

@@ -28,10 +28,10 @@ func TestStatusMessages(t *testing.T) {
 		rec.State = []call.State{call.Dialing, call.Ringing, call.InProgress, call.Completed}[i]
 		if typ == call.EventEnded {
 			rec.State, rec.AMD, rec.AnsweredBy = call.InProgress, &call.AMD{Async: true}, "machine_start"
-			list = append(list, d.Callback(call.Event{Type: call.EventMachine, At: *at(9), Record: rec})...)
+			list = append(list, d.Callback(call.Event{Type: call.EventMachine, At: *at(9), Record: &rec})...)
 			rec.State, rec.Ended, rec.Cause, rec.Recordings = call.Completed, at(95), &call.Cause{Q850: 16, Who: call.Remote}, []string{"RE1"}
 		}
-		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *at(i), Record: rec})...)
+		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *at(i), Record: &rec})...)
 	}
 	apitest.Golden(t, "status.txt", apitest.Lines(list...))
 	if u := list[0].WireURL(); !strings.HasPrefix(u, "http://app.lan/status?tenant=7&CallSid=") {
@@ -46,7 +46,7 @@ func TestStatusMessages(t *testing.T) {
 func TestSequence(t *testing.T) {
 	rec := record()
 	rec.State, rec.Answered, rec.Ended = call.Busy, nil, at(9)
-	got := apitest.Lines(dialect().Callback(call.Event{Type: call.EventEnded, Seq: 1, At: *at(9), Record: rec})...)
+	got := apitest.Lines(dialect().Callback(call.Event{Type: call.EventEnded, Seq: 1, At: *at(9), Record: &rec})...)
 	for _, want := range []string{"SequenceNumber=3", "CallStatus=busy", "CallDuration=0"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)
@@ -60,7 +60,7 @@ func TestVoicemail(t *testing.T) {
 	} {
 		rec := record()
 		rec.AnsweredBy = verdict
-		list := dialect().Callback(call.Event{Type: call.EventMachine, At: *at(9), Record: rec})
+		list := dialect().Callback(call.Event{Type: call.EventMachine, At: *at(9), Record: &rec})
 		if got := apitest.Lines(list...); (want == "") != (got == "") || want != "" && !strings.Contains(got, "VoicemailDetector="+want+"\n") {
 			t.Errorf("%s: %q", verdict, got)
 		}

@@ -24,7 +24,7 @@ func statuses(ev call.Event) []laml.Status {
 
 // final adds how a call ended (§3.3).
 func final(f *laml.Form, ev call.Event) {
-	rec := ev.Record
+	rec := *ev.Record
 	f.Add("CallDuration", laml.WholeSeconds(rec.Duration(ev.At)))
 	f.Some("AnsweredBy", rec.AnsweredBy)
 	by, way := hangup(rec)

@@ -36,7 +36,7 @@ func TestStatusMessages(t *testing.T) {
 			rec.Recordings, rec.AnsweredBy = []string{"00000000-0000-4000-8000-00000000000a"}, "machine_end_beep"
 			rec.Media = call.MediaStats{PacketsIn: 4500, PacketsOut: 4550, Lost: 45, Late: 5, Jitter: 7 * time.Millisecond, MaxBufferLength: 80 * time.Millisecond}
 		}
-		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *at(i), Record: rec})...)
+		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *at(i), Record: &rec})...)
 	}
 	apitest.Golden(t, "status.txt", apitest.Lines(list...))
 	seen := map[string]bool{}
@@ -66,7 +66,7 @@ func TestHangup(t *testing.T) {
 	} {
 		rec := record()
 		rec.State, rec.Answered, rec.Ended, rec.Cause, rec.Direction = tc.state, nil, at(9), &tc.cause, tc.direction
-		got := apitest.Lines(dialect(box()).Callback(call.Event{Type: call.EventEnded, Seq: 2, At: *at(9), Record: rec})...)
+		got := apitest.Lines(dialect(box()).Callback(call.Event{Type: call.EventEnded, Seq: 2, At: *at(9), Record: &rec})...)
 		for _, w := range tc.want {
 			if !strings.Contains(got, "  "+w+"\n") {
 				t.Errorf("%s: no %s in\n%s", tc.state, w, got)
@@ -81,17 +81,17 @@ func TestHangup(t *testing.T) {
 func TestMachineMessages(t *testing.T) {
 	d, rec := dialect(box()), record()
 	rec.AMD = &call.AMD{Async: true, Status: call.Hook{URL: "http://app.lan/amd", Method: "GET"}}
-	if got := d.Callback(call.Event{Type: call.EventMachinePartial, Note: "machine_start", Record: rec}); got != nil {
+	if got := d.Callback(call.Event{Type: call.EventMachinePartial, Note: "machine_start", Record: &rec}); got != nil {
 		t.Errorf("an interim result that nobody asked for: %+v", got)
 	}
 	rec.AMD.Partial = true
-	list := d.Callback(call.Event{Type: call.EventMachinePartial, Note: "machine_start", Record: rec})
+	list := d.Callback(call.Event{Type: call.EventMachinePartial, Note: "machine_start", Record: &rec})
 	rec.AnsweredBy, rec.MachineTime = "machine_end_beep", 4200*time.Millisecond
-	list = append(list, d.Callback(call.Event{Type: call.EventMachine, Record: rec})...)
+	list = append(list, d.Callback(call.Event{Type: call.EventMachine, Record: &rec})...)
 	list = append(list, d.DocumentRequest(call.Hook{URL: "http://app.lan/voice"}, rec, &script.Result{Verb: "gather", Digits: "1"}))
 	apitest.Golden(t, "machine.txt", apitest.Lines(list...))
 	rec.AMD.Async = false
-	if got := d.Callback(call.Event{Type: call.EventMachine, Record: rec}); got != nil {
+	if got := d.Callback(call.Event{Type: call.EventMachine, Record: &rec}); got != nil {
 		t.Errorf("a verdict that gates the script was told apart: %+v", got)
 	}
 }

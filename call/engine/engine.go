@@ -109,10 +109,11 @@ func (e *Engine) write(ctx context.Context, rec call.Record) error {
 	// It may still be written: let its end follow. Nobody was told of the call, so
 	// nobody is told of its end.
 	now := e.cfg.Now()
-	rec.State, rec.Ended, rec.Updated, rec.Status = call.Failed, &now, now, call.StatusHook{}
-	rec.Cause = &call.Cause{Q850: call.Q850Temporary, SIP: 503, Who: call.Box,
+	end := rec
+	end.State, end.Ended, end.Updated, end.Status = call.Failed, &now, now, call.StatusHook{}
+	end.Cause = &call.Cause{Q850: call.Q850Temporary, SIP: 503, Who: call.Box,
 		Text: "the disk did not take the call within " + createTime.String() + "; it was refused"}
-	e.cfg.Journal.Append(call.Event{Type: call.EventEnded, At: now, Record: rec}, true)
+	e.cfg.Journal.Append(call.Event{Type: call.EventEnded, At: now, Record: &end}, true)
 	return err
 }
 

@@ -283,7 +283,7 @@ func (w *world) Append(ev call.Event, keep bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if keep {
-		w.records[ev.Record.ID] = ev.Record
+		w.records[ev.Record.ID] = *ev.Record
 	}
 }
 

@@ -83,7 +83,7 @@ func (c *live) tellMachine(t call.EventType, ev amd.Event) {
 	now := c.e.cfg.Now()
 	c.r.Updated = now
 	c.publish()
-	out := call.Event{Type: t, At: now, Record: c.snapshot(), Note: string(ev.Result), Tone: ev.Tone}
+	out := call.Event{Type: t, At: now, Record: c.rec.Load(), Note: string(ev.Result), Tone: ev.Tone}
 	c.e.cfg.Publisher.Publish(out)
 	c.e.cfg.Journal.Append(out, false)
 }

@@ -156,7 +156,7 @@ func (c *live) startRecording(o call.RecordOptions, id, name string, file Record
 // sequence number: those are of the call's own progress.
 func (c *live) tellRecording(t call.EventType, rec call.Recording) {
 	c.publish()
-	ev := call.Event{Type: t, At: c.e.cfg.Now(), Record: c.snapshot(), Recording: &rec}
+	ev := call.Event{Type: t, At: c.e.cfg.Now(), Record: c.rec.Load(), Recording: &rec}
 	c.e.cfg.Publisher.Publish(ev)
 	c.e.cfg.Journal.Append(ev, false)
 }

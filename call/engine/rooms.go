@@ -155,7 +155,7 @@ func (e *Engine) recordRoom(inside *session.Session, c call.Conference, o call.R
 // tellRoomRecording keeps and tells how a recording stands.
 func (e *Engine) tellRoomRecording(t call.EventType, rec call.Recording, at time.Time) {
 	e.cfg.Journal.AppendRecording(rec)
-	e.tellRoom(call.Event{Type: t, At: at, Record: call.Record{ID: rec.Conference, API: rec.API, Account: rec.Account}, Recording: &rec})
+	e.tellRoom(call.Event{Type: t, At: at, Record: &call.Record{ID: rec.Conference, API: rec.API, Account: rec.Account}, Recording: &rec})
 }
 
 // keep waits for the end of the recording and makes the file whole.

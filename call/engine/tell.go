@@ -26,7 +26,7 @@ func (c *live) emit(ev call.Event, keep bool) {
 	ev.Seq = c.r.Seq
 	c.r.Seq++
 	c.publish()
-	ev.Record = c.snapshot()
+	ev.Record = c.rec.Load()
 	c.e.cfg.Publisher.Publish(ev)
 	c.e.cfg.Journal.Append(ev, keep)
 }
@@ -78,14 +78,14 @@ func (c *live) mention(t call.EventType, text string) {
 		c.e.cfg.Logger.Info("after the end", "call", c.id, "event", string(t), "text", text)
 		return
 	}
-	c.e.cfg.Publisher.Publish(call.Event{Type: t, At: c.e.cfg.Now(), Record: c.snapshot(), Note: text})
+	c.e.cfg.Publisher.Publish(call.Event{Type: t, At: c.e.cfg.Now(), Record: c.rec.Load(), Note: text})
 }
 
 // amend writes the record once more if something was added after its end: an
 // action hook that could not be told of a hang-up, a recording that failed late.
 func (c *live) amend() {
 	if c.ending.amended && !c.deleted.Load() {
-		c.e.cfg.Journal.Append(call.Event{Type: call.EventWarning, At: c.e.cfg.Now(), Record: c.snapshot()}, true)
+		c.e.cfg.Journal.Append(call.Event{Type: call.EventWarning, At: c.e.cfg.Now(), Record: c.rec.Load()}, true)
 	}
 }
 

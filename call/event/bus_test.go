@@ -14,7 +14,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func ev(id string, t call.EventType, seq int) call.Event {
-	return call.Event{Type: t, Seq: seq, Record: call.Record{ID: id, Account: "AC1"}}
+	return call.Event{Type: t, Seq: seq, Record: &call.Record{ID: id, Account: "AC1"}}
 }
 
 // drain takes what is queued without waiting.
@@ -44,7 +44,7 @@ func TestFilter(t *testing.T) {
 	t.Parallel()
 	b := NewBus()
 	defer b.Close()
-	other := call.Event{Type: call.EventRinging, Record: call.Record{ID: "CA2", Account: "AC2", Parent: "CA1"}}
+	other := call.Event{Type: call.EventRinging, Record: &call.Record{ID: "CA2", Account: "AC2", Parent: "CA1"}}
 	tests := []struct {
 		name string
 		f    Filter

@@ -131,14 +131,14 @@ func (c *conference) publish() {
 func (c *conference) tell(t call.EventType, m *member, news call.ConferenceNews) {
 	now := c.h.cfg.Now()
 	c.c.Updated = now
-	ev := call.Event{Type: t, Seq: c.c.Seq, At: now, Record: call.Record{API: c.api, Account: c.account}}
+	ev := call.Event{Type: t, Seq: c.c.Seq, At: now, Record: &call.Record{API: c.api, Account: c.account}}
 	c.c.Seq++
 	c.publish()
 	news.Conference = c.c
 	if m != nil {
 		p := m.p
 		news.Participant = &p
-		ev.Record = m.record()
+		ev.Record = new(m.record())
 	}
 	ev.Conference = &news
 	c.h.cfg.Log.Info("conference", "conference", c.id, "call", ev.Record.ID, "event", string(t))

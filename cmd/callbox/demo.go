@@ -119,7 +119,7 @@ func (d *demo) watch() (stop func()) {
 	go func() {
 		defer close(done)
 		for ev := range sub.C() {
-			e := admin.Event{Type: ev.Type, At: ev.At, Seq: ev.Seq, Note: ev.Note, Record: ev.Record, Recording: ev.Recording}
+			e := admin.Event{Type: ev.Type, At: ev.At, Seq: ev.Seq, Note: ev.Note, Record: *ev.Record, Recording: ev.Recording}
 			d.say("event     %s", strings.TrimSpace(line(e, d.began)[11:]))
 		}
 	}()

@@ -33,7 +33,7 @@ func (j *journal) Create(ctx context.Context, rec call.Record) error {
 func (j *journal) Append(ev call.Event, keep bool) {
 	w := storage.Write{Notices: j.render(ev)}
 	if keep {
-		w.Calls = []call.Record{ev.Record}
+		w.Calls = []call.Record{*ev.Record}
 	}
 	if len(w.Calls)+len(w.Notices) > 0 {
 		j.enqueue(w, ev.Record.ID)
@@ -95,7 +95,7 @@ func (j *journal) closeOpen(ctx context.Context, now func() time.Time) (int, err
 		var w storage.Write
 		for _, rec := range part {
 			ev := powerLost(rec, alive, now())
-			w.Calls, w.Notices = append(w.Calls, ev.Record), append(w.Notices, j.render(ev)...)
+			w.Calls, w.Notices = append(w.Calls, *ev.Record), append(w.Notices, j.render(ev)...)
 		}
 		if err := j.store.Commit(ctx, w); err != nil {
 			return 0, fmt.Errorf("close calls that were left open: %w", err)
@@ -120,7 +120,7 @@ func powerLost(rec call.Record, alive, now time.Time) call.Event {
 	rec.Cause = &call.Cause{Q850: call.Q850Temporary, SIP: 503, Who: call.Box, Text: "power lost: the gateway stopped while the call was up"}
 	ev := call.Event{Type: call.EventEnded, Seq: rec.Seq, At: now}
 	rec.Seq++
-	ev.Record = rec
+	ev.Record = &rec
 	return ev
 }
 
@@ -135,6 +135,6 @@ func (j *journal) closeRecording(ctx context.Context, r call.Recording) error {
 	if r.Status == "absent" {
 		t = call.EventRecordingAbsent
 	}
-	ev := call.Event{Type: t, At: r.Updated, Record: rec, Recording: &r}
+	ev := call.Event{Type: t, At: r.Updated, Record: &rec, Recording: &r}
 	return j.store.Commit(ctx, storage.Write{Recordings: []call.Recording{r}, Notices: j.render(ev)})
 }

@@ -54,12 +54,12 @@ func TestJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec.State = call.Ringing
-	j.Append(call.Event{Type: call.EventRinging, Seq: 1, Record: rec}, false)
+	j.Append(call.Event{Type: call.EventRinging, Seq: 1, Record: &rec}, false)
 	if r, err := j.Call(ctx, "AC1", "CA1"); err != nil || r.State != call.Queued {
 		t.Errorf("an event that is not kept changes the record: %s, %v", r.State, err)
 	}
 	rec.State = call.Completed
-	j.Append(call.Event{Type: call.EventEnded, Seq: 2, Record: rec}, true)
+	j.Append(call.Event{Type: call.EventEnded, Seq: 2, Record: &rec}, true)
 	j.AppendRecording(call.Recording{ID: "RE1", Call: "CA1", Account: "AC1", Created: rec.Created})
 	if r, err := j.Call(ctx, "AC1", "CA1"); err != nil || r.State != call.Completed {
 		t.Errorf("the record: %s, %v", r.State, err)
@@ -76,7 +76,7 @@ func TestJournal(t *testing.T) {
 	if err := j.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	j.Append(call.Event{Type: call.EventEnded, Record: rec}, true) // too late: logged, and nothing else
+	j.Append(call.Event{Type: call.EventEnded, Record: &rec}, true) // too late: logged, and nothing else
 	j = openJournal(t, dir)
 	if got := j.owed(t); !slices.Equal(got, []string{"CA1 ringing 1", "CA1 completed 2"}) {
 		t.Errorf("owed %q", got)

@@ -260,7 +260,7 @@ func (h *Hub) Publish(ev call.Event) {
 	if ev.Record.API != h.cfg.Dialect.Name() {
 		return
 	}
-	own, parent := h.listeners(ev.Record)
+	own, parent := h.listeners(*ev.Record)
 	switch ev.Type {
 	case call.EventVerb, call.EventVerbDone:
 		if own != nil && ev.Record.Session.Notify {

@@ -342,7 +342,7 @@ func TestOrders(t *testing.T) {
 	if f := <-fetch(h, call.Hook{URL: a.url + "/x", Name: "/x"}, record(), &script.Result{Verb: "play"}); f.err != nil || f.verbs() != "" {
 		t.Errorf("%+v", f)
 	}
-	h.Publish(call.Event{Type: call.EventEnded, Record: record()})
+	h.Publish(call.Event{Type: call.EventEnded, Record: new(record())})
 	if s := h.Stats(); s.Sessions != 0 || s.Opened != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -406,23 +406,23 @@ func TestStatus(t *testing.T) {
 	h, c := newHub(t, patient)
 	p, orders := begin(t, h, a)
 	rec := record()
-	h.Publish(call.Event{Type: call.EventVerb, Record: rec, Note: "say"}) // nobody asked
+	h.Publish(call.Event{Type: call.EventVerb, Record: &rec, Note: "say"}) // nobody asked
 	rec.Session.Notify = true
-	h.Publish(call.Event{Type: call.EventVerb, Record: rec, Note: "say"})
+	h.Publish(call.Event{Type: call.EventVerb, Record: &rec, Note: "say"})
 	if m := p.want("verb:status"); m.Data["event"] != "starting" || m.Data["name"] != "say" {
 		t.Errorf("%+v", m)
 	}
-	h.Publish(call.Event{Type: call.EventVerbDone, Record: rec, Note: "say"})
+	h.Publish(call.Event{Type: call.EventVerbDone, Record: &rec, Note: "say"})
 	if m := p.want("verb:status"); m.Data["event"] != "finished" {
 		t.Errorf("%+v", m)
 	}
 	child := call.Record{ID: "child", Parent: "c1", API: "jambonz", Account: "AC1", Direction: call.OutboundDial, State: call.Ringing}
-	h.Publish(call.Event{Type: call.EventRinging, Record: child})
+	h.Publish(call.Event{Type: call.EventRinging, Record: &child})
 	if m := p.want("call:status"); m.CallSid != "c1" || m.Data["call_sid"] != "child" || m.Data["call_status"] != "ringing" {
 		t.Errorf("%+v", m)
 	}
 	child.AnsweredBy, child.AMD = "human", &call.AMD{Status: call.Hook{URL: a.url + "/amd", Name: "/amd"}}
-	h.Publish(call.Event{Type: call.EventMachine, Record: child})
+	h.Publish(call.Event{Type: call.EventMachine, Record: &child})
 	m := p.want("verb:hook")
 	if m.Hook != "/amd" || m.Data["type"] != "amd_human_detected" {
 		t.Errorf("%+v", m)
@@ -435,16 +435,16 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	rec.AnsweredBy, rec.AMD = "human", child.AMD
-	h.Publish(call.Event{Type: call.EventMachine, Record: rec})
+	h.Publish(call.Event{Type: call.EventMachine, Record: &rec})
 	p.say(`{"type":"ack","msgid":%q,"data":[{"verb":"hangup"}]}`, p.want("verb:hook").Msgid)
 	if o, err := orders.Next(t.Context()); err != nil || o.Way != script.Instead || len(o.Document.Verbs) != 1 {
 		t.Errorf("%+v, %v", o, err)
 	}
 	p.want("verb:hook")
-	h.Publish(call.Event{Type: call.EventEnded, Record: call.Record{ID: "else", API: "twilio"}})
+	h.Publish(call.Event{Type: call.EventEnded, Record: &call.Record{ID: "else", API: "twilio"}})
 	now := time.Now()
 	rec.State, rec.Ended, rec.Answered = call.Completed, &now, &now
-	h.Publish(call.Event{Type: call.EventEnded, Record: rec})
+	h.Publish(call.Event{Type: call.EventEnded, Record: &rec})
 	if m := p.want("call:status"); m.Data["call_status"] != "completed" {
 		t.Errorf("%+v", m)
 	}
@@ -458,11 +458,11 @@ func TestStatusHook(t *testing.T) {
 	h, _ := newHub(t, patient)
 	rec := record()
 	rec.Direction, rec.State, rec.Status = call.OutboundAPI, call.Dialing, call.StatusHook{Hook: call.Hook{URL: a.url + "/status"}}
-	h.Publish(call.Event{Type: call.EventInitiated, Record: rec})
+	h.Publish(call.Event{Type: call.EventInitiated, Record: &rec})
 	p := a.next()
 	p.want("call:status")
 	rec.State = call.Busy
-	h.Publish(call.Event{Type: call.EventEnded, Record: rec})
+	h.Publish(call.Event{Type: call.EventEnded, Record: &rec})
 	if m := p.want("call:status"); m.Data["call_status"] != "busy" {
 		t.Errorf("%+v", m)
 	}
