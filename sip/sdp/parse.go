@@ -38,7 +38,7 @@ type stream struct {
 	port    uint16
 	proto   string
 	formats []string
-	desc    *pion.MediaDescription // only for audio over plain RTP
+	desc    *pion.MediaDescription // only for audio that isAudio
 }
 
 // Version is the o= line's session id and version: the same pair again means
@@ -174,12 +174,17 @@ func (d *Description) canonical(lines []string) (string, error) {
 	return b.String(), nil
 }
 
-// isAudio reports whether s is audio over plain RTP.
+// isAudio reports whether s is audio over RTP, or over SRTP with keys in the
+// description.
 func (s stream) isAudio() bool {
-	return s.media == "audio" && (s.proto == "RTP/AVP" || s.proto == "RTP/AVPF")
+	switch s.proto {
+	case "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF":
+		return s.media == "audio"
+	}
+	return false
 }
 
-// isSecure reports whether s is encrypted audio.
+// isSecure reports whether s is encrypted audio, in whatever way.
 func (s stream) isSecure() bool {
 	return s.media == "audio" && strings.Contains(s.proto, "RTP/SAVP")
 }
@@ -225,24 +230,27 @@ func (d *Description) decode(text string) (err error) {
 	return nil
 }
 
-// Choose finds the first audio stream that is on, not encrypted, and has one of
-// codecs, preferring the order of the description. index is the stream's
-// position in it.
-func (d *Description) Choose(codecs []codec.Codec) (m Media, index int, err error) {
+// Choose finds the first audio stream that is on, has one of l's codecs,
+// preferring the order of the description, and is protected as l wants. index is
+// the stream's position in the description.
+func (d *Description) Choose(l Local) (m Media, index int, err error) {
 	reason := ErrNoAudio
 	for i, s := range d.streams {
 		switch {
 		case s.port == 0:
-		case s.isSecure():
-			if reason == ErrNoAudio {
-				reason = ErrSecure
-			}
 		case s.isAudio():
-			m, err := d.media(s, codecs)
+			m, err := d.media(s, l.codecs())
+			if err == nil {
+				m.Crypto, err = l.secure(s)
+			}
 			if err == nil {
 				return m, i, nil
 			}
-			reason = err
+			if !s.isSecure() || reason == ErrNoAudio {
+				reason = err
+			}
+		case s.isSecure() && reason == ErrNoAudio:
+			reason = ErrSecure
 		}
 	}
 	return Media{}, -1, reason

@@ -19,8 +19,6 @@ var (
 	ErrNoAudio = errors.New("no audio stream in the session description")
 	// ErrNoCodec means that the two sides have no audio codec in common.
 	ErrNoCodec = errors.New("no audio codec in common")
-	// ErrSecure means that the only audio streams are encrypted ones (RTP/SAVP).
-	ErrSecure = errors.New("only encrypted audio was offered, which is not supported here")
 )
 
 // Direction is who sends, seen from the side that wrote it (RFC 8866 §6.7).
@@ -110,6 +108,9 @@ type Media struct {
 	Ptime time.Duration
 	// Direction is the far end's own: what it sends and wants.
 	Direction Direction
+	// Crypto is the far end's key; zero: the packets go in the clear. Our own is
+	// that of the same suite in [Local].Keys.
+	Crypto Crypto
 }
 
 // Held reports whether the far end does not want to hear us (RFC 3264 §8.4,

@@ -21,8 +21,12 @@ func localV4() Local { return Local{Addr: netip.MustParseAddrPort("192.0.2.1:400
 
 // describe is a media as text for golden files.
 func describe(m Media) string {
-	return fmt.Sprintf("addr %v\nrtcp %v\ncodec %v as %d\nevents %d\nptime %v\ndirection %v\nheld %v\n",
+	text := fmt.Sprintf("addr %v\nrtcp %v\ncodec %v as %d\nevents %d\nptime %v\ndirection %v\nheld %v\n",
 		m.Addr, m.RTCP, m.Codec, m.PayloadType, m.EventPT, m.Ptime, m.Direction, m.Held())
+	if !m.Crypto.IsZero() {
+		text += fmt.Sprintf("crypto %v, key %s\n", m.Crypto, m.Crypto.Key)
+	}
+	return text
 }
 
 // TestAnswerGolden answers every testdata/*.offer and compares with *.answer:
@@ -40,7 +44,7 @@ func TestAnswerGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := answerText(in)
+			got := answerText(filepath.Base(name), in)
 			golden := strings.TrimSuffix(name, ".offer") + ".answer"
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
@@ -58,12 +62,25 @@ func TestAnswerGolden(t *testing.T) {
 	}
 }
 
-func answerText(in []byte) string {
+// ours are keys of ours. The parser of sound keys is media/srtp's; here any text
+// will do.
+func ours() []Crypto {
+	return []Crypto{{Suite: "AES_CM_128_HMAC_SHA1_80", Key: "inline:T3VyIGtleQ=="}, {Suite: "AEAD_AES_256_GCM", Key: "inline:T3VyIGJpZyBrZXk="}}
+}
+
+// answerText is the answer to an offer. The file's name says how sound is to be
+// protected.
+func answerText(name string, in []byte) string {
 	d, err := Parse(in)
 	if err != nil {
 		return "error " + err.Error() + "\n"
 	}
 	l := localV4()
+	for word, s := range map[string]Security{"optional-": Optional, "mandatory-": Mandatory} {
+		if strings.HasPrefix(name, word) {
+			l.Security, l.Keys = s, ours()
+		}
+	}
 	if bytes.Contains(in, []byte("IN IP6")) {
 		l.Addr = netip.MustParseAddrPort("[2001:db8::1]:40000")
 	}
@@ -176,12 +193,50 @@ func TestMalformed(t *testing.T) {
 			t.Parallel()
 			d, err := Parse([]byte(body))
 			if err == nil {
-				_, _, err = d.Choose(codec.All())
+				_, _, err = d.Choose(Local{})
 			}
 			if !errors.Is(err, ErrMalformed) {
 				t.Errorf("got %v, want ErrMalformed", err)
 			}
 		})
+	}
+}
+
+// TestProtectedOffer follows an offer with keys to its answer.
+func TestProtectedOffer(t *testing.T) {
+	t.Parallel()
+	const head = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+	for s, proto := range map[Security]string{Optional: "RTP/AVP", Mandatory: "RTP/SAVP"} {
+		l := localV4()
+		l.Security, l.Keys = s, ours()
+		b, err := newSession(7).Offer(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := "m=audio 40000 " + proto + " 0 8 101\r\n"
+		if !bytes.Contains(b, []byte(lines)) || !bytes.Contains(b, []byte("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:T3VyIGtleQ==\r\na=crypto:2 AEAD_AES_256_GCM ")) {
+			t.Errorf("offer:\n%s", b)
+		}
+		stream := head + "m=audio 5000 " + proto + " 0\r\n"
+		for line, want := range map[string]error{
+			"a=crypto:2 AEAD_AES_256_GCM inline:AAAA":        nil,
+			"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA": nil,
+			"a=crypto:1 AEAD_AES_256_GCM inline:AAAA":        ErrNoSuite, // the number of another
+			"a=crypto:3 AEAD_AES_256_GCM inline:AAAA":        ErrNoSuite,
+		} {
+			m, err := Accept(l, []byte(stream+line+"\r\n"))
+			if !errors.Is(err, want) || err == nil && m.Crypto.Key != "inline:AAAA" {
+				t.Errorf("%s: %+v, %v", line, m, err)
+			}
+		}
+		m, err := Accept(l, []byte(head+"m=audio 5000 RTP/AVP 0\r\n"))
+		if s == Optional && (err != nil || !m.Crypto.IsZero()) || s == Mandatory && !errors.Is(err, ErrInsecure) {
+			t.Errorf("an answer in the clear: %+v, %v", m, err)
+		}
+	}
+	secret := Crypto{Tag: 1, Suite: "S", Key: "inline:secret"}
+	if shown := fmt.Sprintf("%v %+v %#v", secret, Media{Crypto: secret}, secret); strings.Contains(shown, "secret") {
+		t.Errorf("a key is shown: %s", shown)
 	}
 }
 
@@ -265,6 +320,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		l := localV4()
+		l.Security, l.Keys = Optional, ours()
 		answer, m, err := NewSession().Answer(l, d)
 		if err != nil {
 			return
@@ -276,7 +332,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("our own answer is refused: %v\n%s", err, answer)
 		}
-		if _, _, err := back.Choose(codec.All()); err != nil {
+		if _, _, err := back.Choose(l); err != nil {
 			t.Fatalf("nothing to choose in our own answer: %v\n%s", err, answer)
 		}
 		if len(back.streams) != len(d.streams) {

@@ -19,6 +19,8 @@ type Local struct {
 	Codecs    []codec.Codec  // best first; empty: codec.All
 	Direction Direction
 	NoEvents  bool // do not offer or accept telephone events
+	Security  Security
+	Keys      []Crypto // our keys, best suite first; their tags do not matter
 }
 
 func (l Local) codecs() []codec.Codec {
@@ -51,7 +53,14 @@ func (s *Session) Offer(l Local) ([]byte, error) {
 	if l.NoEvents {
 		event = 0
 	}
-	m := audio(l, "RTP/AVP", formats, event, l.Direction)
+	proto := "RTP/AVP"
+	if l.Security == Mandatory {
+		proto = "RTP/SAVP"
+	}
+	m := audio(l, proto, formats, event, l.Direction)
+	for _, c := range l.offered() {
+		c.write(m)
+	}
 	return s.write(l, []*pion.MediaDescription{m})
 }
 
@@ -60,7 +69,7 @@ func (s *Session) Offer(l Local) ([]byte, error) {
 // types; every other stream is refused with port 0. Errors are those of
 // [Description.Choose].
 func (s *Session) Answer(l Local, offer *Description) ([]byte, Media, error) {
-	media, index, err := offer.Choose(l.codecs())
+	media, index, err := offer.Choose(l)
 	if err != nil {
 		return nil, Media{}, err
 	}
@@ -78,6 +87,10 @@ func (s *Session) Answer(l Local, offer *Description) ([]byte, Media, error) {
 	for i, st := range offer.streams {
 		if i == index {
 			streams[i] = audio(l, st.proto, chosen, media.EventPT, dir)
+			if own, ok := l.key(media.Crypto.Suite); ok && !media.Crypto.IsZero() {
+				own.Tag = media.Crypto.Tag
+				own.write(streams[i])
+			}
 			continue
 		}
 		streams[i] = &pion.MediaDescription{MediaName: pion.MediaName{
@@ -97,12 +110,15 @@ func Accept(l Local, answer []byte) (Media, error) {
 	if err != nil {
 		return Media{}, err
 	}
-	m, index, err := d.Choose(l.codecs())
+	m, index, err := d.Choose(l)
 	if err != nil {
 		return Media{}, err
 	}
 	if index != 0 {
 		return Media{}, fmt.Errorf("%w: the answer has %d streams, 1 was offered", ErrNoAudio, len(d.streams))
+	}
+	if !m.Crypto.IsZero() && !slices.ContainsFunc(l.offered(), func(c Crypto) bool { return c.Tag == m.Crypto.Tag && c.Suite == m.Crypto.Suite }) {
+		return Media{}, fmt.Errorf("%w: the answer's was not offered under its number", ErrNoSuite)
 	}
 	switch {
 	case l.NoEvents:

@@ -60,10 +60,10 @@ func (a *audio) port() uint16 { return a.stream.LocalPort() }
 
 // start takes what was agreed on into use, at first and after a re-INVITE. local
 // is our address.
-func (a *audio) start(local netip.Addr, m sdp.Media) error {
+func (a *audio) start(local netip.Addr, m sdp.Media, s rtp.Security) error {
 	return a.stream.Start(rtp.Remote{RTP: m.Addr, RTCP: rtcpOf(m), Local: local}, rtp.Params{
 		Codec: m.Codec, PayloadType: m.PayloadType, EventPT: m.EventPT, LocalEventPT: m.LocalEventPT,
-		PTime: int(m.Ptime / time.Millisecond), Direction: direction(m.Direction),
+		PTime: int(m.Ptime / time.Millisecond), Direction: direction(m.Direction), Security: s,
 	})
 }
 

@@ -45,6 +45,9 @@ type Config struct {
 	// and detected as tones in the sound, for far ends that promise events and
 	// do not send them.
 	InbandDigits bool
+	// Security says whether the sound is protected by SRTP with keys in the session
+	// descriptions, which are worth what the signalling's transport is.
+	Security sdp.Security
 	// Silence ends an answered leg that received no RTP for so long while its far
 	// end should send; 0: never. Phones that suppress silence send nothing for
 	// long, so it is off unless asked for.
@@ -61,14 +64,14 @@ func (c Config) logger() *slog.Logger {
 }
 
 // local is what our side would like towards remote, with the codecs in prefer
-// first.
+// first. It has no keys yet.
 func (c Config) local(addr netip.AddrPort, remote netip.Addr, prefer []string) sdp.Local {
 	if c.Advertise.IsValid() && sip.Outside(remote, c.Advertise) {
 		addr = netip.AddrPortFrom(c.Advertise, addr.Port())
 	}
 	order := make([]string, 0, len(prefer)+len(c.Codecs))
 	order = append(append(order, prefer...), c.Codecs...)
-	return sdp.Local{Addr: addr, Codecs: sdp.Prefer(order), NoEvents: c.InbandDigits}
+	return sdp.Local{Addr: addr, Codecs: sdp.Prefer(order), NoEvents: c.InbandDigits, Security: c.Security}
 }
 
 // Leg is one party over SIP and RTP. An outgoing leg may ring several phones at
@@ -81,6 +84,8 @@ type Leg struct {
 	log    *slog.Logger
 	audio  *audio
 	events *outbox
+	// keyring belongs to the leg's goroutine once that runs.
+	keyring keyring
 
 	hang chan call.Cause  // Hangup's first cause; holds 1
 	asks chan ask         // Progress and Answer
@@ -139,6 +144,9 @@ func newLeg(g *Group, info call.LegInfo) (*Leg, error) {
 		keys: make(chan byte, digitRoom), over: make(chan struct{}),
 	}
 	var err error
+	if l.keyring, err = newKeyring(g.cfg.Security); err != nil {
+		return nil, call.Cause{Q850: call.Q850Temporary, SIP: 500, Who: call.Box, Text: fmt.Sprintf("no keys for a call on %s: %v", g.cfg.Title, err)}
+	}
 	if l.audio, err = openAudio(g.cfg, l.key); err != nil {
 		return nil, call.Cause{
 			Q850: call.Q850NotAvailable, SIP: 503, Who: call.Box,
@@ -151,7 +159,9 @@ func newLeg(g *Group, info call.LegInfo) (*Leg, error) {
 // newBranch makes a branch whose sound comes from local and whose session
 // descriptions show that address to remote, or the one outside.
 func (l *Leg) newBranch(local, remote netip.Addr, prefer []string) *branch {
-	return &branch{session: sdp.NewSession(), addr: local, local: l.cfg.local(netip.AddrPortFrom(local, l.audio.port()), remote, prefer)}
+	b := &branch{session: sdp.NewSession(), addr: local, local: l.cfg.local(netip.AddrPortFrom(local, l.audio.port()), remote, prefer)}
+	b.local.Keys = l.keyring.lines
+	return b
 }
 
 // Info implements call.Leg.

@@ -219,7 +219,11 @@ func (l *Leg) inform(e *sip.DialogEvent) {
 
 // agree takes a stream newly agreed with a branch into use.
 func (l *Leg) agree(b *branch, m sdp.Media) error {
-	if err := l.audio.start(b.addr, m); err != nil {
+	security, err := l.keyring.security(m.Crypto)
+	if err != nil {
+		return err
+	}
+	if err := l.audio.start(b.addr, m, security); err != nil {
 		return err
 	}
 	l.talk.media = m
