@@ -14,6 +14,7 @@ import (
 	"callbox/call/line/fxs"
 	"callbox/call/line/trunk"
 	"callbox/call/line/user"
+	"callbox/sip/sdp"
 	"callbox/storage/config"
 )
 
@@ -69,8 +70,8 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		if at, _ := snap.Joined(u); u.List != "" && at == nil {
 			continue // no SIP domain lets it register
 		}
-		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, snap.Media.External), make: func() (call.Line, error) {
-			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Advertise: advertised(snap)},
+		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, snap.Media.External), make: func() (call.Line, error) {
+			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Advertise: advertised(snap)},
 				a.stack, a.ports, a.log)
 		}})
 	}
@@ -106,6 +107,17 @@ func fingerprint(parts ...any) string {
 	return string(b)
 }
 
+// protection is how a line protects its sound.
+func protection(srtp string) sdp.Security {
+	switch srtp {
+	case config.SRTPOptional:
+		return sdp.Optional
+	case config.SRTPMandatory:
+		return sdp.Mandatory
+	}
+	return sdp.Plain
+}
+
 // trunkConfig is a trunk's configuration as the line wants it.
 func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 	host := t.Host
@@ -117,7 +129,7 @@ func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 	}
 	cfg := trunk.Config{ID: t.Name, Host: host, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
-		FromHost: t.FromDomain, Channels: t.MaxChannels, Codecs: t.Codecs, Advertise: advertised(snap)}
+		FromHost: t.FromDomain, Channels: t.MaxChannels, Codecs: t.Codecs, Security: protection(t.SRTP), Advertise: advertised(snap)}
 	for _, in := range t.Inbound {
 		p, err := netip.ParsePrefix(in)
 		if err != nil {

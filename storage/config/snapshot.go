@@ -103,9 +103,12 @@ type Trunk struct {
 	FromDomain string `json:"from_domain,omitempty"`
 	// Inbound are addresses and prefixes (192.0.2.0/24) from which calls of this
 	// trunk arrive, besides Host.
-	Inbound     []string `json:"inbound,omitempty"`
-	Codecs      []string `json:"codecs"`       // best first; empty: PCMU, PCMA
-	MaxChannels int      `json:"max_channels"` // 0: no limit of its own
+	Inbound []string `json:"inbound,omitempty"`
+	Codecs  []string `json:"codecs"` // best first; empty: PCMU, PCMA
+	// SRTP protects the sound by keys in the session descriptions: off (also
+	// empty), optional, or mandatory. They are worth what Transport is: tls.
+	SRTP        string `json:"srtp,omitempty"`
+	MaxChannels int    `json:"max_channels"` // 0: no limit of its own
 	// SIPURIs lets calls to SIP addresses of other hosts go out by this trunk.
 	SIPURIs bool `json:"sip_uris,omitempty"`
 }
@@ -117,6 +120,7 @@ type User struct {
 	DisplayName string   `json:"display_name,omitempty"`
 	Number      string   `json:"number,omitempty"` // its own number: caller id, and it is called by it
 	Codecs      []string `json:"codecs"`
+	SRTP        string   `json:"srtp,omitempty"` // as Trunk.SRTP
 	Application string   `json:"application,omitempty"`
 
 	// What the call APIs know of it besides.
@@ -268,6 +272,13 @@ type Retention struct {
 
 // APIs are the call APIs whose languages applications speak.
 var APIs = []string{"twilio", "signalwire", "restcomm", "jambonz"}
+
+// Protection of the sound of a trunk or user.
+const (
+	SRTPOff       = "off"
+	SRTPOptional  = "optional"
+	SRTPMandatory = "mandatory"
+)
 
 // Transports of a trunk.
 const (

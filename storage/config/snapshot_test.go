@@ -26,7 +26,7 @@ func office() Snapshot {
 			Status: call.StatusHook{Hook: call.Hook{URL: "https://hooks.example/status"}},
 		}},
 		Trunks: []Trunk{
-			{Name: "provider", Host: "sip.provider.example", Transport: TLS, Username: "u", Password: "p", Register: true, Proxy: "sip:proxy.example", FromDomain: "provider.example", Inbound: []string{"192.0.2.0/24", "198.51.100.7"}, MaxChannels: 8, SIPURIs: true},
+			{Name: "provider", Host: "sip.provider.example", Transport: TLS, Username: "u", Password: "p", Register: true, Proxy: "sip:proxy.example", FromDomain: "provider.example", Inbound: []string{"192.0.2.0/24", "198.51.100.7"}, MaxChannels: 8, SIPURIs: true, SRTP: SRTPMandatory},
 			{Name: "pbx", Host: "192.0.2.20", Codecs: []string{"PCMA"}},
 		},
 		Users:  []User{{Name: "201", Password: "correct horse", DisplayName: "Alice", Number: "+14155550111", Application: "AP1"}},
@@ -127,6 +127,8 @@ func TestValidate(t *testing.T) {
 		{"trunks[0].proxy", func(s *Snapshot) { s.Trunks[0].Proxy = "proxy.example" }},
 		{"trunks[0].from_domain", func(s *Snapshot) { s.Trunks[0].FromDomain = "@" }},
 		{"trunks[0].inbound[1]", func(s *Snapshot) { s.Trunks[0].Inbound[1] = "provider.example" }},
+		{"trunks[0].srtp", func(s *Snapshot) { s.Trunks[0].SRTP = "yes" }},
+		{"users[0].srtp", func(s *Snapshot) { s.Users[0].SRTP = "sdes" }},
 		{"trunks[0].codecs", func(s *Snapshot) { s.Trunks[0].Codecs = []string{"G729"} }},
 		{"trunks[0].max_channels", func(s *Snapshot) { s.Trunks[0].MaxChannels = -1 }},
 		{"users[0].password", func(s *Snapshot) { s.Users[0].Password = "201" }},

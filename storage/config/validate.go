@@ -233,6 +233,7 @@ func (v *validator) trunk(f string, t Trunk) {
 	v.line(f+".name", t.Name)
 	v.host(f+".host", t.Host)
 	v.between(f+".port", t.Port, 0, 65535)
+	v.protection(f+".srtp", t.SRTP)
 	if t.Transport != UDP && t.Transport != TCP && t.Transport != TLS {
 		v.bad(f+".transport", "%q is not udp, tcp or tls", t.Transport)
 	}
@@ -273,6 +274,7 @@ func (v *validator) user(f string, u User) {
 	}
 	v.digits(f+".number", u.Number)
 	v.codecs(f+".codecs", u.Codecs)
+	v.protection(f+".srtp", u.SRTP)
 	v.application(f+".application", u.Application)
 	v.oneLine(f+".display_name", u.DisplayName)
 	v.identity(f, u.ID, u.Account)
@@ -422,5 +424,14 @@ func (v *validator) limits(l Limits, r Retention) {
 	v.period("retention.recordings", r.Recordings, time.Minute, years)
 	if r.RecordingBytes < 1<<20 {
 		v.bad("retention.recording_bytes", "%d is less than 1 MiB, a minute of sound", r.RecordingBytes)
+	}
+}
+
+// protection checks how sound is protected.
+func (v *validator) protection(field, srtp string) {
+	switch srtp {
+	case "", SRTPOff, SRTPOptional, SRTPMandatory:
+	default:
+		v.bad(field, "%q is not off, optional or mandatory", srtp)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/line/sipleg"
+	"callbox/sip/sdp"
 )
 
 // Config describes a trunk.
@@ -47,6 +48,8 @@ type Config struct {
 	Codecs []string
 	// InbandDigits uses tones instead of telephone events.
 	InbandDigits bool
+	// Security says whether sound is protected (SRTP): the zero value is not.
+	Security sdp.Security
 	// Silence ends a call whose far end sent no RTP for so long; 0: never.
 	Silence time.Duration
 	// Advertise is shown to far ends outside of our network as the address for

@@ -13,6 +13,7 @@ import (
 	"callbox/call/line/sipleg"
 	"callbox/media/rtp"
 	"callbox/sip"
+	"callbox/sip/sdp"
 )
 
 var (
@@ -36,6 +37,8 @@ type Config struct {
 	Codecs []string
 	// InbandDigits uses tones instead of telephone events.
 	InbandDigits bool
+	// Security says whether sound is protected (SRTP): the zero value is not.
+	Security sdp.Security
 	// Silence ends a call whose phone sent no RTP for so long; 0: never.
 	Silence time.Duration
 	// Advertise is shown to phones outside of our network as the address for sound
@@ -90,7 +93,7 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	l := &Line{cfg: cfg, stack: stack, log: logger.With("line", cfg.ID), since: time.Now(), text: "not running"}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.User, Title: "user " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Silence: cfg.Silence, Logger: logger,
+		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Logger: logger,
 	})
 	return l, nil
 }

@@ -58,6 +58,7 @@ type phone struct {
 	says           []int16
 	answer         string // auto or manual
 	codecs         string // "PCMU,PCMA"
+	protection     string // of the sound: srtp (offered beside the clear), srtp-mand; empty: none
 	place
 }
 
@@ -137,6 +138,10 @@ func runBaresip(t *testing.T, p phone) *baresip {
 	if p.ca != "" {
 		trust = "sip_cafile " + p.ca + "\n"
 	}
+	protection := ""
+	if p.protection != "" {
+		protection = ";mediaenc=" + p.protection
+	}
 	files := map[string]string{
 		"config": trust + fmt.Sprintf(`poll_method epoll
 sip_listen %s:%d
@@ -148,14 +153,15 @@ module_path /usr/lib/baresip/modules
 module g711.so
 module aufile.so
 module sndfile.so
+module srtp.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen %s:%d
 snd_path %s
 `, host, port, host, dir, host, port+2, dir),
-		"accounts": fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;regint=%d;answermode=%s;audio_codecs=%s;dtmfmode=rtpevent\n",
-			p.name, p.registrar, p.transport, p.name, p.password, regint, p.answer, p.codecs),
+		"accounts": fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;regint=%d;answermode=%s;audio_codecs=%s;dtmfmode=rtpevent%s\n",
+			p.name, p.registrar, p.transport, p.name, p.password, regint, p.answer, p.codecs, protection),
 		"contacts": "",
 	}
 	for name, text := range files {
