@@ -75,6 +75,20 @@ type SIP struct {
 	ToURI string `json:"to_uri,omitempty"`
 }
 
+// SIPMessage is a request within a SIP call: INFO, MESSAGE, NOTIFY and the like.
+type SIPMessage struct {
+	Method      string   `json:"method"`
+	Headers     []Header `json:"headers,omitempty"`
+	ContentType string   `json:"content_type,omitempty"` // empty without a Body
+	Body        string   `json:"body,omitempty"`
+}
+
+// SIPResponse is what the far end answered to one.
+type SIPResponse struct {
+	Status int    // 200…699
+	Reason string // its phrase, "OK"
+}
+
 // Credentials are a user name and a password for SIP digest.
 type Credentials struct{ Username, Password string }
 
@@ -144,12 +158,13 @@ const (
 	LegDigit                        // the far end pressed LegEvent.Digit
 	LegHeld                         // the far end put us on hold
 	LegResumed                      // the far end took us back
+	LegMessage                      // the far end sent LegEvent.Message, which is no key
 	LegEnded                        // final; LegEvent.Cause says why
 )
 
 // String gives the event's name for logs.
 func (t LegEventType) String() string {
-	names := [...]string{"ringing", "early", "answered", "digit", "held", "resumed", "ended"}
+	names := [...]string{"ringing", "early", "answered", "digit", "held", "resumed", "message", "ended"}
 	if t < 0 || int(t) >= len(names) {
 		return "unknown"
 	}
@@ -162,4 +177,6 @@ type LegEvent struct {
 	At    time.Time
 	Digit byte  // LegDigit: one of 0-9 * # A-D, reported once per key press
 	Cause Cause // LegEnded
+	// Message of LegMessage.
+	Message *SIPMessage
 }

@@ -16,6 +16,13 @@ type DigitSender interface {
 	SendDigit(ctx context.Context, digit byte, d time.Duration) error
 }
 
+// Teller is an answered leg that can send the far end a request within the call.
+type Teller interface {
+	// Tell sends m and waits for the answer, whatever it is. The error wraps
+	// ErrLegEnded or ErrWrongState, is that of ctx, or says why m cannot be sent.
+	Tell(ctx context.Context, m SIPMessage) (SIPResponse, error)
+}
+
 // Reporter is a line that can say how it is.
 type Reporter interface {
 	// Status is the line's present condition in one sentence.

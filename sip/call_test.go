@@ -266,27 +266,6 @@ func TestReinviteGlare(t *testing.T) {
 	drained(t, a)
 }
 
-func TestSendInfo(t *testing.T) {
-	t.Parallel()
-	a, b := startStack(t), startStack(t)
-	in := trunkPeer(t, b)
-	out, arrived := answered(t, a, b, in, "udp")
-	for _, digit := range []string{"1", "2", "3", "#"} {
-		body := "Signal=" + digit + "\r\nDuration=100\r\n"
-		if err := out.SendInfo(t.Context(), "application/dtmf-relay", []byte(body)); err != nil {
-			t.Fatal(err)
-		}
-		if ev := expect(t, arrived, Info); string(ev.Body) != body || ev.ContentType != "application/dtmf-relay" {
-			t.Errorf("info %+v", ev)
-		}
-	}
-	out.Hangup(Reason{})
-	expectEnd(t, out)
-	if err := out.SendInfo(t.Context(), "text/plain", nil); !errors.Is(err, ErrEnded) {
-		t.Errorf("info after the end: %v", err)
-	}
-}
-
 func TestDelayedOffer(t *testing.T) {
 	t.Parallel()
 	a, b := startStack(t), startStack(t)

@@ -3,7 +3,6 @@ package sip
 import (
 	"errors"
 	"net/netip"
-	"strings"
 	"sync"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -97,7 +96,7 @@ type reanswer struct {
 func (d *Dialog) Info() DialogInfo { return d.info }
 
 // Events delivers the dialog's life in order and is closed after Ended. It
-// holds 32; when nobody drains it Info and repeated Ringing events are dropped
+// holds 32; when nobody drains it Told and repeated Ringing events are dropped
 // and counted, never changes of state. An event is the receiver's.
 func (d *Dialog) Events() <-chan *DialogEvent { return d.events }
 
@@ -106,7 +105,7 @@ func (d *Dialog) emit(ev DialogEvent) {
 	if d.told {
 		return
 	}
-	if len(d.events) >= maxEvents-keepEvents && (ev.Type == Info || ev.Type == Ringing || ev.Type == Progress) || len(d.events) == maxEvents-1 && ev.Type != Ended {
+	if len(d.events) >= maxEvents-keepEvents && (ev.Type == Told || ev.Type == Ringing || ev.Type == Progress) || len(d.events) == maxEvents-1 && ev.Type != Ended {
 		d.s.count.eventsDropped.Add(1)
 		return
 	}
@@ -364,8 +363,8 @@ func (d *Dialog) onRequest(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx
 		d.onBye(req, tx)
 	case gosip.INVITE, gosip.UPDATE:
 		d.onOffer(req, flow, tx)
-	case gosip.INFO:
-		d.onInfo(req, tx)
+	case gosip.INFO, gosip.MESSAGE, gosip.NOTIFY:
+		d.onMessage(req, tx)
 	case gosip.OPTIONS:
 		d.reply(tx, req, 200, gosip.NewHeader("Allow", allow), gosip.NewHeader("Accept", sdpType))
 	case gosip.CANCEL, gosip.PRACK:
@@ -387,15 +386,6 @@ func (d *Dialog) onBye(req *gosip.Request, tx *wire.ServerTx) {
 		d.call.abort()
 	}
 	d.end(DialogEvent{Status: 200, Reason: reasonOf(req), By: ByRemote})
-}
-
-func (d *Dialog) onInfo(req *gosip.Request, tx *wire.ServerTx) {
-	if d.state == dsEnding {
-		d.reply(tx, req, 481)
-		return
-	}
-	d.reply(tx, req, 200)
-	d.emit(DialogEvent{Type: Info, ContentType: bodyType(req), Body: req.Body()})
 }
 
 // onAck takes the ACK of a 2xx of ours.
@@ -431,35 +421,6 @@ func (d *Dialog) onNoAck() {
 	}
 	r := Reason{Q850: 102, Text: "no ACK"}
 	d.bye(r, DialogEvent{Status: 408, Text: "the far end never acknowledged the answer", Reason: r, By: ByNetwork})
-}
-
-// sendInfo starts an INFO; its outcome arrives on the channel.
-func (d *Dialog) sendInfo(contentType string, body []byte) (<-chan error, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.told {
-		return nil, ErrEnded
-	}
-	if (d.state != dsUp && d.state != dsAnswered) || strings.ContainsAny(contentType, "\r\n\x00") {
-		return nil, ErrState
-	}
-	req := d.request(gosip.INFO, 0)
-	setBody(req, contentType, body)
-	result := make(chan error, 1)
-	err := d.send(req, func(res *gosip.Response, _ wire.Flow, err error) {
-		switch {
-		case err == nil && res.StatusCode < 200:
-			return
-		case err == nil && res.StatusCode >= 300:
-			err = statusError(res)
-		}
-		select {
-		case result <- err:
-		default:
-		}
-		d.checkGone(err)
-	})
-	return result, err
 }
 
 // checkGone ends the dialog when a request within it shows that the far end has

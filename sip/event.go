@@ -17,15 +17,15 @@ const (
 	// Offer is a re-INVITE or UPDATE of the far end. SDP is its offer; nil asks us
 	// to make one. Call AcceptOffer or RefuseOffer, or it is refused after 64 T1.
 	Offer
-	// Info is an INFO request, already answered 200: ContentType and Body.
-	Info
+	// Told is an INFO, MESSAGE or NOTIFY, already answered 200: Message.
+	Told
 	// Confirmed is the ACK for our 2xx to the first INVITE, or any ACK with SDP.
 	Confirmed
 	// Ended is the last event; the channel is closed after it.
 	Ended
 )
 
-var eventNames = [...]string{"ringing", "progress", "answered", "offer", "info", "confirmed", "ended"}
+var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "ended"}
 
 // String gives the event's name for logs.
 func (t EventType) String() string {
@@ -46,14 +46,13 @@ const (
 
 // DialogEvent is something that happened in a dialog.
 type DialogEvent struct {
-	Type        EventType
-	Status      int    // response status; for Ended 200 after BYE, 487 after CANCEL, 408 and 503 by the network
-	Text        string // reason phrase, or a sentence when the network ended it
-	SDP         []byte
-	Reason      Reason // from the Reason header of the message, zero when it had none
-	By          By     // Ended
-	ContentType string // Info
-	Body        []byte // Info
+	Type    EventType
+	Status  int    // response status; for Ended 200 after BYE, 487 after CANCEL, 408 and 503 by the network
+	Text    string // reason phrase, or a sentence when the network ended it
+	SDP     []byte
+	Reason  Reason   // from the Reason header of the message, zero when it had none
+	By      By       // Ended
+	Message *Message // Told
 }
 
 // DialogInfo is what is known of a dialog when it starts. It never changes.

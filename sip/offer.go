@@ -177,20 +177,3 @@ func (d *Dialog) onReanswer(x *exchange, res *gosip.Response, flow wire.Flow, er
 	}
 	d.checkGone(r.err)
 }
-
-// SendInfo sends an INFO request (RFC 6086) in an answered dialog and waits for
-// its final response; a refusal is a *StatusError.
-func (d *Dialog) SendInfo(ctx context.Context, contentType string, body []byte) error {
-	result, err := d.sendInfo(contentType, body)
-	if err != nil {
-		return err
-	}
-	select {
-	case err := <-result:
-		return err
-	case <-d.done:
-		return ErrEnded
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	allow   = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+	allow   = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY"
 	sdpType = "application/sdp"
 )
 

@@ -11,6 +11,8 @@ const (
 	// digitRoom is how many undelivered events there may be before a digit is
 	// dropped (call.Leg promises at least 64).
 	digitRoom = 64
+	// messageRoom is the same for requests of the far end, which are large.
+	messageRoom = 16
 	// holdRoom is the same for held and resumed, which repeat without limit too.
 	holdRoom = digitRoom + 4
 	// eventRoom leaves place for ringing, early, answered and ended, which come
@@ -24,7 +26,7 @@ type outbox struct {
 	ch      chan *call.LegEvent
 	told    [call.LegEnded + 1]bool
 	held    bool          // as last told
-	dropped atomic.Uint64 // digits
+	dropped atomic.Uint64 // digits and messages
 }
 
 func newOutbox() *outbox { return &outbox{ch: make(chan *call.LegEvent, eventRoom)} }
@@ -49,6 +51,18 @@ func (o *outbox) digit(d byte) {
 		return
 	}
 	o.send(call.LegEvent{Type: call.LegDigit, Digit: d})
+}
+
+// message tells a request of the far end, or counts it as dropped.
+func (o *outbox) message(m *call.SIPMessage) {
+	if o.told[call.LegEnded] {
+		return
+	}
+	if len(o.ch) >= messageRoom {
+		o.dropped.Add(1)
+		return
+	}
+	o.send(call.LegEvent{Type: call.LegMessage, Message: m})
 }
 
 // hold tells whether we are on hold now, if that is news. While nobody reads,

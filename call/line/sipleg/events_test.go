@@ -26,6 +26,7 @@ func TestOutboxNeverBlocks(t *testing.T) {
 	t.Parallel()
 	o := newOutbox()
 	for range 1000 {
+		o.message(&call.SIPMessage{Method: "INFO"})
 		o.digit('5')
 		o.hold(true)
 		o.hold(false)
@@ -44,8 +45,8 @@ func TestOutboxNeverBlocks(t *testing.T) {
 			t.Errorf("%v came %d times", typ, count[typ])
 		}
 	}
-	if digits := count[call.LegDigit]; uint64(digits)+o.dropped.Load() != 1000 {
-		t.Errorf("%d digits came and %d were dropped, of 1000", digits, o.dropped.Load())
+	if told := count[call.LegDigit] + count[call.LegMessage]; uint64(told)+o.dropped.Load() != 2000 {
+		t.Errorf("%d digits and messages came and %d were dropped, of 2000", told, o.dropped.Load())
 	}
 	if types[len(types)-1] != call.LegEnded {
 		t.Error("the end is not last")

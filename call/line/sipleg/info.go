@@ -2,8 +2,54 @@ package sipleg
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"strings"
+
+	"callbox/call"
+	"callbox/sip"
 )
+
+// inform takes a request within the call: some phones send their keys in INFO.
+func (l *Leg) inform(m *sip.Message) {
+	if d, ok := dtmfRelay(m.ContentType, m.Body); ok && m.Method == "INFO" {
+		if !l.audio.sawEvents() {
+			l.events.digit(d)
+		}
+		return
+	}
+	out := &call.SIPMessage{Method: m.Method, ContentType: m.ContentType, Body: strings.ToValidUTF8(string(m.Body), "\uFFFD")}
+	for _, h := range m.Headers {
+		out.Headers = append(out.Headers, call.Header(h))
+	}
+	l.events.message(out)
+}
+
+// Tell implements call.Teller.
+func (l *Leg) Tell(ctx context.Context, m call.SIPMessage) (call.SIPResponse, error) {
+	select {
+	case <-l.over:
+		return call.SIPResponse{}, call.ErrLegEnded
+	default:
+	}
+	d := l.line.Load()
+	if d == nil {
+		return call.SIPResponse{}, fmt.Errorf("send %s before the answer: %w", m.Method, call.ErrWrongState)
+	}
+	out := sip.Message{Method: m.Method, ContentType: m.ContentType, Body: []byte(m.Body)}
+	for _, h := range m.Headers {
+		out.Headers = append(out.Headers, sip.Header(h))
+	}
+	res, err := d.Tell(ctx, out)
+	switch {
+	case errors.Is(err, sip.ErrState):
+		err = fmt.Errorf("send %s: %w", m.Method, call.ErrWrongState)
+	case err != nil:
+		err = fmt.Errorf("send %s: %w", m.Method, ended(err))
+	}
+	return call.SIPResponse{Status: res.Status, Reason: res.Text}, err
+}
 
 // dtmfRelay reads the digit of a SIP INFO body, ok is false when it has none.
 // application/dtmf-relay is "Signal=5\r\nDuration=160", application/dtmf is

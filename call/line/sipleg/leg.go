@@ -21,6 +21,7 @@ var (
 	_ call.DigitSender   = (*Leg)(nil)
 	_ call.CodecTeller   = (*Leg)(nil)
 	_ call.MediaReporter = (*Leg)(nil)
+	_ call.Teller        = (*Leg)(nil)
 )
 
 // Config is what all legs of one line share.
@@ -93,7 +94,8 @@ type Leg struct {
 	keys chan byte        // digits heard; holds digitRoom
 	over chan struct{}    // closed when LegEnded was told
 	code atomic.Pointer[codec.Codec]
-	lost atomic.Uint64 // digits dropped because keys was full
+	lost atomic.Uint64              // digits dropped because keys was full
+	line atomic.Pointer[sip.Dialog] // of the answered leg; nil before
 
 	talk talk // the leg's goroutine's own
 }

@@ -170,8 +170,8 @@ func (l *Leg) signal(s branchEvent) {
 		l.reoffered(s.b, s.e.SDP)
 	case sip.Confirmed:
 		l.confirmed(s.b, s.e.SDP)
-	case sip.Info:
-		l.inform(s.e)
+	case sip.Told:
+		l.inform(s.e.Message)
 	}
 }
 
@@ -210,13 +210,6 @@ func (l *Leg) party() string {
 	return l.info.To + " on " + l.cfg.Title
 }
 
-// inform takes a SIP INFO: some phones send their keys in it.
-func (l *Leg) inform(e *sip.DialogEvent) {
-	if d, ok := dtmfRelay(e.ContentType, e.Body); ok && !l.audio.sawEvents() {
-		l.events.digit(d)
-	}
-}
-
 // agree takes a stream newly agreed with a branch into use.
 func (l *Leg) agree(b *branch, m sdp.Media) error {
 	security, err := l.keyring.security(m.Crypto)
@@ -241,6 +234,7 @@ func (l *Leg) agree(b *branch, m sdp.Media) error {
 func (l *Leg) connect() {
 	t := &l.talk
 	t.answered, t.heard = true, time.Now()
+	l.line.Store(t.chosen.d)
 	l.audio.answered(t.media)
 	l.events.once(call.LegAnswered)
 	l.log.Info("leg answered", "codec", l.Codec(), "remote", l.info.Remote)

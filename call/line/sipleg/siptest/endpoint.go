@@ -66,6 +66,7 @@ type Endpoint struct {
 	now    *party // the present call
 	last   *party // the present or the last call
 	invite []sip.DialogInfo
+	told   []sip.Message // requests within calls, besides keys
 }
 
 // refusal is how every call is refused.

@@ -175,11 +175,14 @@ func (p *party) event(e *sip.DialogEvent) error {
 			return err
 		}
 		return p.d.AcceptOffer(body)
-	case sip.Info:
-		_, after, _ := strings.Cut(string(e.Body), "=")
-		if after != "" {
-			p.digit(after[0])
+	case sip.Told:
+		if key, ok := strings.CutPrefix(string(e.Message.Body), "Signal="); ok && key != "" {
+			p.digit(key[0])
+			return nil
 		}
+		p.a.mu.Lock()
+		defer p.a.mu.Unlock()
+		p.a.told = append(p.a.told, *e.Message)
 	case sip.Ended:
 		p.a.mu.Lock()
 		defer p.a.mu.Unlock()

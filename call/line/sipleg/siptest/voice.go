@@ -3,11 +3,13 @@ package siptest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"callbox/media"
 	"callbox/media/dtmf"
 	"callbox/media/rtp"
+	"callbox/sip"
 )
 
 // sound is the party's media.Ticker.
@@ -106,7 +108,9 @@ func (a *Endpoint) Press(ctx context.Context, digit byte) error {
 	}
 	switch a.cfg.Keys {
 	case Info:
-		return p.d.SendInfo(ctx, "application/dtmf-relay", fmt.Appendf(nil, "Signal=%c\r\nDuration=100\r\n", digit))
+		_, err := p.d.Tell(ctx, sip.Message{Method: "INFO", ContentType: "application/dtmf-relay",
+			Body: fmt.Appendf(nil, "Signal=%c\r\nDuration=100\r\n", digit)})
+		return err
 	case Tones:
 		return p.dial(ctx, digit)
 	case Events:
@@ -125,4 +129,20 @@ func (p *party) dial(ctx context.Context, digit byte) error {
 		p.a.Say(f[:])
 	}
 	return p.a.wait(ctx, "press", func() bool { return len(p.say) == 0 })
+}
+
+// Tell sends a request within the present call.
+func (a *Endpoint) Tell(ctx context.Context, m sip.Message) (sip.Response, error) {
+	p, err := a.talking(ctx)
+	if err != nil {
+		return sip.Response{}, err
+	}
+	return p.d.Tell(ctx, m)
+}
+
+// Told are the requests within its calls that the endpoint got, besides keys.
+func (a *Endpoint) Told() []sip.Message {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.told)
 }
