@@ -10,6 +10,7 @@ import (
 type Playback struct {
 	s     *Session
 	clip  media.Clip
+	level int           // of one that plays beside
 	ended chan struct{} // closed when the clip is no longer read
 	once  sync.Once     // closes ended
 	done  chan struct{} // closed when the clip is closed
@@ -66,6 +67,11 @@ func (p *Playback) Stop() {
 	if p.s.player == p {
 		p.s.player = nil
 		p.s.recheck = 0
+	}
+	for i := range p.s.beside {
+		if p.s.beside[i] == p {
+			p.s.beside[i], p.s.recheck = nil, 0
+		}
 	}
 	p.end()
 	p.s.mu.Unlock()

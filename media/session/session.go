@@ -51,6 +51,9 @@ type Session struct {
 	closed   bool
 	quiet    bool // send nothing when there is nothing to say
 	player   *Playback
+	beside   [MaxBeside]*Playback // what plays besides; nil: a free place
+	muted    bool
+	loudness int // of what the far end is told, in 1/256
 	taps     []*tap // replaced, never changed
 	bridge   *bridge
 	peer     *Session   // the other side of bridge
@@ -71,7 +74,7 @@ var _ media.Ticker = (*Session)(nil)
 // New makes a session of port and puts it on the clock. It is silent: it writes
 // silence until something is played or bridged.
 func New(sched media.Scheduler, port media.Port) *Session {
-	s := &Session{sched: sched, port: port, done: make(chan struct{})}
+	s := &Session{sched: sched, port: port, done: make(chan struct{}), loudness: unity}
 	sched.Add(s)
 	return s
 }
@@ -110,6 +113,12 @@ func (s *Session) Close() {
 	if first && player != nil {
 		player.end()
 	}
+	for i, p := range s.beside {
+		if p != nil {
+			p.end()
+			s.beside[i] = nil
+		}
+	}
 	s.mu.Unlock()
 	if first {
 		s.Unbridge()
@@ -142,7 +151,7 @@ func (s *Session) Tap(d Direction, sink media.Sink) (remove func()) {
 func (s *Session) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.player != nil || len(s.taps) > 0
+	return s.player != nil || len(s.taps) > 0 || s.muted || s.loudness != unity || s.beside != [MaxBeside]*Playback{}
 }
 
 // recheckTicks is how often a bridge looks whether it can relay, or still can:
@@ -158,6 +167,8 @@ func (s *Session) Collect() {
 		s.heard = s.port.ReadFrame(&s.in)
 		if !s.heard {
 			s.stats.Empty++
+		}
+		if !s.heard || s.muted {
 			s.in.Clear()
 		}
 		if s.heard && s.seat != nil {
@@ -208,6 +219,10 @@ func (s *Session) Deliver() {
 			s.out, said = s.extra, true
 		}
 	}
+	if said && s.loudness != unity {
+		s.out.Gain(s.loudness)
+	}
+	said = s.mixBeside(said)
 	if !said {
 		s.out.Clear()
 	}
