@@ -119,6 +119,8 @@ const (
 	EventVerbDone EventType = "verb-done"
 	EventFetch    EventType = "fetch"   // a document was asked for; Event.Note is the URL without secrets
 	EventWarning  EventType = "warning" // Event.Note is the sentence
+	// EventMessage says that the far end sent Event.Message.
+	EventMessage EventType = "message"
 )
 
 // Event is something that happened to a call, told in order per call.
@@ -133,6 +135,7 @@ type Event struct {
 	// Conference is what an event of a conference tells; Record is then empty when
 	// no call is concerned.
 	Conference *ConferenceNews
+	Message    *SIPMessage // EventMessage
 	Note       string
 	Tone       float64 // EventMachine: Hz of the beep that ended a greeting, 0 without one
 }

@@ -1,6 +1,9 @@
 package call
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Hook is an address that the box asks or tells something.
 type Hook struct {
@@ -128,6 +131,8 @@ type Session struct {
 	Env    string `json:"env,omitempty"` // a JSON object told to the hook that is asked for the first document
 	Speech Speech `json:"speech,omitzero"`
 	Notify bool   `json:"notify,omitempty"` // tell the application of the start and the end of every verb
+	// Messages is told of requests within the call (EventMessage).
+	Messages Hook `json:"messages,omitzero"`
 }
 
 // Speech are a call's own settings for verbs that leave them open; empty: the
@@ -166,10 +171,61 @@ type Change struct {
 	Child     *ScriptSource  // run by the other party, which leaves the Dial that has connected it with this call
 	// Participant changes the call's part in the conference that it is in.
 	Participant *ParticipantChange
+	Messages    *Hook         // replace Session.Messages
+	Muted       *bool         // nobody hears what the far end says
+	Loudness    *float64      // of what the far end hears, tracks apart, in dB: MinLoudness…MaxLoudness
+	Keys        *Keys         // send these to the far end, behind those that are being sent
+	Tracks      []Track       // change what the far end hears besides
 	Script      *ScriptSource // drop the running document and run this one
 	Cancel      bool          // end it only if it has not been answered
 	Complete    bool          // end it in any state
 }
+
+// IsZero reports whether nothing is to be changed.
+func (c Change) IsZero() bool { return reflect.ValueOf(c).IsZero() }
+
+// Bounds of loudness, in dB.
+const (
+	MinLoudness = -40
+	MaxLoudness = 24
+)
+
+// Keys are keys to be sent.
+type Keys struct {
+	Keys   string        // 0-9 * # A-D
+	Length time.Duration // of each, 40 ms to 8 s; 0: 100 ms
+}
+
+// Sound is something to be heard: a file, or a text to be spoken.
+type Sound struct {
+	URL string // absolute, or one of the box's own sounds; empty: Text
+	// Text is spoken as call/script has it; what the others leave open is the call's.
+	Text, Voice, Language, Vendor string
+}
+
+// MaxTracks bounds the named tracks of a call.
+const MaxTracks = 2
+
+// Track changes one of a call's tracks: what its far end hears beside everything
+// else.
+type Track struct {
+	// Name is the track's; the empty one is always there, for what is whispered once.
+	Name     string
+	Act      TrackAct
+	Sounds   []Sound
+	Loop     int      // rounds of Sounds; 0: until something takes their place
+	Loudness *float64 // in dB; nil: that with which the track was made
+}
+
+// TrackAct is what to do with a track.
+type TrackAct int
+
+const (
+	TrackAdd     TrackAct = iota // make it, and play Sounds, if there are any
+	TrackPlay                    // play Sounds in place of what it plays
+	TrackSilence                 // play nothing
+	TrackRemove
+)
 
 // Recording is a recording's record.
 type Recording struct {

@@ -283,7 +283,7 @@ func (d *Dialect) readChange(form url.Values, rec call.Record, warn func(string)
 	if v.Has("Mute") {
 		return c, refuse(CodeInvalid, "Mute is not available on this box yet; nothing was changed")
 	}
-	if c == (call.Change{}) {
+	if c.IsZero() {
 		p := refuse(CodeInvalid, "nothing to change: give %s", names(d.p.Tables.Update))
 		p.err = ErrNothing
 		return c, p

@@ -35,7 +35,7 @@ func (l *link) press(d byte) {
 	if l.mine {
 		keys = &l.b.toCallee
 	}
-	keys.press(d)
+	keys.press(d, 0)
 }
 
 const (
@@ -114,20 +114,26 @@ type crossing struct {
 	to  *live
 
 	mu      sync.Mutex // guards what follows
-	keys    []byte     // at most maxCrossing, besides the one that is being sent
+	keys    []key      // at most maxCrossing, besides the one that is being sent
 	sending bool
+}
+
+// key is a key to be sent, for length; 0: the usual.
+type key struct {
+	digit  byte
+	length time.Duration
 }
 
 // press puts a key behind the others, or counts it as lost when there are too
 // many.
-func (x *crossing) press(d byte) {
+func (x *crossing) press(d byte, length time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.keys) == maxCrossing {
 		x.to.e.lostKeys.Add(1)
 		return
 	}
-	x.keys = append(x.keys, d)
+	x.keys = append(x.keys, key{d, length})
 	if !x.sending {
 		x.sending = true
 		x.to.e.tasks.Go(x.send)
@@ -136,25 +142,25 @@ func (x *crossing) press(d byte) {
 
 // send sends what there is, in order.
 func (x *crossing) send() {
-	for d, ok := x.next(); ok; d, ok = x.next() {
-		one, cancel := context.WithTimeout(x.ctx, digitPatience)
+	for k, ok := x.next(); ok; k, ok = x.next() {
+		one, cancel := context.WithTimeout(x.ctx, digitPatience+k.length)
 		// A leg that has ended refuses; nobody is left to tell.
-		_ = sound{control{c: x.to}}.SendDigits(one, string(d), 0)
+		_ = sound{control{c: x.to}}.SendDigits(one, string(k.digit), k.length)
 		cancel()
 	}
 }
 
 // next takes the oldest key; ok is false when there is none, and send ends.
-func (x *crossing) next() (d byte, ok bool) {
+func (x *crossing) next() (k key, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.keys) == 0 || x.ctx.Err() != nil {
 		x.keys, x.sending = nil, false
-		return 0, false
+		return key{}, false
 	}
-	d = x.keys[0]
+	k = x.keys[0]
 	x.keys = x.keys[1:]
-	return d, true
+	return k, true
 }
 
 // close separates the two. It may be called after either has ended, or has gone

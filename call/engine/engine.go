@@ -218,7 +218,8 @@ func (e *Engine) Call(ctx context.Context, account, id string) (call.Record, err
 
 // Modify changes a live call. call.ErrNotFound, call.ErrEnded, or
 // call.ErrWrongState when a cancel meets an answered call, and when there is no
-// Child or no conference for a Participant; then nothing is done.
+// Child, no conference for a Participant, or no answer yet where there must be
+// sound; then nothing is done.
 func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
 	c := e.find(account, id)
 	if c == nil {

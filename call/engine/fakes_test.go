@@ -210,6 +210,7 @@ type world struct {
 	ticks   *ticks
 	stored  func(ctx context.Context) error // what Create does instead
 	opened  func(url string) media.Clip     // what Open gives instead
+	fails   error                           // what Open says instead
 	disk    func(*memFile) error            // asked before a file is made; may change it
 }
 
@@ -368,6 +369,9 @@ func (w *world) Decode(context.Context, call.Record, call.ScriptSource) (script.
 }
 
 func (w *world) Open(_ context.Context, url string) (media.Clip, error) {
+	if w.fails != nil {
+		return nil, w.fails
+	}
 	if w.opened != nil {
 		return w.opened(url), nil
 	}

@@ -193,6 +193,8 @@ func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 		c.apply(call.InAnswer)
 	case call.LegDigit:
 		c.digit(ev.Digit)
+	case call.LegMessage:
+		c.onMessage(ev.Message)
 	case call.LegHeld:
 		c.mention(call.EventWarning, "the far end put the call on hold")
 	case call.LegResumed:

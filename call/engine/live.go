@@ -58,6 +58,7 @@ type live struct {
 	link      *link              // set while a Dial has connected this call with another
 	dialled   *call.Cause        // why the last Dial connected nobody
 	recording recordings
+	beside    beside
 	ear       *ear // answering machine detection, while it runs
 	ending    ending
 }
@@ -343,6 +344,9 @@ func (c *live) modify(ch call.Change) error {
 	if ch.Cancel && c.r.State == call.InProgress {
 		return call.ErrWrongState
 	}
+	if err := c.mayChangeSound(ch); err != nil {
+		return err
+	}
 	if ch.Tag != nil {
 		c.r.Session.Tag = *ch.Tag
 	}
@@ -351,6 +355,9 @@ func (c *live) modify(ch call.Change) error {
 	}
 	if ch.Notify != nil {
 		c.r.Session.Notify = *ch.Notify
+	}
+	if ch.Messages != nil {
+		c.r.Session.Messages = *ch.Messages
 	}
 	if ch.Status != nil {
 		c.r.Status = *ch.Status
@@ -363,6 +370,7 @@ func (c *live) modify(ch call.Change) error {
 	}
 	c.r.Updated = c.e.cfg.Now()
 	c.publish()
+	c.changeSound(ch)
 	if ch.Script != nil {
 		c.redirect(*ch.Script)
 	}

@@ -41,6 +41,7 @@ func (c *live) onFinal() {
 	c.tellParent(childEnded)
 	c.watch = nil
 	c.uninvite()
+	c.silenceTracks()
 	for r := range c.recording.running {
 		r.halt()
 	}

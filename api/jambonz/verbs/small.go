@@ -98,7 +98,7 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 		tell := o.Is("notifyEvents")
 		c.Notify = &tell
 	}
-	if c == (call.Change{}) {
+	if c.IsZero() {
 		return nil, nil
 	}
 	return []script.Verb{script.Change{Verb: "config", Change: c}}, nil
