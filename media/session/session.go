@@ -53,7 +53,7 @@ type Session struct {
 	player   *Playback
 	beside   [MaxBeside]*Playback // what plays besides; nil: a free place
 	muted    bool
-	loudness int // of what the far end is told, in 1/256
+	loudness int    // of what the far end is told, in 1/256
 	taps     []*tap // replaced, never changed
 	bridge   *bridge
 	peer     *Session   // the other side of bridge
