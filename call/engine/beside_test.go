@@ -91,7 +91,7 @@ func TestWhisper(t *testing.T) {
 		w.mu.Unlock()
 		endless := call.Track{Sounds: []call.Sound{{URL: "clip:100"}}}
 		w.change(ida, call.Change{Tracks: []call.Track{endless}})
-		pass(10 * time.Second)
+		pass(9 * time.Second) // in the middle of a round
 		hear(t, []*farLeg{a, b}, 2300, 1000)
 		w.change(ida, call.Change{Tracks: []call.Track{{Sounds: []call.Sound{{Text: "now"}}, Loop: 1}}})
 		hear(t, []*farLeg{a, b}, 2400, 1000)
