@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,17 +39,18 @@ type Mount struct {
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// Public is a document that anybody may read, by GET and HEAD.
-type Public struct {
+// Document is a page of its own, to be read by GET and HEAD.
+type Document struct {
 	Path string // "/ca.pem"
 	Type string // its content type
 	Body func() []byte
+	Auth *Auth // who may read it: every account; nil: anybody
 }
 
 // Config is what a Server is made of.
 type Config struct {
-	Mounts []Mount
-	Public []Public
+	Mounts    []Mount
+	Documents []Document
 	// Ready reports whether the box takes calls; nil: always. It is asked by
 	// GET /healthz, which tells strangers nothing but yes (200) or no (503).
 	Ready func() bool
@@ -91,8 +93,8 @@ func NewServer(c Config) (*Server, error) {
 	for _, prefix := range order {
 		mux.Handle(prefix, s.serveGroup(byPrefix[prefix]))
 	}
-	for _, p := range c.Public {
-		mux.Handle("GET "+p.Path, s.serveGroup([]Mount{{Name: "public", Handler: p, Fail: failPlain}}))
+	for _, d := range c.Documents {
+		mux.Handle("GET "+d.Path, s.serveGroup([]Mount{{Name: "document", Handler: d, Fail: failPlain}}))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if c.Ready != nil && !c.Ready() {
@@ -106,9 +108,17 @@ func NewServer(c Config) (*Server, error) {
 }
 
 // ServeHTTP answers with the document.
-func (p Public) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", p.Type)
-	_, _ = w.Write(p.Body()) // a client that has left needs no answer
+func (d Document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d.Auth != nil {
+		user, _, _ := r.BasicAuth()
+		if _, err := d.Auth.Basic(r, user); err != nil {
+			w.Header().Set("WWW-Authenticate", `Basic realm="Callbox"`)
+			failPlain(w, r, err)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", d.Type)
+	_, _ = w.Write(d.Body()) // a client that has left needs no answer
 }
 
 // ServeHTTP answers one request.
@@ -237,7 +247,13 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, c *tls.Config) erro
 // failPlain answers with a sentence, for mounts that are no call API.
 func failPlain(w http.ResponseWriter, _ *http.Request, err error) {
 	status := http.StatusInternalServerError
+	var throttle *ThrottledError
 	switch {
+	case errors.Is(err, ErrUnauthorized):
+		status = http.StatusUnauthorized
+	case errors.As(err, &throttle):
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", strconv.Itoa(throttle.Seconds()))
 	case errors.Is(err, ErrOverload):
 		status = http.StatusServiceUnavailable
 	case errors.Is(err, ErrCrossOrigin):

@@ -300,7 +300,7 @@ func TestServeTLS(t *testing.T) {
 		Mounts: []api.Mount{{Name: "x", Prefix: "/x/", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, fmt.Sprint(r.TLS != nil, " ", r.Proto))
 		})}},
-		Public: []api.Public{{Path: "/ca.pem", Type: "application/x-x509-ca-cert", Body: func() []byte { return []byte("the CA") }}},
+		Documents: []api.Document{{Path: "/ca.pem", Type: "application/x-x509-ca-cert", Body: func() []byte { return []byte("the CA") }}},
 	})
 	signed := httptest.NewTLSServer(nil) // lends its certificate
 	defer signed.Close()
@@ -343,3 +343,42 @@ func TestServeTLS(t *testing.T) {
 		}
 	}
 }
+
+// TestDocuments: one with Auth is for accounts only, and guessing is slowed down
+// as everywhere.
+func TestDocuments(t *testing.T) {
+	auth := api.NewAuth(oneAccount{})
+	s := newServer(t, api.Config{Documents: []api.Document{{Path: "/d", Type: "text/x", Body: func() []byte { return []byte("d") }, Auth: auth}}})
+	ask := func(user, password string) *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/d", nil)
+		if user != "" {
+			r.SetBasicAuth(user, password)
+		}
+		s.ServeHTTP(w, r)
+		return w
+	}
+	if w := ask("AC1", "token"); w.Code != 200 || w.Body.String() != "d" || w.Header().Get("Content-Type") != "text/x" {
+		t.Errorf("%d %q", w.Code, w.Body)
+	}
+	if w := ask("", ""); w.Code != 401 || w.Header().Get("WWW-Authenticate") == "" || strings.Contains(w.Body.String(), "d\n\n") {
+		t.Errorf("nobody: %d %q", w.Code, w.Body)
+	}
+	for range 1000 {
+		if w := ask("AC1", "guess"); w.Code == http.StatusTooManyRequests {
+			if w.Header().Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			return
+		}
+	}
+	t.Error("guessing goes on for ever")
+}
+
+// oneAccount knows AC1.
+type oneAccount struct{}
+
+func (oneAccount) Account(id string) (api.Account, bool) {
+	return api.Account{ID: "AC1", Token: "token"}, id == "AC1"
+}
+
+func (oneAccount) Application(_, _ string) (api.Application, bool) { return api.Application{}, false }

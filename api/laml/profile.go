@@ -87,6 +87,8 @@ type Shapes struct {
 	Bare bool
 	// Error writes an error: its status, and a body as for [Answer].
 	Error func(p *Problem, r *http.Request) Answer
+	// ErrorSchema describes the JSON of an error; nil: most errors are plain text.
+	ErrorSchema *api.Schema
 }
 
 // Answer is what is said to a client.

@@ -44,8 +44,9 @@ type act func(s rest, w http.ResponseWriter, q *api.Request)
 type route struct {
 	path     string
 	suffixes []string
-	acts     map[string]act // by method
-	sound    bool           // it answers with sound
+	acts     map[string]act       // by method
+	about    map[string]operation // by method, where describe.go does not tell
+	sound    bool                 // it answers with sound
 }
 
 // routesOf is the path table of a dialect. A path without a suffix means the

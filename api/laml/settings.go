@@ -50,11 +50,12 @@ func settingRoutes[T any](st setting[T], path string, suffixes []string) []route
 			do(s, w, q)
 		}
 	}
+	all, one := settingOperations(st.element, st.key, st.params)
 	return []route{
-		{path: path, suffixes: suffixes, acts: map[string]act{"GET": kept(st.list), "POST": kept(st.create)}},
+		{path: path, suffixes: suffixes, acts: map[string]act{"GET": kept(st.list), "POST": kept(st.create)}, about: all},
 		{path: path + "/{item}", suffixes: suffixes, acts: map[string]act{
 			"GET": kept(st.fetch), "POST": kept(st.change), "DELETE": kept(st.remove),
-		}},
+		}, about: one},
 	}
 }
 

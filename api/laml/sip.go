@@ -25,9 +25,10 @@ func sipRoutes(p Profile, suffixes []string) []route {
 		"Auth/Registrations/CredentialListMappings": {"contents", registrationLists},
 	} {
 		path = "SIP/Domains/{parent}/" + path
+		all, one := settingOperations("CredentialListMapping", m.key, mappingParams)
 		list = append(list,
-			route{path: path, suffixes: suffixes, acts: map[string]act{"GET": m.list, "POST": m.create}},
-			route{path: path + "/{item}", suffixes: suffixes, acts: map[string]act{"GET": m.fetch, "DELETE": m.remove}})
+			route{path: path, suffixes: suffixes, acts: map[string]act{"GET": m.list, "POST": m.create}, about: all},
+			route{path: path + "/{item}", suffixes: suffixes, acts: map[string]act{"GET": m.fetch, "DELETE": m.remove}, about: one})
 	}
 	return list
 }

@@ -55,7 +55,7 @@ var shapes = laml.Shapes{
 	Application: laml.Resource[api.Application]{Keys: laml.ApplicationKeys},
 	Number:      laml.Resource[api.Number]{Keys: laml.NumberKeys},
 	CallerID:    laml.Resource[api.CallerID]{Keys: laml.CallerIDKeys},
-	Error:       renderError,
+	Error:       renderError, ErrorSchema: errorSchema(),
 }
 
 // answeredBy is a verdict as the resource tells it: human or machine.
@@ -75,4 +75,15 @@ func direction(d call.Direction) string {
 		return "inbound"
 	}
 	return "outbound"
+}
+
+// errorSchema describes what renderError writes.
+func errorSchema() *api.Schema {
+	s, text := laml.FlatErrorSchema(Name), &api.Schema{Type: "string"}
+	s.Fields = append(s.Fields, api.Field{Name: "errors", Required: true, Schema: &api.Schema{Type: "array", Items: &api.Schema{
+		Type: "object", Strict: true, Fields: []api.Field{
+			{Name: "code", Required: true, Schema: text}, {Name: "message", Required: true, Schema: text}, {Name: "more_info", Required: true, Schema: text},
+		},
+	}}})
+	return s
 }

@@ -55,7 +55,7 @@ var shapes = laml.Shapes{
 	},
 	Credential: laml.Resource[api.User]{Keys: []string{"sid", "account_sid", "credential_list_sid", "username", "date_created", "date_updated", "uri"}},
 	Mapping:    laml.Resource[api.CredentialList]{Keys: []string{"sid", "account_sid", "date_created", "date_updated", "friendly_name", "uri"}},
-	Error:      renderError,
+	Error:      renderError, ErrorSchema: laml.FlatErrorSchema(Name),
 }
 
 // dated is a date of a call; the answer to a create has none yet.

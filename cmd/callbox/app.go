@@ -262,8 +262,7 @@ func (a *app) openAPI(context.Context) error {
 		CallerIDs: callerIDSettings(a), Lists: listSettings(a), Domains: domainSettings(a),
 		Auth: api.NewAuth(a.accounts), Log: a.log}
 	var err error
-	ca := api.Public{Path: "/" + caFile, Type: "application/x-x509-ca-cert", Body: func() []byte { return caText(a.certs.ca) }}
-	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Public: []api.Public{ca}, Log: a.log})
+	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Documents: a.documents(h.Auth), Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,8 @@ func TestCertificate(t *testing.T) {
 }
 
 // TestHTTPS uses the API over TLS as a careful program does: with the CA that
-// the box gives out, and by a name that the configuration gave the box.
+// the box gives out, and by a name that the configuration gave the box. What is
+// served besides the call APIs is there.
 func TestHTTPS(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "")
@@ -152,6 +153,13 @@ func TestHTTPS(t *testing.T) {
 		body, err := list(client("gate.biloxi.example"))
 		return err == nil && body["calls"] != nil
 	})
+	if status, _, _ := g.download("/api/openapi.json", false); status != http.StatusUnauthorized {
+		t.Errorf("the description of the API for strangers: %d", status)
+	}
+	var doc struct{ Paths map[string]any }
+	if status, _, b := g.download("/api/openapi.json", true); json.Unmarshal(b, &doc) != nil || len(doc.Paths) < 30 || status != 200 {
+		t.Errorf("the description of the API: %d, %d paths", status, len(doc.Paths))
+	}
 	res, err := http.Get(strings.Replace(g.https, "https", "http", 1) + "/healthz")
 	if err != nil {
 		t.Fatal(err)
