@@ -82,6 +82,7 @@ var doors = map[string][]string{
 	"periph.io/x":                       {"hal/bus"},
 	"github.com/warthog618/go-gpiocdev": {"hal/bus"},
 	"github.com/gen2brain/alsa":         {"hal/bus"},
+	"github.com/hajimehoshi/go-mp3":     {"media/mp3"},
 	"github.com/coder/websocket":        {"api/jambonz/socket"},
 	"github.com/alecthomas/kong":        {"cmd/callbox"},
 	"github.com/getkin/kin-openapi":     {}, // it validates in tests, and is too large for the binary

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"callbox/call/script"
 	"callbox/media"
 	"callbox/media/dtmf"
+	"callbox/media/mp3"
 	"callbox/media/speech"
 	"callbox/media/tone"
 	"callbox/media/wav"
@@ -33,7 +35,7 @@ func newPrompts(h *hook.Client, sounds string) *prompts {
 }
 
 // Open gives the sound at a URL, or that of a file in the folder of sounds. Bare
-// µ-law is told by its content type or its name; everything else must be WAV.
+// µ-law is told by its content type or its name; everything else must be WAV or MP3.
 func (p *prompts) Open(ctx context.Context, url string) (media.Clip, error) {
 	if name, ok := strings.CutPrefix(url, script.FileScheme); ok {
 		return p.openFile(strings.TrimLeft(name, "/"))
@@ -72,11 +74,24 @@ func clipOf(body io.ReadCloser, typ, url string) (media.Clip, error) {
 	if strings.HasPrefix(typ, "audio/basic") || strings.HasPrefix(typ, "audio/x-mulaw") || strings.HasSuffix(url, ".ulaw") {
 		return wav.NewULawClip(body), nil
 	}
+	begin := bufio.NewReader(body)
+	body = readCloser{begin, body}
+	if b, err := begin.Peek(mp3.Sniff); err == nil && mp3.Is(b) {
+		if body, err = mp3.NewReader(body); err != nil {
+			return nil, fmt.Errorf("the sound cannot be played: %w", err)
+		}
+	}
 	clip, err := wav.NewClip(body)
 	if err != nil {
 		return nil, fmt.Errorf("the sound cannot be played: %w", err)
 	}
 	return clip, nil
+}
+
+// readCloser reads from one and closes the other.
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // closing frees the request of a body when that is closed.

@@ -1,0 +1,116 @@
+package mp3_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"callbox/media/mp3"
+	"callbox/media/wav"
+)
+
+func music(t testing.TB) []byte {
+	t.Helper()
+	b, err := os.ReadFile("testdata/music.mp3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestSentence compares a decoded sentence with its
+// original.
+func TestSentence(t *testing.T) {
+	f, err := os.Open("testdata/music.wav")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := wav.Decode(f, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := mp3.NewReader(io.NopCloser(bytes.NewReader(music(t))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := wav.Decode(r, time.Minute)
+	if err != nil || r.Close() != nil {
+		t.Fatal(err)
+	}
+	best := 0.0
+	for offset := 0; offset < 2000; offset++ { // an encoder begins with silence
+		if c := alike(got[min(offset, len(got)):], want[:8000]); c > best {
+			best = c
+		}
+	}
+	if best < 0.9 {
+		t.Errorf("the sound is like the original by %.2f only", best)
+	}
+}
+
+// alike is the correlation of two sounds.
+func alike(a, b []int16) float64 {
+	n := min(len(a), len(b))
+	var ab, aa, bb float64
+	for i := range n {
+		x, y := float64(a[i]), float64(b[i])
+		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+	}
+	return ab / math.Sqrt(aa*bb+1)
+}
+
+func TestIs(t *testing.T) {
+	for begin, want := range map[string]bool{"ID3\x04": true, "\xff\xfb\x90": true, "\xff\xf3\x90": true, "RIFF": false, "\xff": false, "": false, "\xff\xf9\x90": false} {
+		if mp3.Is([]byte(begin)) != want {
+			t.Errorf("%q", begin)
+		}
+	}
+	if !mp3.Is(music(t)[:mp3.Sniff]) {
+		t.Error("the sound is not known")
+	}
+}
+
+type closer struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closer) Close() error { c.closed = true; return nil }
+
+func TestBroken(t *testing.T) {
+	low, err := os.ReadFile("testdata/low.mp3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range [][]byte{nil, low, []byte("ID3"), bytes.Repeat([]byte("no sound "), 1000)} {
+		src := &closer{Reader: bytes.NewReader(b)}
+		if _, err := mp3.NewReader(src); !errors.Is(err, mp3.ErrSound) || !src.closed {
+			t.Errorf("%d bytes: %v, closed %v", len(b), err, src.closed)
+		}
+	}
+}
+
+// FuzzReader: no sound panics or goes on for ever.
+func FuzzReader(f *testing.F) {
+	b := music(f)
+	f.Add(b[:2000])
+	f.Add(append([]byte("ID3\x04\x00\x00\x00\x00\x00\x00"), b[:1000]...))
+	f.Add(b[500:1500])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := mp3.NewReader(io.NopCloser(bytes.NewReader(b)))
+		if err != nil {
+			return
+		}
+		// 26 ms take 24 bytes at least (8 kbit/s): 4,608 bytes of samples.
+		n, _ := io.Copy(io.Discard, r)
+		if n > int64(headerBytes+len(b)*4608/20+2*4608) {
+			t.Errorf("%d bytes became %d", len(b), n)
+		}
+	})
+}
+
+const headerBytes = 44
