@@ -133,6 +133,8 @@ type Session struct {
 	Notify bool   `json:"notify,omitempty"` // tell the application of the start and the end of every verb
 	// Messages is told of requests within the call (EventMessage).
 	Messages Hook `json:"messages,omitzero"`
+	// HoldMusic is the URL of a sound for a party that the other one holds.
+	HoldMusic string `json:"hold_music,omitempty"`
 }
 
 // Speech are a call's own settings for verbs that leave them open; empty: the
@@ -166,6 +168,7 @@ type Change struct {
 	Tag       *string        // replace Session.Tag
 	Speech    *Speech        // replace the set fields of Session.Speech
 	Notify    *bool          // replace Session.Notify
+	HoldMusic *string        // replace Session.HoldMusic
 	Status    *StatusHook    // replace the status hook
 	TimeLimit *time.Duration // replace the time limit, counted from the answer
 	Child     *ScriptSource  // run by the other party, which leaves the Dial that has connected it with this call

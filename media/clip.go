@@ -1,6 +1,7 @@
 package media
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -10,6 +11,13 @@ import (
 type Rewinder interface {
 	Clip
 	Rewind()
+}
+
+// Skipper is a [Clip] that can begin later. Skip leaves out so many frames, or
+// waits for them until ctx ends; it is called before the clip is played.
+type Skipper interface {
+	Clip
+	Skip(ctx context.Context, frames int)
 }
 
 // Samples is a sound in memory as a [Clip]. Many may share one slice.

@@ -140,6 +140,13 @@ func addResult(o *js.Object, res *script.Result) {
 	case res.Verb == "gather":
 		o.Text("reason", "dtmfDetected")
 		o.Text("digits", res.Digits)
+	case res.Verb == "dtmf":
+		o.Text("dtmf", res.Digits)
+	case res.Hold != nil:
+		var detail js.Object
+		detail.Text("from", shown(res.Hold.From))
+		detail.Text("to", shown(res.Hold.To))
+		o.Object("hold_detail", detail)
 	case res.Dial != nil:
 		o.Some("dial_call_sid", res.Dial.Child)
 		o.Text("dial_call_status", dialOutcome(*res.Dial))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/call/script"
 	"callbox/media/session"
 )
 
@@ -15,12 +16,16 @@ import (
 type link struct {
 	b    *bridge
 	mine bool // this is the caller's side
+	keys watch
 }
 
 // press passes a key on to the other side. The queue is bounded; keys beyond
 // it, more than any thumb can press in the time one takes to send, are dropped
 // and counted.
 func (l *link) press(d byte) {
+	if s := l.keys.press(d, l.b.a.e.cfg.Now()); s != "" {
+		l.b.told.tell(&script.Result{Verb: "dtmf", Digits: s})
+	}
 	if l.mine && d == '*' && l.b.onStar {
 		select {
 		case l.b.star <- struct{}{}:
@@ -51,6 +56,8 @@ type bridge struct {
 	sa, sb             *session.Session
 	onStar             bool
 	star               chan struct{}
+	holds              chan heldBy // for the Dial, see link.hold
+	told               notices     // of sequences of keys
 	toCaller, toCallee crossing
 	cancel             context.CancelFunc // stops the keys
 }
@@ -59,12 +66,13 @@ type bridge struct {
 var errCalleeGone = errors.New("the callee hung up")
 
 // join connects the sound and the keys of the call and another, which still says,
-// on its own goroutine, whether it is to be connected.
-func (k control) join(ctx context.Context, other *live, onStar bool, still func() bool) (*bridge, error) {
-	b := &bridge{a: k.c, b: other, onStar: onStar, star: make(chan struct{}, 1)}
+// on its own goroutine, whether it is to be connected. d says what keys do.
+func (k control) join(ctx context.Context, other *live, d script.Dial, still func() bool) (*bridge, error) {
+	b := &bridge{a: k.c, b: other, onStar: d.HangupOnStar, star: make(chan struct{}, 1), holds: make(chan heldBy, 4)}
 	var kctx context.Context
 	kctx, b.cancel = context.WithCancel(context.Background())
 	b.toCaller, b.toCallee = crossing{ctx: kctx, to: b.a}, crossing{ctx: kctx, to: b.b}
+	b.told = notices{ctx: kctx, c: k.c, hook: d.Keys.Hook}
 	err := k.ask(ctx, func() error {
 		if b.sa = k.c.sess; b.sa == nil {
 			return call.ErrEnded
@@ -79,7 +87,7 @@ func (k control) join(ctx context.Context, other *live, onStar bool, still func(
 		if b.sb = other.sess; b.sb == nil || !still() {
 			return errCalleeGone
 		}
-		other.link = &link{b: b}
+		other.link = &link{b: b, keys: watch{sequences: d.Keys.Callee}}
 		return nil
 	})
 	if err != nil {
@@ -90,7 +98,7 @@ func (k control) join(ctx context.Context, other *live, onStar bool, still func(
 		return nil, err
 	}
 	err = k.ask(ctx, func() error {
-		k.c.link = &link{b: b, mine: true}
+		k.c.link = &link{b: b, mine: true, keys: watch{sequences: d.Keys.Caller}}
 		return nil
 	})
 	if err == nil {

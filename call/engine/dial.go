@@ -29,6 +29,9 @@ type dialing struct {
 	tone  *session.Playback // the ringback, while it plays
 	rang  bool              // the unanswered caller was told that it rings
 	heard hearing
+
+	music   *music   // in place of the ringback; nil: none
+	holding *holding // the document of a party on hold, while it runs
 }
 
 // Dial rings the targets, connects the first to answer, and returns when the
@@ -62,6 +65,7 @@ func (w *dialing) run(ctx context.Context) (script.DialResult, error) {
 	if w.d.Sequential {
 		first = 1
 	}
+	w.startMusic(ctx)
 	w.try(first)
 	winner, err := w.ring(ctx)
 	if winner == nil {
@@ -197,7 +201,7 @@ func (w *dialing) result(child *live, bridged bool, d time.Duration) script.Dial
 // connect bridges the call with the winner until one of them ends, the time
 // limit or the star, or the document is replaced.
 func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, error) {
-	b, err := w.join(ctx, child, w.d.HangupOnStar, func() bool { return child.watch != nil }) // nil: redirected
+	b, err := w.join(ctx, child, w.d, func() bool { return child.watch != nil }) // nil: redirected
 	if err != nil {
 		child.release(call.NormalClearing(call.Peer))
 		if !over(ctx, err) { // the caller lives on, and with it the document
@@ -212,6 +216,9 @@ func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, 
 		w.startRecording()
 	}
 	err = w.talk(ctx, b, child)
+	if w.holding != nil {
+		<-w.holding.done
+	}
 	length := w.c.e.cfg.Now().Sub(began)
 	b.close()
 	child.release(call.NormalClearing(call.Peer))
@@ -246,6 +253,8 @@ func (w *dialing) stopRecording() *call.Recording {
 func (w *dialing) talk(ctx context.Context, b *bridge, child *live) error {
 	limit := time.NewTimer(w.d.TimeLimit)
 	defer limit.Stop()
+	hctx, unhold := context.WithCancel(ctx)
+	defer unhold()
 	for {
 		select {
 		case <-w.news.more:
@@ -262,6 +271,8 @@ func (w *dialing) talk(ctx context.Context, b *bridge, child *live) error {
 			return nil
 		case <-b.star:
 			return nil
+		case h := <-b.holds:
+			w.held(hctx, b, h)
 		case <-w.c.over:
 			return call.ErrEnded
 		case <-ctx.Done():

@@ -25,8 +25,8 @@ type Engine struct {
 	stopping bool
 	refused  refusals
 
-	lostKeys atomic.Int64
-	tasks    tasks // every call, and every goroutine that works for one
+	lostKeys, lostNotices atomic.Int64
+	tasks                 tasks // every call, and every goroutine that works for one
 }
 
 // refusals counts calls that were not admitted.
@@ -39,6 +39,7 @@ type Stats struct {
 	RefusedBacklog  int // refused because the disk was behind
 	RefusedStopping int // refused during shutdown
 	LostKeys        int // key presses that nobody took in time
+	LostNotices     int // sequences of keys whose hook was too slow
 }
 
 // New makes an engine. It starts no goroutine until there is a call.
@@ -59,7 +60,7 @@ func New(cfg Config) (*Engine, error) {
 func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return Stats{Live: len(e.calls), RefusedLimit: e.refused.limit, RefusedBacklog: e.refused.backlog, RefusedStopping: e.refused.stopping, LostKeys: int(e.lostKeys.Load())}
+	return Stats{Live: len(e.calls), RefusedLimit: e.refused.limit, RefusedBacklog: e.refused.backlog, RefusedStopping: e.refused.stopping, LostKeys: int(e.lostKeys.Load()), LostNotices: int(e.lostNotices.Load())}
 }
 
 // Create accepts a call, returns its record once that is on disk, and starts it.

@@ -375,9 +375,12 @@ func (w *world) Open(_ context.Context, url string) (media.Clip, error) {
 	if w.opened != nil {
 		return w.opened(url), nil
 	}
+	if url == "gone:" {
+		return nil, errors.New("no such sound")
+	}
 	n := 50
 	fmt.Sscanf(url, "clip:%d", &n)
-	return level(300, n), nil
+	return level(clipLevel, n), nil
 }
 
 func (w *world) Speak(_ context.Context, s script.Speech) (media.Clip, error) {
@@ -417,7 +420,10 @@ func (w *world) told(id string) []string {
 	return out
 }
 
-// clipOf is n frames of a constant level.
+// clipLevel is the level of the sounds that Open gives.
+const clipLevel = 300
+
+// level is n frames of a constant level.
 func level(v int16, n int) media.Clip { return &levelClip{v: v, left: n} }
 
 type levelClip struct {

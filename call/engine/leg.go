@@ -197,8 +197,14 @@ func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 		c.onMessage(ev.Message)
 	case call.LegHeld:
 		c.mention(call.EventWarning, "the far end put the call on hold")
+		if c.link != nil {
+			c.link.hold(true)
+		}
 	case call.LegResumed:
 		c.mention(call.EventWarning, "the far end took the call back from hold")
+		if c.link != nil {
+			c.link.hold(false)
+		}
 	}
 }
 

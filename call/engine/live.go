@@ -353,6 +353,9 @@ func (c *live) modify(ch call.Change) error {
 	if ch.Speech != nil {
 		c.r.Session.Speech = c.r.Session.Speech.With(*ch.Speech)
 	}
+	if ch.HoldMusic != nil {
+		c.r.Session.HoldMusic = *ch.HoldMusic
+	}
 	if ch.Notify != nil {
 		c.r.Session.Notify = *ch.Notify
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"callbox/call"
+	"callbox/call/script"
 	"callbox/media/session"
 )
 
@@ -19,6 +20,9 @@ type hearing struct {
 // sends before its answer, else that it rings, else what it heard last. It may
 // be called after any change.
 func (w *dialing) present(ctx context.Context) {
+	if w.music != nil {
+		return
+	}
 	rings := false
 	for child, s := range w.trying {
 		if s.stage == childEarly && len(w.trying) == 1 && w.early(ctx, child, s) {
@@ -54,6 +58,30 @@ func (w *dialing) early(ctx context.Context, child *live, s standing) bool {
 	}
 	w.heard = hearing{child, s.attempt, mine}
 	return true
+}
+
+// music is a sound that the caller hears instead of ringing.
+type music struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// startMusic starts it, where the Dial has one and the caller can hear it.
+func (w *dialing) startMusic(ctx context.Context) {
+	if w.d.Music == "" || !w.open(ctx) {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	m := &music{cancel, make(chan struct{})}
+	w.music = m
+	env := w.c.env(w.s)
+	w.c.e.tasks.Go(func() {
+		defer close(m.done)
+		// It ends with ctx; a sound that cannot be had gives a warning.
+		if _, err := (script.Play{URL: w.d.Music, Loop: 0}).Run(ctx, &env); err == nil && ctx.Err() == nil {
+			_ = env.Play(ctx, w.c.e.cfg.Ringback(w.d.RingTone)) // ends with ctx too
+		}
+	})
 }
 
 // endEarly separates the caller from the early sound.
@@ -105,6 +133,11 @@ func (w *dialing) ringing(ctx context.Context) {
 }
 
 func (w *dialing) stopTone() {
+	if w.music != nil {
+		w.music.cancel()
+		<-w.music.done
+		w.music = nil
+	}
 	if w.tone != nil {
 		w.silence(w.tone)
 		w.tone = nil

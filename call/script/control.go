@@ -139,8 +139,21 @@ type Dial struct {
 	AnswerOnBridge bool                // keep the caller ringing until a callee answers
 	HangupOnStar   bool                // the caller's * ends the connection
 	RingTone       string              // country of the ringback; empty: the box's
+	Music          string              // URL of a sound that the caller hears, again and again, until a callee answers; empty: ringing
+	Keys           KeyWatch            // whom to tell of keys during the connection
+	OnHold         call.Hook           // document run on a party that the other one holds
 	Record         *call.RecordOptions // nil: no recording
 }
+
+// KeyWatch names sequences of keys that a hook is told of while two parties are
+// connected. A pause of more than 3 s separates sequences.
+type KeyWatch struct {
+	Hook           call.Hook
+	Caller, Callee []string // by who presses them
+}
+
+// HoldResult says which call was put on hold by its far end.
+type HoldResult struct{ From, To string }
 
 // DialResult is how a Dial ended.
 type DialResult struct {
@@ -170,6 +183,7 @@ type Result struct {
 	Conference *ConferenceResult
 	Queue      *QueueResult
 	Dequeue    *DequeueResult
+	Hold       *HoldResult      // a document for the party that is held
 	Waiting    *Waiting         // a document that entertains, or prepares, a waiting call
 	Announce   *call.Conference // a document that is played to this conference, or to a party in it
 	Error      *FetchError      // sent with the request to the fallback hook

@@ -24,6 +24,7 @@ type Play struct {
 	Digits string        // 0-9 * # A-D, w 0.5 s, W 1 s; sent once, without regard to Loop
 	Loop   int           // rounds; 0: until the call ends, at most 1,000
 	Limit  time.Duration // of all the playing; 0: none
+	Skip   time.Duration // of the first sound of every round, from its beginning
 	Action call.Hook     // told how it went; none: the document goes on
 }
 
@@ -45,6 +46,9 @@ func (p Play) Run(ctx context.Context, env *Env) (*Jump, error) {
 	urls := append([]string{p.URL}, p.More...)
 	fault, err := playLoop(bounded, env, p.Loop, len(urls), func(i int) (media.Clip, error) {
 		clip, err := env.Open(bounded, urls[i])
+		if s, ok := clip.(media.Skipper); err == nil && ok && i == 0 && p.Skip > 0 {
+			s.Skip(bounded, int(p.Skip/media.FrameDuration))
+		}
 		if err == nil || over(bounded, err) {
 			return clip, err
 		}

@@ -1,6 +1,7 @@
 package wav
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -28,7 +29,10 @@ type Clip struct {
 	underruns atomic.Uint64
 }
 
-var _ media.Clip = (*Clip)(nil)
+var (
+	_ media.Clip    = (*Clip)(nil)
+	_ media.Skipper = (*Clip)(nil)
+)
 
 // Open plays the WAV file at path.
 func Open(path string) (*Clip, error) {
@@ -115,6 +119,21 @@ func (c *Clip) ReadFrame(f *media.Frame) bool {
 		f.Clear()
 		c.underruns.Add(1)
 		return true
+	}
+}
+
+// Skip leaves out the next frames, of 20 ms each, or until ctx ends. It waits for
+// a file that is slower than the sound; it must not be used while the clip plays.
+func (c *Clip) Skip(ctx context.Context, frames int) {
+	for range frames {
+		select {
+		case _, ok := <-c.frames:
+			if !ok {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

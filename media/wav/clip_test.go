@@ -2,6 +2,7 @@ package wav
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -196,4 +197,33 @@ func TestClipReadDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(firstFrames*2, func() { c.ReadFrame(&f) }); n != 0 {
 		t.Fatalf("%v allocations per frame", n)
 	}
+}
+
+func TestClipSkip(t *testing.T) {
+	t.Parallel()
+	s := spec{encoding: PCM, bits: 16, rate: 8000, channels: 1}
+	const n = 40000
+	want := samplesOf(s.data(n, tone(500, 8000, 0.5)))
+	c, err := NewClip(io.NopCloser(bytes.NewReader(s.file(n, tone(500, 8000, 0.5)))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.Skip(t.Context(), 200)
+	var got []int16
+	for _, f := range playAll(t, c) {
+		got = append(got, f[:]...)
+	}
+	if !slices.Equal(got, want[200*160:]) {
+		t.Errorf("%d samples are left of %d", len(got), n)
+	}
+	c.Skip(t.Context(), 1) // behind the end
+	hangs := &closer{Reader: bytes.NewReader(s.file(n, tone(500, 8000, 0.5))[:20000]), hang: make(chan struct{})}
+	if c, err = NewClip(hangs); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	c.Skip(ctx, 200)
+	c.Close()
 }

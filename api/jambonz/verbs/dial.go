@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"callbox/api/jambonz/js"
 	"callbox/api/jambonz/shape"
 	"callbox/call"
 	"callbox/call/script"
@@ -56,7 +57,70 @@ func (d *decoder) dial(o shape.Object) ([]script.Verb, error) {
 	if v.Dial.Targets, err = d.targets(o); err != nil {
 		return nil, err
 	}
+	if err := d.during(o, &v.Dial); err != nil {
+		return nil, err
+	}
 	return []script.Verb{v}, nil
+}
+
+// during reads what happens before the answer and during the connection.
+func (d *decoder) during(o shape.Object, v *script.Dial) (err error) {
+	if o.Text("dialMusic") != "" {
+		if v.Music, err = d.sound(o, "dialMusic", o.Text("dialMusic")); err != nil {
+			return err
+		}
+	}
+	if v.OnHold, err = o.Hook("onHoldHook", d.base); err != nil {
+		return err
+	}
+	if v.Keys.Hook, err = o.Hook("dtmfHook", d.base); err != nil {
+		return err
+	}
+	capture := o.Get("dtmfCapture")
+	switch {
+	case capture.Kind == js.Null:
+		return nil
+	case v.Keys.Hook.IsZero():
+		return o.Refuse("dtmfHook", "is missing: nobody would learn of the keys of dtmfCapture")
+	case capture.Kind == js.List:
+		if v.Keys.Caller, err = sequences(o, "dtmfCapture"); err != nil {
+			return err
+		}
+		v.Keys.Callee = v.Keys.Caller
+		return nil
+	}
+	each := o.Object("dtmfCapture")
+	if v.Keys.Caller, err = sequences(each, "parentCall"); err != nil {
+		return err
+	}
+	v.Keys.Callee, err = sequences(each, "childCall")
+	return err
+}
+
+// Limits of dtmfCapture.
+const (
+	maxSequences = 32
+	maxSequence  = 32 // keys of one
+)
+
+// sequences reads a list of sequences of keys.
+func sequences(o shape.Object, name string) ([]string, error) {
+	list, err := o.Texts(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > maxSequences {
+		return nil, o.Refuse(name, "holds more than %d sequences", maxSequences)
+	}
+	var out []string
+	for _, s := range list {
+		s = strings.ToUpper(s)
+		if s == "" || len(s) > maxSequence || strings.Trim(s, keys) != "" {
+			return nil, o.Refuse(name, "holds %q, it must hold sequences of 1 to %d of 0-9 * # A-D", s, maxSequence)
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // targets reads whom to call, and what the dial says of all of them.
@@ -73,6 +137,12 @@ func (d *decoder) targets(o shape.Object) ([]script.Target, error) {
 	if err != nil {
 		return nil, err
 	}
+	var amd *call.AMD
+	if o.Has("amd") {
+		if amd, err = o.Object("amd").AMD(d.base); err != nil {
+			return nil, err
+		}
+	}
 	var out []script.Target
 	for _, t := range o.Objects("target") {
 		target, err := t.Target(d.base)
@@ -86,6 +156,7 @@ func (d *decoder) targets(o shape.Object) ([]script.Target, error) {
 			target.SIP.Proxy = proxy
 		}
 		target.Headers = merged(headers, target.Headers)
+		target.AMD = amd
 		if slices.ContainsFunc(out, func(x script.Target) bool { return reflect.DeepEqual(x, target) }) {
 			continue // twice the same phone
 		}

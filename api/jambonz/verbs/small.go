@@ -98,6 +98,15 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 		tell := o.Is("notifyEvents")
 		c.Notify = &tell
 	}
+	if o.Has("onHoldMusic") {
+		url, err := "", error(nil)
+		if o.Text("onHoldMusic") != "" {
+			if url, err = d.sound(o, "onHoldMusic", o.Text("onHoldMusic")); err != nil {
+				return nil, err
+			}
+		}
+		c.HoldMusic = &url
+	}
 	if c.IsZero() {
 		return nil, nil
 	}

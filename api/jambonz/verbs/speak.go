@@ -100,10 +100,8 @@ func (d *decoder) play(o shape.Object) ([]script.Verb, error) {
 	}
 	var urls []string
 	for _, u := range raw {
-		if !strings.HasPrefix(u, script.FileScheme) {
-			if u, err = o.Address("url", u, d.base); err != nil {
-				return nil, err
-			}
+		if u, err = d.sound(o, "url", u); err != nil {
+			return nil, err
 		}
 		urls = append(urls, u)
 	}
@@ -114,10 +112,21 @@ func (d *decoder) play(o shape.Object) ([]script.Verb, error) {
 	if p.Limit, err = secondsOf(o, "timeoutSecs"); err != nil {
 		return nil, err
 	}
+	if p.Skip, err = samplesOf(o, "seekOffset"); err != nil {
+		return nil, err
+	}
 	if p.Action, err = o.Hook("actionHook", d.base); err != nil {
 		return nil, err
 	}
 	return []script.Verb{p}, nil
+}
+
+// sound gives the address of a sound: one of the network, or of the box's own.
+func (d *decoder) sound(o shape.Object, name, raw string) (string, error) {
+	if strings.HasPrefix(raw, script.FileScheme) {
+		return raw, nil
+	}
+	return o.Address(name, raw, d.base)
 }
 
 // secondsOf gives a number of seconds that may be written as a text; 0 when it
@@ -135,6 +144,23 @@ func secondsOf(o shape.Object, name string) (time.Duration, error) {
 		return 0, o.Refuse(name, "is not between 0 and %g seconds", maxPause.Seconds())
 	}
 	return time.Duration(n * float64(time.Second)), nil
+}
+
+// samplesOf gives a number of samples at 8 kHz, which may be written as a text, as
+// the time that they take.
+func samplesOf(o shape.Object, name string) (time.Duration, error) {
+	v := o.Get(name)
+	n := v.Number
+	if v.Kind == js.Text && v.Text != "" {
+		var err error
+		if n, err = strconv.ParseFloat(v.Text, 64); err != nil {
+			return 0, o.Refuse(name, "is %q, it must be a number of samples", v.Text)
+		}
+	}
+	if !(n >= 0 && n <= maxPause.Seconds()*8000) {
+		return 0, o.Refuse(name, "is not between 0 and %g samples", maxPause.Seconds()*8000)
+	}
+	return time.Duration(n / 8000 * float64(time.Second)), nil
 }
 
 // pause decodes a pause.

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+
+	"callbox/call"
+	"callbox/call/script"
+)
+
+// holding is a connection of which one party holds the other.
+type holding struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// held follows a party that puts the connection on hold or takes it back: the
+// other one is entertained meanwhile. It runs on the Dial's goroutine.
+func (w *dialing) held(ctx context.Context, b *bridge, h heldBy) {
+	if w.holding != nil {
+		w.holding.cancel()
+		<-w.holding.done
+		w.holding = nil
+	}
+	holder, other := b.a, b.b
+	if !h.caller {
+		holder, other = b.b, b.a
+	}
+	music := w.c.snapshot().Session.HoldMusic
+	if !h.on || w.d.OnHold.IsZero() && music == "" {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	x := &holding{cancel: cancel, done: make(chan struct{})}
+	w.holding = x
+	w.c.e.tasks.Go(func() {
+		defer close(x.done)
+		env := other.env(nil)
+		if w.d.OnHold.IsZero() {
+			// It ends with ctx, or with the other party.
+			_, _ = script.Play{URL: music, Loop: 0}.Run(ctx, &env)
+			return
+		}
+		r := holder.snapshot()
+		tell := func() *script.Result {
+			return &script.Result{Verb: "hold", Hold: &script.HoldResult{From: r.From, To: r.To}}
+		}
+		if err := (script.Runner{}).Wait(ctx, env, w.d.OnHold, tell); err != nil && !over(ctx, err) && !script.Left(err) {
+			w.Tell(call.EventWarning, "the party on hold hears nothing: "+err.Error())
+		}
+	})
+}
+
+// heldBy says who put a connection on hold, or took it back.
+type heldBy struct{ caller, on bool }
+
+// hold tells the Dial that has made the connection.
+func (l *link) hold(on bool) {
+	select {
+	case l.b.holds <- heldBy{l.mine, on}:
+	default: // a party that holds and takes back faster than that is not followed
+	}
+}
