@@ -43,6 +43,8 @@ type Config struct {
 	NonceLife time.Duration
 	// MaxDialogs bounds the dialogs at one time; further INVITEs get 503. 0: 512.
 	MaxDialogs int
+	// Watch is shown the messages of calls, see [wire.Config]; nil: nobody watches.
+	Watch func(wire.Message)
 	// Resolver looks names up; nil: net.DefaultResolver.
 	Resolver *net.Resolver
 }

@@ -66,7 +66,7 @@ func New(cfg Config) (*Stack, error) {
 	var err error
 	s.wire, err = wire.New(wire.Config{
 		UDP: cfg.UDP, TCP: cfg.TCP, TLS: cfg.TLS, TLSConfig: cfg.TLSConfig,
-		External: cfg.External, T1: cfg.T1, Logger: cfg.Logger,
+		External: cfg.External, T1: cfg.T1, Logger: cfg.Logger, Watch: cfg.Watch,
 	}, s)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/event"
+	"callbox/call/trace"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,6 +29,7 @@ type box struct {
 	created  []call.Request
 	imported []byte
 	refuse   error
+	ring     *trace.Ring
 }
 
 func (b *box) Create(_ context.Context, r call.Request) (call.Record, bool, error) {
@@ -110,7 +113,7 @@ func serve(t *testing.T, b *box) (*Client, *event.Bus) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: NewHandler(b, bus, b, http.NotFoundHandler())}
+	srv := &http.Server{Handler: NewHandler(b, bus, b, b.ring, http.NotFoundHandler())}
 	done := make(chan struct{})
 	go func() { defer close(done); srv.Serve(l) }()
 	c := NewClient(socket)
@@ -123,7 +126,7 @@ func serve(t *testing.T, b *box) (*Client, *event.Bus) {
 	return c, bus
 }
 
-func newBox() *box { return &box{recs: map[string]call.Record{}} }
+func newBox() *box { return &box{recs: map[string]call.Record{}, ring: trace.NewRing(0)} }
 
 func TestCallsByHand(t *testing.T) {
 	b := newBox()
@@ -199,7 +202,7 @@ func TestConfig(t *testing.T) {
 // A conflict is told apart from a configuration that cannot be.
 func TestImportStatus(t *testing.T) {
 	b := newBox()
-	h := NewHandler(nil, nil, b, http.NotFoundHandler())
+	h := NewHandler(nil, nil, b, b.ring, http.NotFoundHandler())
 	for text, want := range map[string]int{"country: DE\n": 200, "bad: 1\n": 422, "old: 1\n": 409} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("PUT", "/v1/config", strings.NewReader(text)))
@@ -245,5 +248,19 @@ func TestNoGateway(t *testing.T) {
 	defer c.Close()
 	if _, err := c.Calls(context.Background(), 1); err == nil || !strings.Contains(err.Error(), "callbox serve") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestTrace(t *testing.T) {
+	b := newBox()
+	c, _ := serve(t, b)
+	b.recs["CA1"] = call.Record{ID: "CA1", Account: "acct", SIPCallID: "one@box"}
+	b.ring.Message(time.Now(), "one@box", "udp", true, netip.MustParseAddrPort("192.0.2.1:5060"), netip.MustParseAddrPort("192.0.2.7:5060"), []byte("BYE sip:x SIP/2.0\r\n"))
+	got, err := c.Trace(t.Context(), "CA1")
+	if err != nil || len(got) != 1 || got[0].Text != "BYE sip:x SIP/2.0\r\n" || !got[0].Sent || got[0].Remote.Port() != 5060 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := c.Trace(t.Context(), "CA2"); err == nil {
+		t.Error("an unknown call has a trace")
 	}
 }

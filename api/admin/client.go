@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"callbox/call"
+	"callbox/call/trace"
 )
 
 // Client speaks to a running gateway over its unix socket. Its methods may be
@@ -55,6 +56,13 @@ func (c *Client) Calls(ctx context.Context, limit int) ([]call.Record, error) {
 	var p call.Page
 	err := c.json(ctx, http.MethodGet, "/v1/calls?limit="+strconv.Itoa(limit), nil, &p)
 	return p.Records, err
+}
+
+// Trace gives what is remembered of a call, oldest first.
+func (c *Client) Trace(ctx context.Context, id string) ([]trace.Entry, error) {
+	var l []trace.Entry
+	err := c.json(ctx, http.MethodGet, "/v1/calls/"+url.PathEscape(id)+"/trace", nil, &l)
+	return l, err
 }
 
 // Lines gives the lines.

@@ -6,6 +6,6 @@
 // never served on the network by this package. [Handler] is the server side,
 // [Client] the one that the command line uses.
 //
-// It may import call, call/event, call/script and api. It is tested with a real
+// It may import call, call/event, call/script, call/trace and api. It is tested with a real
 // unix socket and a fake box.
 package admin

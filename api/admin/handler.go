@@ -13,6 +13,7 @@ import (
 	"callbox/api"
 	"callbox/call"
 	"callbox/call/event"
+	"callbox/call/trace"
 )
 
 // maxBody bounds a request's body in bytes: a whole configuration.
@@ -81,15 +82,24 @@ type Handler struct {
 	calls api.Calls
 	bus   *event.Bus
 	box   Box
+	trace Tracer
 	mux   *http.ServeMux
 }
 
+// Tracer remembers what was said on the lines; *trace.Ring is one.
+type Tracer interface {
+	// Call gives what is remembered of a call, oldest first; dialogs are those that
+	// its record names.
+	Call(id string, dialogs ...string) []trace.Entry
+}
+
 // NewHandler makes the server side; metrics is served at /metrics.
-func NewHandler(calls api.Calls, bus *event.Bus, box Box, metrics http.Handler) *Handler {
-	h := &Handler{calls: calls, bus: bus, box: box, mux: http.NewServeMux()}
+func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics http.Handler) *Handler {
+	h := &Handler{calls: calls, bus: bus, box: box, trace: tracer, mux: http.NewServeMux()}
 	h.mux.HandleFunc("POST /v1/calls", h.create)
 	h.mux.HandleFunc("GET /v1/calls", h.list)
 	h.mux.HandleFunc("GET /v1/calls/{id}", h.get)
+	h.mux.HandleFunc("GET /v1/calls/{id}/trace", h.traceOf)
 	h.mux.HandleFunc("DELETE /v1/calls/{id}", h.hangup)
 	h.mux.HandleFunc("GET /v1/events", h.events)
 	h.mux.HandleFunc("GET /v1/lines", h.lines)
@@ -156,6 +166,22 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, rec)
+}
+
+// traceOf gives what is remembered of a call; the record may be gone already.
+func (h *Handler) traceOf(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	var dialogs []string
+	rec, err := h.calls.Call(r.Context(), h.box.Account(), id)
+	if err == nil && rec.SIPCallID != "" {
+		dialogs = append(dialogs, rec.SIPCallID)
+	}
+	entries := h.trace.Call(id, dialogs...)
+	if err != nil && len(entries) == 0 {
+		fail(w, status(err), err)
+		return
+	}
+	answer(w, http.StatusOK, entries)
 }
 
 func (h *Handler) hangup(w http.ResponseWriter, r *http.Request) {

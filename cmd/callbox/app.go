@@ -24,6 +24,7 @@ import (
 	"callbox/call"
 	"callbox/call/engine"
 	"callbox/call/event"
+	"callbox/call/trace"
 	"callbox/media/clock"
 	"callbox/media/rtp"
 	"callbox/sip"
@@ -54,6 +55,7 @@ type app struct {
 
 	store    *storage.Store
 	bus      *event.Bus
+	trace    *trace.Ring
 	accounts *accounts
 	dialects dialects
 	hooks    *hook.Client
@@ -85,7 +87,7 @@ type app struct {
 // newApp opens and builds everything; nothing runs yet. On an error what was
 // opened is closed again.
 func newApp(ctx context.Context, cfg appConfig) (*app, error) {
-	a := &app{cfg: cfg, log: cfg.Log, bus: event.NewBus(), accounts: &accounts{}, router: &router{},
+	a := &app{cfg: cfg, log: cfg.Log, bus: event.NewBus(), trace: trace.NewRing(0), accounts: &accounts{}, router: &router{},
 		inbound: &inbound{api: twilio.Name}, clock: clock.New(cfg.Log)}
 	for _, open := range []func(context.Context) error{a.openStore, a.openHooks, a.openNetwork, a.openBoard, a.openEngine, a.openAPI} {
 		if err := open(ctx); err != nil {
@@ -174,7 +176,7 @@ func (a *app) openNetwork(ctx context.Context) error {
 	}
 	a.stack, err = sip.New(sip.Config{UDP: []string{a.cfg.SIP}, TCP: []string{a.cfg.SIP}, TLS: []string{tlsAddr},
 		TLSConfig: a.certs.config(),
-		UserAgent: "callbox/" + version, External: a.snap.Media.External, Logger: a.log})
+		UserAgent: "callbox/" + version, External: a.snap.Media.External, Logger: a.log, Watch: a.watch})
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --sip", err)
 	}
@@ -233,7 +235,7 @@ func (a *app) openEngine(ctx context.Context) error {
 	var err error
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
-		Publisher: publisher{a.bus, a.sockets}, Fetcher: fetcher{a.hooks, a.sockets}, Prompts: newPrompts(a.hooks, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
+		Publisher: publisher{a.bus, a.sockets, a.trace}, Fetcher: fetcher{a.hooks, a.sockets}, Prompts: newPrompts(a.hooks, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		NewID:    a.dialects.newID,
 		Ringback: a.ringback, Tones: digitTones, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
@@ -266,7 +268,7 @@ func (a *app) openAPI(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.control = &http.Server{Handler: admin.NewHandler(a.engine, a.bus, gateway{a}, a.metrics()), ReadHeaderTimeout: 10 * time.Second}
+	a.control = &http.Server{Handler: admin.NewHandler(a.engine, a.bus, gateway{a}, a.trace, a.metrics()), ReadHeaderTimeout: 10 * time.Second}
 	return nil
 }
 

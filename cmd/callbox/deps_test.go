@@ -39,6 +39,7 @@ var rules = []rule{
 	{"call/script", []string{"call", "call/number", "media"}},
 	// Rooms steer the mixing of their parties' sound.
 	{"call/room", []string{"call", "call/script", "media", "media/mix", "media/session"}},
+	{"call/trace", []string{"call"}},
 	{"call/engine", []string{"call", "call/room", "call/event", "call/number", "call/route", "call/script", "media", "media/**"}},
 	// The suite drives lines with the real clock and tones.
 	{"call/line/linetest", []string{"call", "media", "media/**"}},
@@ -61,6 +62,7 @@ var rules = []rule{
 	{"api/jambonz/shape", []string{"call", "call/script", "api/jambonz/js"}},
 	{"api/jambonz/*", []string{"call", "call/event", "call/script", "api", "api/jambonz/js", "api/jambonz/shape"}},
 	{"api/jambonz", []string{"call", "call/event", "call/script", "api", "api/jambonz/**"}},
+	{"api/admin", []string{"call", "call/event", "call/script", "call/trace", "api"}},
 	{"api/**", []string{"call", "call/event", "call/script", "api"}},
 	{"cmd/callbox", []string{"**"}},
 	{"cmd/callbox/**", []string{"**"}},

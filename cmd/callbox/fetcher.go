@@ -10,6 +10,7 @@ import (
 	"callbox/call"
 	"callbox/call/event"
 	"callbox/call/script"
+	"callbox/call/trace"
 )
 
 // newSockets makes what speaks to applications over websockets. They are those
@@ -51,10 +52,12 @@ func (f fetcher) Fetch(ctx context.Context, h call.Hook, rec call.Record, res *s
 type publisher struct {
 	bus     *event.Bus
 	sockets *socket.Hub
+	trace   *trace.Ring
 }
 
 // Publish hands over one event. It does not block.
 func (p publisher) Publish(ev call.Event) {
 	p.bus.Publish(ev)
 	p.sockets.Publish(ev)
+	p.trace.Publish(ev)
 }

@@ -28,6 +28,7 @@ type commands struct {
 	Demo    demoCmd    `cmd:"" help:"Watch two calls on simulated phones, in one process, in under 30 s."`
 	Call    callCmd    `cmd:"" help:"Place a call on the running gateway."`
 	Calls   callsCmd   `cmd:"" help:"List the newest calls."`
+	Trace   traceCmd   `cmd:"" help:"Show what was said on the lines for a call: its SIP messages and events."`
 	Lines   linesCmd   `cmd:"" help:"List the lines and how they are."`
 	Route   routeCmd   `cmd:"" help:"Explain how a number would be routed, without calling."`
 	Config  configCmd  `cmd:"" help:"Show or change the configuration."`

@@ -33,5 +33,7 @@ func (a *app) metrics() http.Handler {
 	counter("webhooks_repeated_total", "Attempts that failed and are repeated.", func() float64 { return float64(a.deliver.Stats().Repeated) })
 	counter("webhooks_given_up_total", "Callbacks that were given up.", func() float64 { return float64(a.deliver.Stats().GivenUp) })
 	gauge("webhooks_down", "Receivers that do not answer.", func() float64 { return float64(len(a.deliver.Stats().Down)) })
+	gauge("trace_bytes", "Memory of the trace of the newest calls.", func() float64 { return float64(a.trace.Stats().Bytes) })
+	counter("trace_dropped_total", "Entries of the trace that made room for newer ones.", func() float64 { return float64(a.trace.Stats().Dropped) })
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 }

@@ -64,8 +64,10 @@ func (f Flow) Close() {
 func (f Flow) send(b []byte) error {
 	switch {
 	case f.conn != nil:
+		f.conn.l.watchSent(f, b)
 		return f.conn.send(b)
 	case f.sock != nil:
+		f.sock.l.watchSent(f, b)
 		return f.sock.write(b, f.Remote, f.Local.Addr())
 	}
 	return ErrTransport

@@ -53,6 +53,10 @@ type Config struct {
 	External      string        // host shown to peers with a public address; empty: our own
 	T1            time.Duration // RFC 3261 §17.1.1.1; 0: 500 ms
 	Logger        *slog.Logger  // nil discards
+	// Watch is shown every message of a call that is sent, or received and good;
+	// it is called on readers and senders, must not block, and keeps nothing. nil:
+	// nobody watches.
+	Watch func(Message)
 }
 
 // Layer is the sockets and transactions of one SIP endpoint. All methods may be
@@ -226,6 +230,7 @@ func (l *Layer) Receive(raw []byte, flow Flow) {
 				err = CheckRequest(m)
 			}
 			if err == nil {
+				l.watchReceived(m, flow, raw)
 				l.request(m, flow)
 				return
 			}
@@ -235,6 +240,7 @@ func (l *Layer) Receive(raw []byte, flow Flow) {
 				err = CheckResponse(m)
 			}
 			if err == nil {
+				l.watchReceived(m, flow, raw)
 				l.response(m, flow)
 				return
 			}

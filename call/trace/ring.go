@@ -1,0 +1,184 @@
+package trace
+
+import (
+	"bytes"
+	"net/netip"
+	"sync"
+	"time"
+
+	"callbox/call"
+)
+
+// DefaultLimit is the memory of a ring, in bytes: about 2,500 messages, the last
+// 200 calls.
+const DefaultLimit = 4 << 20
+
+const (
+	// entryCost is about what an entry costs besides its text, in bytes.
+	entryCost = 200
+	// maxText is the longest text that is kept, in bytes; longer ones are cut.
+	maxText = 8 << 10
+	// maxCalls bounds the children and dialogs of one call that are looked for.
+	maxCalls = 64
+)
+
+// Entry is one thing that happened.
+type Entry struct {
+	At time.Time `json:"at"`
+	// Key is what the entry is filed under: the dialog of a message, the call of an
+	// event.
+	Key string `json:"key"`
+	// Sent says that the box sent the message. Transport, Local and Remote are the
+	// way it took; they are empty for an event.
+	Sent      bool           `json:"sent"`
+	Transport string         `json:"transport,omitempty"`
+	Local     netip.AddrPort `json:"local"`
+	Remote    netip.AddrPort `json:"remote"`
+	Text      string         `json:"text"` // a whole message, or one line about an event
+
+	dialog, parent string // of an event: what else belongs to the call
+}
+
+// IsEvent reports whether e is an event of the call and no message.
+func (e Entry) IsEvent() bool { return e.Transport == "" }
+
+// Ring keeps the newest entries. All methods may be called concurrently; none
+// blocks for longer than a copy takes.
+type Ring struct {
+	mu    sync.Mutex // guards what follows
+	list  []Entry    // a ring: the oldest is at head
+	head  int
+	n     int
+	bytes int
+	limit int
+	lost  uint64
+}
+
+// NewRing makes a ring of so many bytes; 0 is DefaultLimit.
+func NewRing(limit int) *Ring {
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	return &Ring{limit: limit}
+}
+
+// Message files a signalling message. Secrets in it are struck out; raw is not
+// kept.
+func (r *Ring) Message(at time.Time, key, transport string, sent bool, local, remote netip.AddrPort, raw []byte) {
+	text := string(conceal(bytes.Clone(raw[:min(len(raw), maxText)])))
+	r.add(Entry{At: at, Key: key, Sent: sent, Transport: transport, Local: local, Remote: remote, Text: text})
+}
+
+// Publish files an event of a call.
+func (r *Ring) Publish(ev call.Event) {
+	text := sentence(ev)
+	if ev.Record == nil || text == "" {
+		return
+	}
+	r.add(Entry{At: ev.At, Key: ev.Record.ID, Text: text[:min(len(text), maxText)], dialog: ev.Record.SIPCallID, parent: ev.Record.Parent})
+}
+
+// sentence is an event for people; empty for what is not worth a line.
+func sentence(ev call.Event) string {
+	switch ev.Type {
+	case call.EventInitiated:
+		return "calling " + ev.Record.To + onLine(ev.Record.Line)
+	case call.EventEnded:
+		if ev.Record.Cause != nil && ev.Record.Cause.Error() != "" {
+			return ev.Record.State.String() + ": " + ev.Record.Cause.Error()
+		}
+		return ev.Record.State.String()
+	case call.EventRinging, call.EventAnswered:
+		return string(ev.Type)
+	}
+	if ev.Note == "" {
+		return string(ev.Type)
+	}
+	return string(ev.Type) + " " + ev.Note
+}
+
+func onLine(id string) string {
+	if id == "" {
+		return ""
+	}
+	return " on " + id
+}
+
+// cost is what an entry takes of the limit.
+func (e Entry) cost() int { return entryCost + len(e.Text) }
+
+// add files e and drops the oldest entries beyond the limit.
+func (r *Ring) add(e Entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bytes += e.cost()
+	for r.n > 0 && r.bytes > r.limit {
+		old := &r.list[r.head]
+		r.bytes -= old.cost()
+		*old = Entry{}
+		r.head = (r.head + 1) % len(r.list)
+		r.n--
+		r.lost++
+	}
+	if r.n == len(r.list) {
+		r.grow()
+	}
+	r.list[(r.head+r.n)%len(r.list)] = e
+	r.n++
+}
+
+// grow doubles the slots. The caller holds r.mu.
+func (r *Ring) grow() {
+	list := make([]Entry, max(64, 2*len(r.list)))
+	for i := range r.n {
+		list[i] = r.list[(r.head+i)%len(r.list)]
+	}
+	r.list, r.head = list, 0
+}
+
+// each calls f for every entry, oldest first. The caller holds r.mu.
+func (r *Ring) each(f func(e *Entry)) {
+	for i := range r.n {
+		f(&r.list[(r.head+i)%len(r.list)])
+	}
+}
+
+// Call gives the entries of a call, of the calls that it dialled, and of their
+// dialogs, oldest first. dialogs are those that the caller knows of; the ring
+// adds what its events tell.
+func (r *Ring) Call(id string, dialogs ...string) []Entry {
+	keys := map[string]bool{id: true}
+	for _, d := range dialogs {
+		keys[d] = true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.each(func(e *Entry) { // a child's events come after its parent's
+		if e.IsEvent() && (keys[e.Key] || e.parent != "" && keys[e.parent]) && len(keys) < maxCalls {
+			keys[e.Key] = true
+			if e.dialog != "" {
+				keys[e.dialog] = true
+			}
+		}
+	})
+	var out []Entry
+	r.each(func(e *Entry) {
+		if keys[e.Key] {
+			out = append(out, *e)
+		}
+	})
+	return out
+}
+
+// Stats say how full a ring is.
+type Stats struct {
+	Entries, Bytes int
+	Dropped        uint64 // entries that made room for newer ones
+}
+
+// Stats gives them.
+func (r *Ring) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Stats{Entries: r.n, Bytes: r.bytes, Dropped: r.lost}
+}
