@@ -36,9 +36,9 @@ const (
 )
 
 // env is what the script s may do.
-func (c *live) env(s *running) script.Env {
+func (c *live) env(s *running) *script.Env {
 	k := control{c, s}
-	return script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher, Rooms: k,
+	return &script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher, Rooms: k,
 		Messenger: c.e.cfg.Messenger}
 }
 
@@ -50,7 +50,7 @@ type prompts struct {
 
 // Speak speaks in the call's voice and language where s names none.
 func (p prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error) {
-	own := p.c.snapshot().Session.Speech
+	own := p.c.rec.Load().Session.Speech
 	if s.Voice == "" && (s.Language == "" || s.Language == own.Language) {
 		s.Voice = own.Voice // a voice speaks one language
 	}
@@ -93,7 +93,7 @@ func (k control) leg(ctx context.Context) (leg call.Leg, err error) {
 }
 
 // Record is a snapshot of the call.
-func (k control) Record() call.Record { return k.c.snapshot() }
+func (k control) Record() *call.Record { return k.c.rec.Load() }
 
 // Tell publishes an event of the script.
 func (k control) Tell(t call.EventType, note string) {
@@ -127,7 +127,7 @@ func (k control) Answer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if k.c.snapshot().State == call.InProgress {
+	if k.c.rec.Load().State == call.InProgress {
 		return nil
 	}
 	if err := leg.Answer(ctx); err != nil {

@@ -88,9 +88,9 @@ func (w *dialing) run(ctx context.Context) (script.DialResult, error) {
 // try starts the next n targets that are admitted.
 func (w *dialing) try(n int) {
 	for n > 0 && len(w.waiting) > 0 {
-		t := w.waiting[0]
+		t := &w.waiting[0]
 		w.waiting = w.waiting[1:]
-		child := w.c.e.child(w.c, t, w.d, w.news)
+		child := w.c.e.child(w.c, t, &w.d, w.news)
 		if err := w.c.e.admit(child); err != nil {
 			w.refused = &call.Cause{Q850: call.Q850Congestion, SIP: 503, Who: call.Box, Text: "cannot call " + t.To + ": " + err.Error()}
 			w.Tell(call.EventWarning, w.refused.Text)
@@ -179,7 +179,7 @@ func (w *dialing) failed() script.DialResult {
 }
 
 func (w *dialing) result(child *live, bridged bool, d time.Duration) script.DialResult {
-	r := child.snapshot()
+	r := child.rec.Load()
 	res := script.DialResult{State: r.State, Child: r.ID, Duration: d, Bridged: bridged, SIPCallID: r.SIPCallID}
 	if r.Cause != nil {
 		res.Cause, res.SIPStatus = *r.Cause, r.Cause.SIP
@@ -282,12 +282,12 @@ func (w *dialing) talk(ctx context.Context, b *bridge, child *live) error {
 }
 
 // child makes the call of one target.
-func (e *Engine) child(parent *live, t script.Target, d script.Dial, watch *news) *live {
-	p := parent.snapshot()
+func (e *Engine) child(parent *live, t *script.Target, d *script.Dial, watch *news) *live {
+	p := parent.rec.Load()
 	from := cmp.Or(t.From, d.CallerID, p.From)
-	c := e.newLive(call.Record{
+	c := e.newLive(&call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Parent: p.ID,
-		Direction: call.OutboundDial, From: from, To: party(t), Status: t.Status, AMD: t.AMD, Forwarded: p.Forwarded,
+		Direction: call.OutboundDial, From: from, To: party(*t), Status: t.Status, AMD: t.AMD, Forwarded: p.Forwarded,
 		Application: p.Application, Session: p.Session,
 	})
 	if d.Tag != "" {
@@ -298,7 +298,7 @@ func (e *Engine) child(parent *live, t script.Target, d script.Dial, watch *news
 	}
 	c.publish()
 	c.watch = watch
-	c.target = t
+	c.target = *t
 	c.callerName = d.CallerName
 	if c.callerName == "" {
 		c.callerName = p.CallerName

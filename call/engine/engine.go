@@ -338,7 +338,7 @@ func (e *Engine) outgoing(r call.Request) *live {
 	if r.ID == "" {
 		r.ID = e.cfg.NewID(r.API, "call")
 	}
-	c := e.newLive(call.Record{
+	c := e.newLive(&call.Record{
 		ID: r.ID, API: r.API, Account: r.Account, Direction: call.OutboundAPI,
 		From: r.From, To: r.To, Application: r.Application, Status: r.Status,
 		Session: r.Session, Reason: r.Reason, AMD: r.AMD, Idempotency: r.Idempotency,
@@ -363,7 +363,7 @@ func (e *Engine) arriving(info call.LegInfo, p Plan) *live {
 	if p.FromName != "" {
 		info.FromName = p.FromName
 	}
-	c := e.newLive(call.Record{
+	c := e.newLive(&call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Direction: call.Inbound,
 		From: info.From, To: info.To, CallerName: info.FromName, Forwarded: info.Forwarded,
 		Application: p.Application, Session: p.Session, Status: p.Status, Line: info.Line, Route: p.Why,

@@ -37,14 +37,14 @@ func (w *dialing) held(ctx context.Context, b *bridge, h heldBy) {
 		env := other.env(nil)
 		if w.d.OnHold.IsZero() {
 			// It ends with ctx, or with the other party.
-			_, _ = script.Play{URL: music, Loop: 0}.Run(ctx, &env)
+			_, _ = script.Play{URL: music, Loop: 0}.Run(ctx, env)
 			return
 		}
 		r := holder.snapshot()
 		tell := func() *script.Result {
 			return &script.Result{Verb: "hold", Hold: &script.HoldResult{From: r.From, To: r.To}}
 		}
-		if err := (script.Runner{}).Wait(ctx, env, w.d.OnHold, tell); err != nil && !over(ctx, err) && !script.Left(err) {
+		if err := (script.Runner{}).Wait(ctx, *env, w.d.OnHold, tell); err != nil && !over(ctx, err) && !script.Left(err) {
 			w.Tell(call.EventWarning, "the party on hold hears nothing: "+err.Error())
 		}
 	})

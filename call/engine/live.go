@@ -77,11 +77,12 @@ type ending struct {
 	amended bool // the record has changed since
 }
 
-func (e *Engine) newLive(r call.Record) *live {
+// newLive makes a call that begins with r, which it completes.
+func (e *Engine) newLive(r *call.Record) *live {
 	now := e.cfg.Now()
 	r.State, r.Created, r.Updated = call.Queued, now, now
 	c := &live{
-		e: e, id: r.ID, account: r.Account, r: r,
+		e: e, id: r.ID, account: r.Account, r: *r,
 		inbox: make(chan func()), gone: make(chan struct{}), up: make(chan struct{}), over: make(chan struct{}),
 		keys: newKeys(&e.lostKeys),
 	}

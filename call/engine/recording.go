@@ -74,7 +74,7 @@ func (c *live) makeRecording(o call.RecordOptions) (*recording, error) {
 		o.Track = call.TrackBoth
 	}
 	o = c.e.limits.Load().recording(o)
-	id := c.e.cfg.NewID(c.snapshot().API, "recording")
+	id := c.e.cfg.NewID(c.rec.Load().API, "recording")
 	file, name, err := c.e.cfg.Files.Create(id, o.Channels)
 	if err != nil {
 		return nil, fmt.Errorf("make the recording's file: %w", err)

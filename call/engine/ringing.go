@@ -78,7 +78,7 @@ func (w *dialing) startMusic(ctx context.Context) {
 	w.c.e.tasks.Go(func() {
 		defer close(m.done)
 		// It ends with ctx; a sound that cannot be had gives a warning.
-		if _, err := (script.Play{URL: w.d.Music, Loop: 0}).Run(ctx, &env); err == nil && ctx.Err() == nil {
+		if _, err := (script.Play{URL: w.d.Music, Loop: 0}).Run(ctx, env); err == nil && ctx.Err() == nil {
 			_ = env.Play(ctx, w.c.e.cfg.Ringback(w.d.RingTone)) // ends with ctx too
 		}
 	})

@@ -41,7 +41,7 @@ var (
 )
 
 // Env is what its script may do.
-func (g guest) Env() script.Env { return g.c.env(g.s) }
+func (g guest) Env() script.Env { return *g.c.env(g.s) }
 
 // Enter gives the call's sound a place in a room.
 func (g guest) Enter(ctx context.Context, seat media.Port) error {

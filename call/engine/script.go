@@ -19,27 +19,38 @@ type running struct {
 func (c *live) startScript(src call.ScriptSource, doc *script.Document) {
 	digits, announce := c.sendDigits, c.announce
 	c.sendDigits, c.announce = "", false
-	c.runScript(func(ctx context.Context, env script.Env) {
+	c.runScript(func(ctx context.Context, env *script.Env) {
 		if src.IsZero() && doc != nil {
 			env.Fetcher = given{env.Fetcher, *doc}
 			src.Inline = "built in"
 		}
 		if announce {
-			if err := (control{c: c}).progress(ctx, call.ProgressRinging); err != nil && !over(ctx, err) {
-				env.Tell(call.EventWarning, "cannot tell the caller that it rings: "+err.Error())
-			}
+			c.announceRinging(ctx, env)
 		}
-		if digits != "" {
-			err := env.SendDigits(ctx, digits, 0)
-			if err != nil && over(ctx, err) {
-				return
-			}
-			if err != nil {
-				env.Tell(call.EventWarning, "cannot send the digits: "+err.Error())
-			}
+		if digits == "" || sendFirst(ctx, env, digits) {
+			script.Runner{}.Run(ctx, env, &src)
 		}
-		script.Runner{}.Run(ctx, env, src)
 	})
+}
+
+// announceRinging tells an arriving call's far end that something happens.
+func (c *live) announceRinging(ctx context.Context, env *script.Env) {
+	if err := (control{c: c}).progress(ctx, call.ProgressRinging); err != nil && !over(ctx, err) {
+		env.Tell(call.EventWarning, "cannot tell the caller that it rings: "+err.Error())
+	}
+}
+
+// sendFirst sends the digits that go before a document, and reports whether the
+// call goes on.
+func sendFirst(ctx context.Context, env *script.Env, digits string) bool {
+	err := env.SendDigits(ctx, digits, 0)
+	if err != nil && over(ctx, err) {
+		return false
+	}
+	if err != nil {
+		env.Tell(call.EventWarning, "cannot send the digits: "+err.Error())
+	}
+	return true
 }
 
 // over reports whether err, got under ctx, only says that the script is over.
@@ -57,17 +68,11 @@ func (c *live) startScreen() {
 		return
 	}
 	c.tellParent(childScreened)
-	c.runScript(func(ctx context.Context, env script.Env) {
-		if t.SendDigits != "" {
-			err := env.SendDigits(ctx, t.SendDigits, 0)
-			if err != nil && over(ctx, err) {
-				return
-			}
-			if err != nil {
-				env.Tell(call.EventWarning, "cannot send the digits: "+err.Error())
-			}
+	c.runScript(func(ctx context.Context, env *script.Env) {
+		if t.SendDigits != "" && !sendFirst(ctx, env, t.SendDigits) {
+			return
 		}
-		if !t.Screen.IsZero() && !(script.Runner{}).Screen(ctx, env, t.Screen) {
+		if !t.Screen.IsZero() && !(script.Runner{}).Screen(ctx, *env, t.Screen) {
 			env.Hangup(call.Cause{Q850: call.Q850Rejected, SIP: 603, Who: call.Script, Text: "the callee declined the call"})
 			return
 		}
@@ -86,7 +91,7 @@ func (c *live) connectable() {
 }
 
 // runScript runs f on the script's goroutine.
-func (c *live) runScript(f func(ctx context.Context, env script.Env)) {
+func (c *live) runScript(f func(ctx context.Context, env *script.Env)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &running{cancel: cancel, done: make(chan struct{})}
 	c.script = s

@@ -131,9 +131,9 @@ func (c *conference) announced(h call.Hook, m *member, err error) {
 type chair struct{ c *conference }
 
 // Record says no more than whose the conference is.
-func (k chair) Record() call.Record {
+func (k chair) Record() *call.Record {
 	v := k.c.view.Load().conference
-	return call.Record{ID: v.ID, API: v.API, Account: v.Account, State: call.InProgress, Session: call.Session{Tag: v.Tag}}
+	return &call.Record{ID: v.ID, API: v.API, Account: v.Account, State: call.InProgress, Session: call.Session{Tag: v.Tag}}
 }
 
 // Answer has nothing to do.

@@ -138,7 +138,7 @@ func (c *conference) tell(t call.EventType, m *member, news call.ConferenceNews)
 	if m != nil {
 		p := m.p
 		news.Participant = &p
-		ev.Record = new(m.record())
+		ev.Record = m.record()
 	}
 	ev.Conference = &news
 	c.h.cfg.Log.Info("conference", "conference", c.id, "call", ev.Record.ID, "event", string(t))

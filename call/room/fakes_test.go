@@ -294,10 +294,10 @@ func (b fakeBridge) Close()                { b.c.sess.Unbridge() }
 
 type fakeControl struct{ *fake }
 
-func (c fakeControl) Record() call.Record {
+func (c fakeControl) Record() *call.Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.rec
+	return new(c.rec)
 }
 func (fakeControl) Answer(context.Context) error              { return nil }
 func (c fakeControl) Hangup(call.Cause)                       { c.hangup() }

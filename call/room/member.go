@@ -41,14 +41,14 @@ type duty struct {
 }
 
 // record is the party's call.
-func (m *member) record() call.Record {
+func (m *member) record() *call.Record {
 	switch {
 	case m.party != nil:
 		return m.party.Env().Control.Record()
 	case m.rec != nil:
-		return *m.rec
+		return m.rec
 	}
-	return call.Record{ID: m.p.Call, API: m.p.API, Account: m.p.Account}
+	return &call.Record{ID: m.p.Call, API: m.p.API, Account: m.p.Account}
 }
 
 // entertain sets what the party hears from now on.

@@ -13,8 +13,8 @@ import (
 // The engine implements the interfaces of this file and hands them over in an
 // [Env]; Control and Audio are two values, since both have a Record.
 type Control interface {
-	// Record is a snapshot of the call now.
-	Record() call.Record
+	// Record is a snapshot of the call now. It is shared, so nobody changes it.
+	Record() *call.Record
 	// Answer takes an arriving call off-hook; on an answered call it returns nil at once.
 	Answer(ctx context.Context) error
 	// Hangup ends the call in any state; it does not block.

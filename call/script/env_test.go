@@ -151,10 +151,10 @@ func (c *fake) end() {
 
 type fakeControl struct{ c *fake }
 
-func (f fakeControl) Record() call.Record {
+func (f fakeControl) Record() *call.Record {
 	f.c.mu.Lock()
 	defer f.c.mu.Unlock()
-	return f.c.rec
+	return new(f.c.rec)
 }
 
 func (f fakeControl) Answer(context.Context) error {

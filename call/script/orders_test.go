@@ -82,7 +82,7 @@ func TestOrders(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 				c.fetch = serve(map[string]any{main.URL: Document{Verbs: tc.verbs, Orders: &tc.orders}})
-				if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != tc.outcome {
+				if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != tc.outcome {
 					t.Errorf("outcome %s", got)
 				}
 				c.want(append([]string{"0 fetch " + main.URL}, tc.want...)...)
@@ -107,7 +107,7 @@ func TestOrdersDuringAction(t *testing.T) {
 			}
 			return docs(h, rec, res)
 		}
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != Finished {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Finished {
 			t.Errorf("outcome %s", got)
 		}
 		c.want("0 fetch "+main.URL, "0 verb gather", "2 fetch "+action.URL, "3 verb say", "3 speak b", "4 played 50 frames, 0",
@@ -121,7 +121,7 @@ func TestOrdersEndWithCall(t *testing.T) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		c.fetch = serve(map[string]any{main.URL: Document{Orders: &timed{}}})
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != Interrupted {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Interrupted {
 			t.Errorf("outcome %s", got)
 		}
 		c.want("0 fetch " + main.URL)

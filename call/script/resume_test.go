@@ -26,7 +26,7 @@ func TestResume(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 				c.fetch = serve(map[string]any{main.URL: []Verb{silent, hello("after")}, action.URL: tc.answer})
-				if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != tc.out {
+				if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != tc.out {
 					t.Errorf("outcome %s", got)
 				}
 				c.want(append([]string{"0 fetch " + main.URL, "0 verb gather", "1 fetch " + action.URL}, tc.want...)...)
@@ -36,7 +36,7 @@ func TestResume(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		silent.Resume = false
 		c.fetch = serve(map[string]any{main.URL: []Verb{silent, hello("after")}, action.URL: []Verb{}})
-		Runner{}.Run(ctx, c.env(), call.ScriptSource{Main: main})
+		Runner{}.Run(ctx, new(c.env()), &call.ScriptSource{Main: main})
 		c.want("0 fetch "+main.URL, "0 verb gather", "1 fetch "+action.URL, "1 hangup 16/0 script")
 	})
 }

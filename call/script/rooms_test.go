@@ -64,7 +64,7 @@ func TestConferenceVerb(t *testing.T) {
 					}
 					return tc.res, tc.err
 				}}
-				Runner{}.Run(ctx, env, call.ScriptSource{Inline: "x"})
+				Runner{}.Run(ctx, &env, &call.ScriptSource{Inline: "x"})
 				c.want(append([]string{"0 verb conference"}, tc.want...)...)
 				if n := len(c.asked); n > 0 && *c.asked[n-1].Conference != tc.res {
 					t.Errorf("told %+v", c.asked[n-1].Conference)
@@ -90,7 +90,7 @@ func TestQueueVerbs(t *testing.T) {
 		c.decode = func(string) (Document, error) {
 			return Document{Verbs: []Verb{EnqueueVerb{Enqueue: Enqueue{Name: "support"}, Action: hook}}}, nil
 		}
-		if err := r.run(ctx, call.ScriptSource{Inline: "x"}); !errors.Is(err, context.Canceled) {
+		if err := r.run(ctx, &call.ScriptSource{Inline: "x"}); !errors.Is(err, context.Canceled) {
 			t.Errorf("the script ended with %v", err)
 		}
 		c.want("0 verb enqueue", "0 enqueue support", "0 fetch "+hook.URL)

@@ -56,8 +56,8 @@ type Runner struct{}
 // Run then returns, except that a Record or Dial which the caller ended by
 // hanging up, and a Jump that says Parting, still tell the action hook; that takes
 // at most PartingTime, and the answer is not used.
-func (Runner) Run(ctx context.Context, env Env, src call.ScriptSource) Outcome {
-	r := run{env: &env, fallback: src.Fallback}
+func (Runner) Run(ctx context.Context, env *Env, src *call.ScriptSource) Outcome {
+	r := run{env: env, fallback: src.Fallback}
 	err := r.run(ctx, src)
 	switch {
 	case err == nil:
@@ -118,7 +118,7 @@ type run struct {
 }
 
 // run is Run without its end. Nil means that the document has come to its end.
-func (r *run) run(ctx context.Context, src call.ScriptSource) error {
+func (r *run) run(ctx context.Context, src *call.ScriptSource) error {
 	defer r.deafen()
 	doc, err := r.first(ctx, src)
 	if err != nil {
@@ -192,11 +192,11 @@ func (r *run) jump(ctx, under context.Context, jump *Jump, rest []Verb) ([]Verb,
 }
 
 // first gives the document that src starts with.
-func (r *run) first(ctx context.Context, src call.ScriptSource) (Document, error) {
+func (r *run) first(ctx context.Context, src *call.ScriptSource) (Document, error) {
 	if src.Inline == "" {
 		return r.get(ctx, src.Main, nil)
 	}
-	doc, err := r.env.Decode(ctx, r.env.Control.Record(), src)
+	doc, err := r.env.Decode(ctx, *r.env.Control.Record(), *src)
 	if err != nil {
 		return r.fallBack(ctx, err)
 	}
@@ -259,7 +259,7 @@ func (r *run) fetch(ctx context.Context, h call.Hook, res *Result) (Document, er
 		return Document{}, errPace
 	}
 	r.env.Tell(call.EventFetch, bareURL(h.URL))
-	doc, err := r.env.Fetch(ctx, h, r.env.Control.Record(), res)
+	doc, err := r.env.Fetch(ctx, h, *r.env.Control.Record(), res)
 	if err != nil {
 		return Document{}, err
 	}
@@ -275,7 +275,7 @@ func (r *run) part(ctx context.Context, jump *Jump) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), PartingTime)
 	defer cancel()
 	r.env.Tell(call.EventFetch, bareURL(jump.Hook.URL))
-	if _, err := r.env.Fetch(ctx, jump.Hook, r.env.Control.Record(), jump.Result); err != nil {
+	if _, err := r.env.Fetch(ctx, jump.Hook, *r.env.Control.Record(), jump.Result); err != nil {
 		r.env.Tell(call.EventWarning, "the call has ended and its "+jump.Result.Verb+" action was not told: "+err.Error())
 	}
 }

@@ -42,7 +42,7 @@ func TestRunToTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		c.ringing()
 		c.fetch = serve(map[string]any{main.URL: Document{Verbs: []Verb{Pause{time.Second}, hello("a"), hello("b")}, Warnings: []string{"odd verb"}}})
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != Finished {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Finished {
 			t.Errorf("outcome %s", got)
 		}
 		c.want("0 fetch "+main.URL, "0 warning odd verb", "0 verb pause", "1 answer", "1 verb say", "1 speak a",
@@ -71,7 +71,7 @@ func TestAnswering(t *testing.T) {
 				c.ringing()
 				c.dial = func(context.Context, Dial) (DialResult, error) { return DialResult{State: call.NoAnswer}, nil }
 				c.fetch = serve(map[string]any{main.URL: tc.verbs, action.URL: []Verb{Reject{}}})
-				if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != Finished {
+				if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Finished {
 					t.Errorf("outcome %s", got)
 				}
 				for _, l := range c.lines {
@@ -99,7 +99,7 @@ func TestJumps(t *testing.T) {
 			// the last one
 			fallback.URL: []Verb{hello("end")},
 		})
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != Finished {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Finished {
 			t.Errorf("outcome %s", got)
 		}
 		c.want("0 fetch "+main.URL, "0 verb gather", "0.5 fetch "+action.URL, "0.5 verb redirect", "0.5 fetch "+fallback.URL,
@@ -118,7 +118,7 @@ func TestInline(t *testing.T) {
 			}
 			return Document{Verbs: []Verb{hello("a")}}, nil
 		}
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Inline: "<Response/>"}); got != Finished {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Inline: "<Response/>"}); got != Finished {
 			t.Errorf("outcome %s", got)
 		}
 		c.want("0 verb say", "0 speak a", "1 played 50 frames, 0", "1 hangup 16/0 script")
@@ -148,7 +148,7 @@ func TestFallback(t *testing.T) {
 			bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 				c.fetch = serve(tc.docs)
 				c.decode = func(string) (Document, error) { return Document{}, &FetchError{Code: 12100, Err: errOdd} }
-				if got := (Runner{}).Run(ctx, c.env(), tc.src); got != tc.want {
+				if got := (Runner{}).Run(ctx, new(c.env()), &tc.src); got != tc.want {
 					t.Errorf("outcome %s", got)
 				}
 				if len(c.asked) != tc.asks {
@@ -173,7 +173,7 @@ func TestFallback(t *testing.T) {
 func TestTightLoop(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		c.fetch = serve(map[string]any{main.URL: []Verb{Redirect{Hook: main}}})
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main, Fallback: main}); got != Broken {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main, Fallback: main}); got != Broken {
 			t.Errorf("outcome %s", got)
 		}
 		if len(c.asked) != FetchBurst {
@@ -185,7 +185,7 @@ func TestTightLoop(t *testing.T) {
 func TestSlowLoop(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		c.fetch = serve(map[string]any{main.URL: []Verb{Pause{time.Second}, Redirect{Hook: main}}})
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != Broken {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Broken {
 			t.Errorf("outcome %s", got)
 		}
 		if len(c.asked) != MaxFetches {
@@ -216,7 +216,7 @@ func TestInterrupted(t *testing.T) {
 				} else {
 					c.after(1500*time.Millisecond, c.stop)
 				}
-				if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main, Fallback: fallback}); got != Interrupted {
+				if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main, Fallback: fallback}); got != Interrupted {
 					t.Errorf("outcome %s", got)
 				}
 				if len(c.asked) != tc.asks || time.Since(c.start) != 1500*time.Millisecond {
@@ -239,7 +239,7 @@ func TestLastRequestFails(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		c.fetch = serve(map[string]any{main.URL: []Verb{Record{Action: action}}})
 		c.after(time.Second, c.end)
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main, Fallback: fallback}); got != Interrupted {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main, Fallback: fallback}); got != Interrupted {
 			t.Errorf("outcome %s", got)
 		}
 		c.want("0 fetch "+main.URL, "0 verb record", "0 record silence 0s, max 1h0m0s", "1 fetch "+action.URL,
@@ -255,7 +255,7 @@ func TestCallerHangsUpDuringDial(t *testing.T) {
 		}
 		c.after(5*time.Second, c.end)
 		c.fetch = serve(map[string]any{main.URL: []Verb{DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: action}}, action.URL: []Verb{}})
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != Interrupted {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Interrupted {
 			t.Errorf("outcome %s", got)
 		}
 		if len(c.asked) != 2 || c.asked[1].Dial.Child != "CA2" {
@@ -268,7 +268,7 @@ func TestVerbFails(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		c.answerErr = call.Cause{Q850: call.Q850Incompatible, SIP: 488, Who: call.Box, Text: "no common codec"}
 		c.fetch = serve(map[string]any{main.URL: []Verb{hello("a")}})
-		if got := (Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main}); got != Broken {
+		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Broken {
 			t.Errorf("outcome %s", got)
 		}
 		c.want("0 fetch "+main.URL, "0 warning the script cannot go on: no common codec", "0 hangup 88/488 box")
@@ -278,7 +278,7 @@ func TestVerbFails(t *testing.T) {
 func TestWarningsAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		c.fetch = serve(map[string]any{main.URL: Document{Warnings: make([]string, 100)}})
-		(Runner{}).Run(ctx, c.env(), call.ScriptSource{Main: main})
+		(Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main})
 		if n := len(c.lines); n != 1+maxWarnings+1+1 || c.lines[n-2] != "0 warning 80 more warnings of this document are not shown" {
 			t.Errorf("%d lines: %q", n, c.lines)
 		}
