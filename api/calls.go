@@ -17,8 +17,10 @@ type Handlers struct {
 	Calls      Calls
 	Recordings Recordings
 	Accounts   Accounts
-	Lines      Lines  // nil: no request can name a line
-	Prices     Prices // nil: calls cost nothing
+	Lines      Lines    // nil: no request can name a line
+	Prices     Prices   // nil: calls cost nothing
+	Messages   Messages // nil: no line sends text messages
+	Callers    Callers  // nil: calls may show any number
 	// What customers set up; nil: not at all through the call APIs.
 	Applications Settings[Application]
 	Numbers      Settings[Number]

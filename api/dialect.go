@@ -16,6 +16,7 @@ const (
 	NumberID      IDKind = "number"
 	KeyID         IDKind = "key"
 	UserID        IDKind = "user"
+	ClientID      IDKind = "client"
 	ListID        IDKind = "credential list"
 	DomainID      IDKind = "sip domain"
 	MessageID     IDKind = "message"

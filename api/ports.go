@@ -128,6 +128,24 @@ type SIPDomain struct {
 	Created, Updated time.Time // zero: not known
 }
 
+// Messages sends and keeps text messages. It is optional: a box without a line
+// for them has none.
+type Messages interface {
+	// SendMessage takes a message, whose ID is set, on its way. The error is or
+	// wraps call.ErrNoMessenger when no line can send it.
+	SendMessage(ctx context.Context, m call.Message) (call.Message, error)
+	Message(ctx context.Context, account, id string) (call.Message, error)
+	Messages(ctx context.Context, f call.MessageFilter) (call.MessagePage, error)
+	DeleteMessage(ctx context.Context, account, id string) error
+}
+
+// Callers knows which numbers calls may show to the called. It is optional.
+type Callers interface {
+	// MayShow reports whether a call of the account to this address, on line
+	// unless that is empty, may show number.
+	MayShow(account, number, to, line string) bool
+}
+
 // Settings keeps one kind of what customers set up through the call APIs:
 // applications, numbers, users or keys. What one API made, all can see and change;
 // ids are kept as they were made. Errors are or wrap call.ErrNotFound or ErrTaken, or

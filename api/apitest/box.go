@@ -30,6 +30,10 @@ type Box struct {
 	lines    map[string]string
 	prices   map[string]int64
 
+	messaging bool           // it has a line for text messages
+	messages  []call.Message // mu; newest first
+	own       []string       // numbers that calls may show, nil: any
+
 	apps    *settings[api.Application]
 	numbers *settings[api.Number]
 	keys    *settings[key]

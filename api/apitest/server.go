@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,10 +25,13 @@ type Server struct {
 func Serve(t testing.TB, box *Box, mount func(*api.Handlers) []api.Mount) *Server {
 	t.Helper()
 	h := &api.Handlers{
-		Calls: box, Recordings: box, Accounts: box, Lines: box, Prices: box,
+		Calls: box, Recordings: box, Accounts: box, Lines: box, Prices: box, Callers: box,
 		Applications: box.Applications(), Numbers: box.Numbers(), Keys: box.Keys(),
 		Users: box.Users(), CallerIDs: box.CallerIDs(), Lists: box.Lists(), Domains: box.Domains(),
 		Auth: api.NewAuth(box), Log: slog.New(slog.DiscardHandler),
+	}
+	if box.messaging {
+		h.Messages = messages{box}
 	}
 	srv, err := api.NewServer(api.Config{Mounts: mount(h)})
 	if err != nil {
@@ -71,6 +75,23 @@ func (s *Server) Send(t testing.TB, req *http.Request) (*http.Response, string) 
 		t.Fatal(err)
 	}
 	return resp, string(body)
+}
+
+// FormWith encodes the pairs of base, with those of more in the place of or behind them.
+func FormWith(base []string, more ...string) string {
+	list := slices.Clone(base)
+	for i := 0; i+1 < len(more); i += 2 {
+		replaced := false
+		for j := 0; j+1 < len(list); j += 2 {
+			if list[j] == more[i] {
+				list[j+1], replaced = more[i+1], true
+			}
+		}
+		if !replaced {
+			list = append(list, more[i], more[i+1])
+		}
+	}
+	return Form(list...)
 }
 
 // Form encodes pairs of name and value.

@@ -11,8 +11,8 @@ import (
 // of its dialects, has not, by a part of their path: why, and what there is
 // instead.
 var absent = map[string]string{
-	"Messages":                        "no line of this box sends text messages",
-	"SMS":                             "no line of this box sends text messages",
+	"SMS":                             "text messages are Messages",
+	"Media":                           "messages are text only",
 	"Conferences":                     "calls are connected by Dial, two at a time",
 	"Queues":                          "calls wait in their own documents",
 	"SIP":                             "phones register with the users of the box's configuration",

@@ -65,6 +65,9 @@ func (d *Dialect) DocumentRequest(h call.Hook, rec call.Record, res *script.Resu
 	var f Form
 	d.p.Messages.Common(&f, d.shown(rec), StatusName(rec))
 	d.p.Messages.Document(&f, d.shown(rec))
+	if d.p.Formats.CallToken {
+		f.Some("CallToken", d.callToken(rec))
+	}
 	if res != nil {
 		d.addResult(&f, res)
 	}

@@ -17,47 +17,56 @@ type Code = twiml.Code
 
 // The codes of REST answers.
 const (
-	CodeInvalid        Code = 20001 // a parameter is invalid
-	CodeUnauthorized   Code = 20003
-	CodeMethod         Code = 20004
-	CodeNotEnded       Code = 20009
-	CodeForbidden      Code = 20403
-	CodeInUse          Code = 20409
-	CodeNotFound       Code = 20404
-	CodeTooMany        Code = 20429
-	CodeInternal       Code = 20500
-	CodeUnavailable    Code = 20503
-	CodeNoTo           Code = 21201
-	CodeURL            Code = 21205
-	CodeSendDigits     Code = 21206
-	CodeTimeout        Code = 21208
-	CodeHTTPMethod     Code = 21209
-	CodeTo             Code = 21211
-	CodeFrom           Code = 21212
-	CodeNoFrom         Code = 21213
-	CodeUnreachable    Code = 21214
-	CodeNotANumber     Code = 21217
-	CodeApplication    Code = 21218
-	CodeState          Code = 21220
-	CodeUserLong       Code = 21221
-	CodeUserChars      Code = 21222
-	CodePasswordLong   Code = 21223
-	CodePasswordChars  Code = 21224
-	CodeNoPassword     Code = 21225
-	CodeHeadersLong         = twiml.CodeHeadersLong
-	CodeHeaderName          = twiml.CodeHeaderName
-	CodeHeaderValue         = twiml.CodeHeaderValue
-	CodeAMD            Code = 21234
-	CodeNoAMDCallback  Code = 21262
-	CodeAMDCombination Code = 21263
-	CodeNumber         Code = 21421
-	CodeTaken          Code = 21422
-	CodeNoNumbers      Code = 21452
-	CodePrice          Code = 30010
-	CodeTwimlLong      Code = 32018
-	CodeTwimlAndURL    Code = 32019 // a warning only
-	CodePageAlone      Code = 54453
-	CodePageToken      Code = 54454
+	CodeInvalid         Code = 20001 // a parameter is invalid
+	CodeUnauthorized    Code = 20003
+	CodeMethod          Code = 20004
+	CodeNotEnded        Code = 20009
+	CodeForbidden       Code = 20403
+	CodeInUse           Code = 20409
+	CodeNotFound        Code = 20404
+	CodeTooMany         Code = 20429
+	CodeInternal        Code = 20500
+	CodeUnavailable     Code = 20503
+	CodeNoTo            Code = 21201
+	CodeURL             Code = 21205
+	CodeSendDigits      Code = 21206
+	CodeTimeout         Code = 21208
+	CodeHTTPMethod      Code = 21209
+	CodeTo              Code = 21211
+	CodeFrom            Code = 21212
+	CodeNoFrom          Code = 21213
+	CodeUnreachable     Code = 21214
+	CodeNotANumber      Code = 21217
+	CodeApplication     Code = 21218
+	CodeState           Code = 21220
+	CodeUserLong        Code = 21221
+	CodeUserChars       Code = 21222
+	CodePasswordLong    Code = 21223
+	CodePasswordChars   Code = 21224
+	CodeNoPassword      Code = 21225
+	CodeHeadersLong          = twiml.CodeHeadersLong
+	CodeHeaderName           = twiml.CodeHeaderName
+	CodeHeaderValue          = twiml.CodeHeaderValue
+	CodeAMD             Code = 21234
+	CodeNoAMDCallback   Code = 21262
+	CodeAMDCombination  Code = 21263
+	CodeNumber          Code = 21421
+	CodeTaken           Code = 21422
+	CodeNoNumbers       Code = 21452
+	CodeNotOwned        Code = 21210
+	CodeSameParties     Code = 21266
+	CodeNoBody          Code = 21602
+	CodeNoMessageFrom   Code = 21603
+	CodeNoMessageTo     Code = 21604
+	CodeNoMessenger     Code = 21606
+	CodeMessageCallback Code = 21609
+	CodeBodyLong        Code = 21617
+	CodeMedia           Code = 21620
+	CodePrice           Code = 30010
+	CodeTwimlLong       Code = 32018
+	CodeTwimlAndURL     Code = 32019 // a warning only
+	CodePageAlone       Code = 54453
+	CodePageToken       Code = 54454
 )
 
 // statuses are the HTTP statuses of codes that are not 400.
@@ -123,6 +132,7 @@ var sentinels = []struct {
 	{api.ErrOverload, CodeUnavailable, 0},
 	{api.ErrInternal, CodeInternal, 0},
 	{api.ErrNotRecorded, CodeNotFound, 0},
+	{call.ErrNoMessenger, CodeNoMessenger, 0},
 	{call.ErrCursor, CodeInvalid, 0},
 	{call.ErrEnded, CodeState, 0},
 	{call.ErrWrongState, CodeState, 0},

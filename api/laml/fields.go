@@ -60,6 +60,30 @@ var (
 		},
 		"media_url": func(v View[call.Recording]) any { return v.Media }, "uri": uri[call.Recording],
 	}
+	messageFields = map[string]func(View[call.Message]) any{
+		"sid": func(v View[call.Message]) any { return v.X.ID }, "account_sid": account[call.Message], "api_version": version[call.Message],
+		"date_created": func(v View[call.Message]) any { return v.Date(&v.X.Created) },
+		"date_updated": func(v View[call.Message]) any { return v.Date(&v.X.Updated) },
+		"date_sent":    func(v View[call.Message]) any { return v.Date(v.X.Sent) },
+		"from":         func(v View[call.Message]) any { return v.X.From }, "to": func(v View[call.Message]) any { return v.X.To },
+		"body": func(v View[call.Message]) any { return v.X.Body }, "status": func(v View[call.Message]) any { return v.X.Status },
+		"direction": func(v View[call.Message]) any {
+			if v.X.Direction == call.OutboundDial {
+				return "outbound-call"
+			}
+			return v.X.Direction
+		},
+		"num_segments": func(v View[call.Message]) any { return v.number(v.X.Segments) },
+		"num_media":    func(v View[call.Message]) any { return v.number(0) },
+		"error_code": func(v View[call.Message]) any {
+			if v.X.Error == "" {
+				return nil
+			}
+			return messageFailed
+		},
+		"error_message": func(v View[call.Message]) any { return v.Text(v.X.Error) },
+		"price_unit":    usd[call.Message], "uri": uri[call.Message],
+	}
 	accountFields = map[string]func(View[api.Account]) any{
 		"sid": account[api.Account], "owner_account_sid": account[api.Account], "friendly_name": func(v View[api.Account]) any { return v.X.Name },
 		"status": constant[api.Account]("active"), "type": constant[api.Account]("Full"), "uri": uri[api.Account],
@@ -123,7 +147,7 @@ var (
 	}
 )
 
-// The keys of applications, numbers and further caller ids in most of the family.
+// The keys in most of the family.
 var (
 	ApplicationKeys = []string{
 		"sid", "account_sid", "api_version", "date_created", "date_updated", "friendly_name", "voice_url", "voice_method",
@@ -137,8 +161,16 @@ var (
 		"voice_fallback_url", "voice_fallback_method", "voice_caller_id_lookup", "status_callback", "status_callback_method",
 		"sms_url", "sms_method", "sms_fallback_url", "sms_fallback_method", "uri",
 	}
+	MessageKeys = []string{
+		"sid", "account_sid", "api_version", "body", "num_segments", "num_media", "direction", "from", "to", "date_created", "date_updated",
+		"date_sent", "status", "price", "price_unit", "error_code", "error_message", "messaging_service_sid", "uri", "subresource_uris",
+	}
 	CallerIDKeys = []string{"sid", "account_sid", "date_created", "date_updated", "friendly_name", "phone_number", "uri"}
 )
+
+// messageFailed is the error_code of a message that was not delivered: the cause
+// is not known to the family's list.
+const messageFailed = 30008
 
 // failedCode is the error_code of a recording that could not be kept: an
 // internal failure (call-api.md §1.5).

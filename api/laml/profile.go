@@ -46,6 +46,8 @@ type Formats struct {
 	Names map[string]string
 	// OmitNull leaves out of JSON what is null.
 	OmitNull bool
+	// CallToken tells a token with an arriving call, with which it may be forwarded.
+	CallToken bool
 	// BareSound makes the path of a recording without a suffix mean its sound.
 	BareSound bool
 	// OpenSound lets anybody fetch the sound of this dialect's recordings who
@@ -61,6 +63,10 @@ type Tables struct {
 	Application, Number, Key, CallerID []Param
 	// Domain, List and Credential are those of SIP phones.
 	Domain, CredentialList, Credential []Param
+	Client                             []Param // a SIP phone without a list
+	// Message are those of a text message, whose path is MessagePath; empty: Messages.
+	Message     []Param
+	MessagePath string
 	// NumberedPages makes lists go by the number of a page alone, and tell how
 	// many there are.
 	NumberedPages bool
@@ -82,6 +88,8 @@ type Shapes struct {
 	Domain      Resource[api.SIPDomain]
 	List        Resource[api.CredentialList]
 	Credential  Resource[api.User]
+	Client      Resource[api.User]
+	Message     Resource[call.Message]
 	Mapping     Resource[api.CredentialList] // of a credential list to a domain
 	// Bare lists the recordings of one call without an envelope.
 	Bare bool

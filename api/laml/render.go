@@ -67,7 +67,7 @@ func NewSid(k api.IDKind) string {
 
 var sidPrefixes = map[api.IDKind]string{
 	api.CallID: "CA", api.RecordingID: "RE", api.ApplicationID: "AP", api.NumberID: "PN", api.KeyID: "SK",
-	api.UserID: "CR", api.ListID: "CL", api.DomainID: "SD", api.MessageID: "SM",
+	api.UserID: "CR", api.ClientID: "CL", api.ListID: "CL", api.DomainID: "SD", api.MessageID: "SM",
 	api.ConferenceID: "CF", api.QueueID: "QU",
 }
 

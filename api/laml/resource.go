@@ -1,6 +1,7 @@
 package laml
 
 import (
+	"strconv"
 	"time"
 )
 
@@ -51,6 +52,14 @@ func (v View[T]) Seconds(d time.Duration) any {
 		return Seconds(d)
 	}
 	return WholeSeconds(d)
+}
+
+// number writes a number: as text unless the dialect writes numbers.
+func (v View[T]) number(n int) any {
+	if v.p.Formats.Numbers {
+		return n
+	}
+	return strconv.Itoa(n)
 }
 
 // object is a JSON object whose members have an order.

@@ -86,6 +86,7 @@ func routesOf(p Profile) []route {
 	list = append(list, settingRoutes(numbers(p), "IncomingPhoneNumbers", plain)...)
 	list = append(list, settingRoutes(keys(p, "Key", "keys"), "Keys", plain)...)
 	list = append(list, settingRoutes(keys(p, "SigningKey", "signing_keys"), "SigningKeys", plain)...)
+	list = append(list, messageRoutes(p, plain)...)
 	list = append(list, settingRoutes(callerIDs(p), "OutgoingCallerIds", plain)...)
 	return append(list, sipRoutes(p, plain)...)
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"callbox/api"
+	"callbox/api/laml/twiml"
 	"callbox/call"
 )
 
@@ -15,7 +17,48 @@ func (s rest) ReadCreate(q *api.Request) (call.Request, error) {
 	if err != nil {
 		return call.Request{}, err
 	}
-	return s.readCreate(form, q.Warn)
+	req, err := s.readCreate(form, q.Warn)
+	if err != nil {
+		return req, err
+	}
+	return req, s.mayShow(q, &req)
+}
+
+// mayShow refuses a call to a phone number that would show another number than
+// the account may.
+func (s rest) mayShow(q *api.Request, req *call.Request) error {
+	name, shown := "CallerId", req.CallerID
+	if shown == "" {
+		name, shown = "From", req.From
+	}
+	if req.Token != "" {
+		from, ok := tokenCaller(q.Account.Token, req.Token, time.Now())
+		switch {
+		case !ok:
+			q.Warn("CallToken was ignored: it is none that this box gave this account during the last 24 hours")
+		case from == shown:
+			return nil
+		}
+	}
+	if s.h.Callers == nil || !isNumber(shown) || !isNumber(req.To) {
+		return nil
+	}
+	line := req.Line
+	if s.h.Lines != nil {
+		if id, ok := s.h.Lines.Line(q.Account.ID, line); ok {
+			line = id
+		}
+	}
+	if s.h.Callers.MayShow(q.Account.ID, shown, req.To, line) {
+		return nil
+	}
+	return refuse(CodeNotOwned, "%s %s is no number of this account: add it as an IncomingPhoneNumber or to the box's caller_ids, or give the CallToken of the call that is forwarded", name, shown)
+}
+
+// isNumber reports whether a party of a request is a phone number.
+func isNumber(party string) bool {
+	a, problem := twiml.ParseAddress(party)
+	return problem == nil && a.Kind == twiml.NumberAddress
 }
 
 // ReadFilter reads what a list of calls asks for.

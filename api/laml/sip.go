@@ -15,6 +15,7 @@ import (
 func sipRoutes(p Profile, suffixes []string) []route {
 	list := settingRoutes(domains(p), "SIP/Domains", suffixes)
 	list = append(list, settingRoutes(lists(p), "SIP/CredentialLists", suffixes)...)
+	list = append(list, settingRoutes(clients(p), "Clients", suffixes)...)
 	list = append(list, settingRoutes(credentials(p), "SIP/CredentialLists/{parent}/Credentials", suffixes)...)
 	if p.Tables.Domain == nil {
 		return list
@@ -114,6 +115,36 @@ func credentials(p Profile) setting[api.User] {
 		},
 		show: func(s rest, u api.User) any {
 			return p.Shapes.Credential.render(credentialFields, viewOf(s.Dialect, u, u.Account, "/SIP/CredentialLists/"+u.List+"/Credentials/"+u.ID))
+		},
+	}
+}
+
+// clients are the users that are in no list.
+func clients(p Profile) setting[api.User] {
+	return setting[api.User]{
+		element: "Client", key: "clients", params: p.Tables.Client,
+		store:  func(h *api.Handlers) api.Settings[api.User] { return h.Users },
+		id:     func(u api.User) string { return u.ID },
+		name:   func(u api.User) (string, string) { return u.DisplayName, u.Number },
+		parent: func(u api.User) string { return u.List }, // their paths name none
+		read: func(s rest, q *api.Request, v Values, u *api.User, fresh bool) error {
+			if fresh {
+				u.ID, u.Name = s.p.NewID(api.ClientID), v.Text("Login")
+			}
+			u.Password = v.Text("Password")
+			if v.Given("FriendlyName") {
+				u.DisplayName = v.Text("FriendlyName")
+			}
+			if v.Given("VoiceApplicationSid") {
+				u.Application = v.Text("VoiceApplicationSid")
+				if _, ok := s.h.Accounts.Application(q.Account.ID, u.Application); u.Application != "" && !ok {
+					return api.ErrNoApplication
+				}
+			}
+			return nil
+		},
+		show: func(s rest, u api.User) any {
+			return p.Shapes.Client.render(credentialFields, viewOf(s.Dialect, u, u.Account, "/Clients/"+u.ID))
 		},
 	}
 }

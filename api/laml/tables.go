@@ -182,3 +182,15 @@ func CredentialParams() []Param {
 		{Name: "Password", Kind: Match, Pattern: isPassword, Hint: "at least 12 characters with a digit, a small and a capital letter", Required: CodeInvalid},
 	}
 }
+
+// ClientParams are the parameters of a SIP phone that registers by itself.
+func ClientParams() []Param {
+	return []Param{
+		{Name: "Login", Kind: Match, Pattern: isUserName, Hint: "1 to 32 letters, digits and . _ -, beginning with a letter or digit", Required: CodeInvalid},
+		{Name: "Password", Kind: Match, Pattern: isPassword, Hint: "at least 12 characters with a digit, a small and a capital letter", Required: CodeInvalid},
+		{Name: "FriendlyName", Kind: Text, Max: 64},
+		{Name: "VoiceApplicationSid", Kind: Match, Pattern: IsSid("AP"), Hint: "AP and 32 hex digits", Code: CodeApplication},
+		{Name: "VoiceUrl", Kind: Ignored}, {Name: "VoiceMethod", Kind: Ignored}, {Name: "VoiceFallbackUrl", Kind: Ignored},
+		{Name: "VoiceFallbackMethod", Kind: Ignored}, {Name: "Status", Kind: Ignored},
+	}
+}

@@ -33,7 +33,8 @@ func New(c laml.Config) *laml.Dialect {
 		},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
-			Application: applicationParams, NumberedPages: true, KeepCalls: true, NumberHeaders: true,
+			Application: applicationParams, Number: numberParams, Client: clientParams, Message: laml.MessageParams(), MessagePath: "SMS/Messages",
+			NumberedPages: true, KeepCalls: true, NumberHeaders: true,
 		},
 		Shapes: shapes,
 		Messages: laml.Messages{
@@ -116,3 +117,9 @@ var applicationParams = []laml.Param{
 	{Name: "VoiceCallerIdLookup", Kind: laml.Ignored},
 	{Name: "HasVoiceCallerIdLookup", Kind: laml.Ignored},
 }
+
+// numberParams are the parameters of a number.
+var numberParams = laml.NumberParams(0)
+
+// clientParams are the parameters of a client, a SIP phone that registers.
+var clientParams = laml.ClientParams()

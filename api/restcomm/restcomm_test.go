@@ -52,19 +52,7 @@ func stable(s string) string {
 
 // good is a call that is accepted, with more parameters.
 func good(pairs ...string) string {
-	list := []string{"From", "+15550100100", "To", "+15550100199", "Url", "http://pbx.lan/rcml"}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		replaced := false
-		for j := 0; j+1 < len(list); j += 2 {
-			if list[j] == pairs[i] {
-				list[j+1], replaced = pairs[i+1], true
-			}
-		}
-		if !replaced {
-			list = append(list, pairs[i], pairs[i+1])
-		}
-	}
-	return apitest.Form(list...)
+	return apitest.FormWith([]string{"From", "+15550100100", "To", "+15550100199", "Url", "http://pbx.lan/rcml"}, pairs...)
 }
 
 func create(t *testing.T, s *apitest.Server, pairs ...string) (id, body string) {
@@ -386,4 +374,69 @@ func TestApplications(t *testing.T) {
 	if resp, _ = s.Do(t, "GET", base+"/Conferences.json", ""); resp.StatusCode != 404 {
 		t.Errorf("conferences: %s", resp.Status)
 	}
+}
+
+var randomSid = regexp.MustCompile(`(AP|PN|CL|SM)[0-9a-f]{32}`)
+
+// steady replaces the ids of what was set up.
+func steady(s string) string {
+	return randomSid.ReplaceAllStringFunc(apitest.Indent(s), func(id string) string { return id[:2] + "00112233445566778899aabbccddeeff" })
+}
+
+// TestNumbersAndClients sets up a number and a SIP phone.
+func TestNumbersAndClients(t *testing.T) {
+	s := serve(t)
+	resp, body := s.Do(t, "POST", base+"/IncomingPhoneNumbers.json", "PhoneNumber=%2B15550100101&VoiceUrl=http://pbx.lan/rcml&FriendlyName=front")
+	if resp.StatusCode != 200 {
+		t.Fatalf("number: %s %s", resp.Status, body)
+	}
+	apitest.Golden(t, "number.json", steady(body))
+	if n := s.Box.Numbers().List(account); len(n) != 1 || n[0].Number != "+15550100101" || n[0].API != restcomm.Name {
+		t.Errorf("kept: %+v", n)
+	}
+	for _, form := range []string{"Login=bob", "Login=bob&Password=short", "Password=IWasAtSignal2018", "Login=bob&Password=IWasAtSignal2018&VoiceApplicationSid=APffffffffffffffffffffffffffffffff"} {
+		if resp, body := s.Do(t, "POST", base+"/Clients.json", form); resp.StatusCode != 400 || body == "" {
+			t.Errorf("%s: %s %s", form, resp.Status, body)
+		}
+	}
+	resp, body = s.Do(t, "POST", base+"/Clients.json", "Login=bob&Password=IWasAtSignal2018&FriendlyName=Bob")
+	id := regexp.MustCompile(`CL[0-9a-f]{32}`).FindString(body)
+	if resp.StatusCode != 200 || strings.Contains(body, "IWasAtSignal") {
+		t.Fatalf("client: %s %s", resp.Status, body)
+	}
+	apitest.Golden(t, "client.json", steady(body))
+	_, body = s.Do(t, "GET", base+"/Clients", "")
+	apitest.Golden(t, "clients.xml", steady(body))
+	if u := s.Box.Users().List(account); len(u) != 1 || u[0].Name != "bob" || u[0].Password != "IWasAtSignal2018" || u[0].List != "" {
+		t.Errorf("kept: %+v", u)
+	}
+	if resp, _ = s.Do(t, "POST", base+"/Clients/"+id, "Password=AnotherSignal2019"); resp.StatusCode != 200 || s.Box.Users().List(account)[0].Password != "AnotherSignal2019" {
+		t.Errorf("change: %s", resp.Status)
+	}
+	if resp, _ = s.Do(t, "DELETE", base+"/Clients/"+id+".json", ""); resp.StatusCode != 204 || len(s.Box.Users().List(account)) != 0 {
+		t.Errorf("delete: %s", resp.Status)
+	}
+}
+
+// TestMessages: a text message is checked, and refused by a box without a line
+// for it.
+func TestMessages(t *testing.T) {
+	s := serve(t)
+	if resp, body := s.Do(t, "POST", base+"/SMS/Messages.json", "To=%2B15550100199&From=%2B15550100100&Body=hi"); resp.StatusCode != 400 || !strings.Contains(body, "no line of this box sends text messages") {
+		t.Errorf("%s %s", resp.Status, body)
+	}
+	if resp, body := s.Do(t, "GET", base+"/SMS/Messages.json", ""); resp.StatusCode != 200 || !strings.Contains(body, `"messages":[]`) {
+		t.Errorf("list: %s %s", resp.Status, body)
+	}
+	b := apitest.New(noon, api.Account{ID: account, Name: "branch", Token: token})
+	b.TakeMessages()
+	s = apitest.Serve(t, b, dialect().Mounts)
+	s.User, s.Password = account, token
+	resp, body := s.Do(t, "POST", base+"/SMS/Messages", "To=%2B15550100199&From=%2B15550100100&Body=hi")
+	if resp.StatusCode != 200 {
+		t.Fatalf("%s %s", resp.Status, body)
+	}
+	apitest.Golden(t, "message.xml", steady(body))
+	_, body = s.Do(t, "GET", base+"/SMS/Messages.json", "")
+	apitest.Golden(t, "messages.json", steady(body))
 }

@@ -50,6 +50,21 @@ var shapes = laml.Shapes{
 			"kind":     func(laml.View[api.Application]) any { return "voice" }, // there are none but for calls
 		},
 	},
+	Number: laml.Resource[api.Number]{Keys: []string{
+		"sid", "account_sid", "friendly_name", "phone_number", "voice_url", "voice_method", "voice_fallback_url", "voice_fallback_method",
+		"status_callback", "status_callback_method", "voice_caller_id_lookup", "voice_application_sid", "date_created", "date_updated",
+		"sms_url", "sms_method", "sms_fallback_url", "sms_fallback_method", "capabilities", "api_version", "uri",
+	}},
+	Client: laml.Resource[api.User]{
+		Keys: []string{
+			"sid", "date_created", "date_updated", "account_sid", "api_version", "friendly_name", "login", "status", "voice_application_sid", "uri",
+		},
+		Own: map[string]func(laml.View[api.User]) any{"status": func(laml.View[api.User]) any { return "1" }}, // enabled
+	},
+	Message: laml.Resource[call.Message]{Keys: []string{
+		"sid", "date_created", "date_updated", "date_sent", "account_sid", "from", "to", "body", "status", "direction", "price",
+		"price_unit", "api_version", "uri",
+	}},
 	Bare:  true,
 	Error: renderError,
 }

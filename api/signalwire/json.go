@@ -54,6 +54,7 @@ var shapes = laml.Shapes{
 	},
 	Application: laml.Resource[api.Application]{Keys: laml.ApplicationKeys},
 	Number:      laml.Resource[api.Number]{Keys: laml.NumberKeys},
+	Message:     laml.Resource[call.Message]{Keys: laml.MessageKeys, Below: []string{"media"}},
 	CallerID:    laml.Resource[api.CallerID]{Keys: laml.CallerIDKeys},
 	Error:       renderError, ErrorSchema: errorSchema(),
 }

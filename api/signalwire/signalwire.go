@@ -35,7 +35,7 @@ func New(c laml.Config) *laml.Dialect {
 		Formats:         laml.Formats{Numbers: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: laml.UpdateParams(codeURL), List: laml.ListParams(), ListRecordings: laml.ListRecordingParams(),
-			Application: laml.ApplicationParams(codeURL), Number: numberParams, CallerID: laml.CallerIDParams(),
+			Application: laml.ApplicationParams(codeURL), Number: numberParams, CallerID: laml.CallerIDParams(), Message: laml.MessageParams(),
 		},
 		Shapes:   shapes,
 		Messages: laml.Messages{Statuses: statuses, Final: final},

@@ -69,19 +69,7 @@ func stable(s string) string {
 
 // good is a create that is accepted, with more parameters.
 func good(pairs ...string) string {
-	list := []string{"To", "+15550100198", "From", "+15550100100", "Url", "http://pbx.lan/voice"}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		replaced := false
-		for j := 0; j+1 < len(list); j += 2 {
-			if list[j] == pairs[i] {
-				list[j+1], replaced = pairs[i+1], true
-			}
-		}
-		if !replaced {
-			list = append(list, pairs[i], pairs[i+1])
-		}
-	}
-	return apitest.Form(list...)
+	return apitest.FormWith([]string{"To", "+15550100198", "From", "+15550100100", "Url", "http://pbx.lan/voice"}, pairs...)
 }
 
 func create(t *testing.T, s *apitest.Server, pairs ...string) (id, body string) {

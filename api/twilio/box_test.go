@@ -35,6 +35,11 @@ type gateway struct {
 
 func newGateway(t *testing.T) gateway {
 	t.Helper()
+	return serveBox(t, newBox())
+}
+
+// newBox has two accounts, an application and a trunk.
+func newBox() *apitest.Box {
 	box := apitest.New(noon,
 		api.Account{ID: account, Name: "branch", Token: token, Keys: map[string][32]byte{keyID: sha256.Sum256([]byte(secret))}},
 		api.Account{ID: other, Name: "other", Token: "00000000000000000000000000000000"},
@@ -46,6 +51,11 @@ func newGateway(t *testing.T) gateway {
 	})
 	box.AddLine(trunkID, "provider")
 	box.AddLine("TK"+trunkID[2:], "provider")
+	return box
+}
+
+func serveBox(t *testing.T, box *apitest.Box) gateway {
+	t.Helper()
 	s := apitest.Serve(t, box, twilio.New(laml.Config{}).Mounts)
 	s.User, s.Password = account, token
 	return gateway{s, box}

@@ -40,6 +40,7 @@ var shapes = laml.Shapes{
 	Application: laml.Resource[api.Application]{Keys: laml.ApplicationKeys},
 	Number:      laml.Resource[api.Number]{Keys: laml.NumberKeys},
 	Key:         laml.Resource[api.Key]{Keys: []string{"sid", "friendly_name", "date_created", "date_updated"}},
+	Message:     laml.Resource[call.Message]{Keys: laml.MessageKeys, Below: []string{"media"}},
 	CallerID:    laml.Resource[api.CallerID]{Keys: laml.CallerIDKeys},
 	Domain: laml.Resource[api.SIPDomain]{
 		Keys: []string{

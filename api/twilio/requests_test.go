@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"callbox/api/apitest"
 	"callbox/call"
 )
 
@@ -32,19 +33,7 @@ func wantProblem(t *testing.T, what string, resp *http.Response, body string, st
 
 // good is a create that is accepted; the tests add to it and take from it.
 func good(pairs ...string) string {
-	list := []string{"To", "+15550100199", "From", "+15550100100", "Url", "http://pbx.lan/voice"}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		replaced := false
-		for j := 0; j+1 < len(list); j += 2 {
-			if list[j] == pairs[i] {
-				list[j+1], replaced = pairs[i+1], true
-			}
-		}
-		if !replaced {
-			list = append(list, pairs[i], pairs[i+1])
-		}
-	}
-	return form(list...)
+	return apitest.FormWith([]string{"To", "+15550100199", "From", "+15550100100", "Url", "http://pbx.lan/voice"}, pairs...)
 }
 
 func TestCreateRefuses(t *testing.T) {

@@ -24,11 +24,11 @@ func New(c laml.Config) *laml.Dialect {
 		CreatedStatus:   201,
 		Claims:          func(account string) bool { return strings.HasPrefix(account, "AC") },
 		NewID:           laml.NewSid,
-		Formats:         laml.Formats{Root: "TwilioResponse", BareSound: true},
+		Formats:         laml.Formats{Root: "TwilioResponse", BareSound: true, CallToken: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: laml.ListParams(), ListRecordings: listRecordingParams,
 			Application: laml.ApplicationParams(0), Number: laml.NumberParams(0), Key: laml.KeyParams(),
-			CallerID: laml.CallerIDParams(), Domain: laml.DomainParams(0), CredentialList: laml.CredentialListParams(), Credential: laml.CredentialParams(),
+			CallerID: laml.CallerIDParams(), Message: laml.MessageParams(), Domain: laml.DomainParams(0), CredentialList: laml.CredentialListParams(), Credential: laml.CredentialParams(),
 		},
 		Shapes: shapes,
 	}, c)
