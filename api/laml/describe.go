@@ -84,6 +84,7 @@ func elements(p Profile) map[string][]string {
 		"Account": s.Account.Keys, "Call": s.Call.Keys, "Recording": s.Recording.Keys, "Application": s.Application.Keys,
 		"IncomingPhoneNumber": s.Number.Keys, "Key": s.Key.Keys, "SigningKey": s.Key.Keys, "OutgoingCallerId": s.CallerID.Keys,
 		"Domain": s.Domain.Keys, "CredentialList": s.List.Keys, "Credential": s.Credential.Keys, "CredentialListMapping": s.Mapping.Keys,
+		"Message": s.Message.Keys, "Client": s.Client.Keys,
 	}
 }
 
@@ -106,7 +107,7 @@ func (d *Dialect) resourceSchema(element string) *api.Schema {
 		kind, ok := kinds[key]
 		switch {
 		case ok:
-		case d.p.Formats.Numbers && (key == "duration" || key == "price"):
+		case d.p.Formats.Numbers && (key == "duration" || key == "price" || strings.HasPrefix(key, "num_")):
 			kind = api.Schema{Type: "number", Nullable: true}
 		default:
 			kind = api.Schema{Type: "string", Nullable: true}

@@ -21,8 +21,19 @@ func messageRoutes(p Profile, suffixes []string) []route {
 		path = "Messages"
 	}
 	return []route{
-		{path: path, suffixes: suffixes, acts: map[string]act{"GET": rest.listMessages, "POST": rest.createMessage}},
-		{path: path + "/{item}", suffixes: suffixes, acts: map[string]act{"GET": rest.fetchMessage, "DELETE": rest.deleteMessage}},
+		{
+			path: path, suffixes: suffixes, acts: map[string]act{"GET": rest.listMessages, "POST": rest.createMessage},
+			about: map[string]operation{
+				"GET":  {summary: "List text messages, the newest first", params: messageFilters, element: "Message", list: "messages"},
+				"POST": {summary: "Send a text message over a line of the box", params: p.Tables.Message, element: "Message", created: true},
+			},
+		},
+		{
+			path: path + "/{item}", suffixes: suffixes, acts: map[string]act{"GET": rest.fetchMessage, "DELETE": rest.deleteMessage},
+			about: map[string]operation{
+				"GET": {summary: "Fetch a text message", element: "Message"}, "DELETE": {summary: "Delete the record of a text message"},
+			},
+		},
 	}
 }
 
