@@ -1,0 +1,160 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// kamailio is a real SIP server as a child process: a provider's registrar and
+// proxy, on UDP and TCP of 127.0.0.1.
+type kamailio struct {
+	log  *lockedBuffer
+	port int
+}
+
+// providerScript challenges the user box with SHA-256 (RFC 8760), and so proves
+// nothing to those who answer with MD5. What is not from the phone behind it is
+// sent there, and what is goes to the box, where it has registered. It writes
+// down with what each request was proved.
+const providerScript = `#!KAMAILIO
+debug=1
+log_stderror=yes
+fork=yes
+children=2
+tcp_children=2
+auto_aliases=no
+dns=no
+listen=udp:127.0.0.1:%[1]d
+listen=tcp:127.0.0.1:%[1]d
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "siputils.so"
+loadmodule "textops.so"
+loadmodule "auth.so"
+loadmodule "xlog.so"
+modparam("auth", "algorithm", "SHA-256")
+modparam("auth", "qop", "auth")
+modparam("auth", "nonce_count", 1)
+request_route {
+	if (is_method("CANCEL")) {
+		if (t_check_trans()) t_relay();
+		exit;
+	}
+	if (has_totag()) {
+		if (loose_route() || (is_method("ACK") && t_check_trans())) t_relay();
+		exit;
+	}
+	if (is_method("REGISTER")) {
+		if (!pv_www_authenticate("provider.example", "s3cret9", "0") || $au != "box") {
+			www_challenge("provider.example", "1");
+			exit;
+		}
+		xlog("L_ERR", "proved $rm with $aa\n");
+		save("location");
+		exit;
+	}
+	record_route();
+	if ($sp == %[2]d) {
+		if (!lookup("location")) {
+			sl_send_reply("404", "Not Found");
+			exit;
+		}
+		t_relay();
+		exit;
+	}
+	if (!pv_proxy_authenticate("provider.example", "s3cret9", "0") || $au != "box") {
+		proxy_challenge("provider.example", "1");
+		exit;
+	}
+	xlog("L_ERR", "proved $rm with $aa\n");
+	consume_credentials();
+	$du = "sip:127.0.0.1:%[2]d";
+	t_relay();
+}
+`
+
+// startKamailio starts the provider of the phone at a port of 127.0.0.1.
+func startKamailio(t *testing.T, phonePort int) *kamailio {
+	t.Helper()
+	k := &kamailio{log: &lockedBuffer{}, port: freePorts(t, 1)}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "kamailio.cfg")
+	if err := os.WriteFile(file, fmt.Appendf(nil, providerScript, k.port, phonePort), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program, err := exec.LookPath("kamailio")
+	if err != nil {
+		program = "/usr/sbin/kamailio" // where only root looks by itself
+	}
+	cmd := exec.Command(program, "-f", file, "-DD", "-E", "-m", "16", "-M", "4", "-w", dir, "-Y", dir)
+	cmd.Stdout, cmd.Stderr = k.log, k.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { cmd.Wait(); close(done) }()
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM) // it ends its own children
+		<-done
+		if t.Failed() {
+			t.Logf("kamailio:\n%s", k.log.String())
+		}
+	})
+	place{}.listens(t, k.port)
+	return k
+}
+
+// TestSHA256Provider registers the box at a provider that takes nothing but
+// SHA-256, and lets calls go through it both ways, over UDP and TCP.
+func TestSHA256Provider(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []string{"udp", "tcp"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			fromAlice := speak(t, "This is Alice. The library closes early before the holiday.")
+			fromFar := speak(t, "A call from far away about the harvest and the weather.", "-v", "en-us")
+			far := runBaresip(t, phone{name: "+14155550123", answer: "auto", says: fromFar})
+			_, phonePort, _ := net.SplitHostPort(far.addr)
+			port, _ := strconv.Atoi(phonePort)
+			k := startKamailio(t, port)
+			g := startGateway(t, fmt.Sprintf(`
+users:
+- {name: alice, password: a1l2i3c4e5, number: "201"}
+trunks:
+- {name: provider, host: 127.0.0.1, port: %d, transport: %s, username: box, password: s3cret9, register: true, expires: 1m}
+routes:
+- {name: all, prefix: "+", lines: [provider]}
+numbers:
+- {number: "*", line: provider, target: alice}
+`, k.port, transport))
+			poll(t, 20*time.Second, "the box registers", func() bool { ready, _ := g.status("provider"); return ready })
+			alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto", says: fromAlice})
+			talk(t, alice, far, "sip:+14155550123@"+g.sip, fromAlice, fromFar)
+			talk(t, far, alice, fmt.Sprintf("sip:box@127.0.0.1:%d", k.port), fromFar, fromAlice)
+			log := k.log.String()
+			for line, least := range map[string]int{"proved REGISTER with SHA-256": 1, "proved INVITE with SHA-256": 1} {
+				if n := strings.Count(log, line); n < least {
+					t.Errorf("%q %d times, want at least %d", line, n, least)
+				}
+			}
+			if n := strings.Count(log, "with SHA-256"); n != strings.Count(log, "proved ") {
+				t.Error("something was proved with another algorithm")
+			}
+		})
+	}
+}
