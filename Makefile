@@ -50,8 +50,10 @@ bench: setup build ## benchmarks, with rtpengine and a bare SIP stack beside us 
 e2e: setup build ## the real binary against SIPp, baresip and twilio-go
 	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/callbox/e2e/...
 
-demo: setup build ## watch two calls on simulated phones
+demo: ## watch two calls on simulated phones
+	@scripts/setup.sh demo
+	@$(MAKE) --no-print-directory build
 	bin/callbox demo
 
-setup: ## install the Debian packages that tests and demo need, when missing
-	@scripts/setup.sh
+setup: ## install the Debian packages that the tests need, when missing
+	@scripts/setup.sh test

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -167,7 +166,6 @@ routes:
 				asked <- h.ServerName
 				return nil, errors.New("none")
 			}}).Handshake()
-			bufio.NewReader(c).Discard(1)
 			select {
 			case asked <- fmt.Sprint(err):
 			default:
