@@ -16,8 +16,20 @@ type settings[T any] struct {
 	at  func(x *T) (id, account *string, created, updated *time.Time)
 
 	mu   sync.Mutex
-	list []T // mu; oldest first
+	list []T   // mu; oldest first
+	fail error // mu; what the next change answers
 }
+
+// failed gives the error that the next change is to answer, once. The caller
+// holds mu.
+func (s *settings[T]) failed() error {
+	err := s.fail
+	s.fail = nil
+	return err
+}
+
+// FailSettings makes the next change of applications and of numbers answer err.
+func (b *Box) FailSettings(err error) { b.apps.fail, b.numbers.fail = err, err }
 
 func (s *settings[T]) find(account, id string) (int, error) {
 	for i := range s.list {
@@ -46,6 +58,9 @@ func (s *settings[T]) List(account string) []T {
 func (s *settings[T]) Create(_ context.Context, account string, x T) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.failed(); err != nil {
+		return x, err
+	}
 	_, owner, created, updated := s.at(&x)
 	*owner, *created, *updated = account, s.now(), s.now()
 	s.list = append(s.list, x)
@@ -76,6 +91,9 @@ func (s *settings[T]) Delete(_ context.Context, account, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, err := s.find(account, id)
+	if fail := s.failed(); err == nil {
+		err = fail
+	}
 	if err == nil {
 		s.list = slices.Delete(s.list, i, i+1)
 	}

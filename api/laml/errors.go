@@ -69,6 +69,18 @@ const (
 	CodePageToken       Code = 54454
 )
 
+// Codes lists them all.
+var Codes = []Code{
+	CodeInvalid, CodeUnauthorized, CodeMethod, CodeNotEnded, CodeForbidden, CodeInUse, CodeNotFound,
+	CodeTooMany, CodeInternal, CodeUnavailable, CodeNoTo, CodeURL, CodeSendDigits, CodeTimeout,
+	CodeHTTPMethod, CodeTo, CodeFrom, CodeNoFrom, CodeUnreachable, CodeNotANumber, CodeApplication,
+	CodeState, CodeUserLong, CodeUserChars, CodePasswordLong, CodePasswordChars, CodeNoPassword, CodeHeadersLong,
+	CodeHeaderName, CodeHeaderValue, CodeAMD, CodeNoAMDCallback, CodeAMDCombination, CodeNumber, CodeTaken,
+	CodeNoNumbers, CodeNotOwned, CodeSameParties, CodeNoBody, CodeNoMessageFrom, CodeNoMessageTo, CodeNoMessenger,
+	CodeMessageCallback, CodeBodyLong, CodeMedia, CodePrice, CodeTwimlLong, CodeTwimlAndURL, CodePageAlone,
+	CodePageToken,
+}
+
 // statuses are the HTTP statuses of codes that are not 400.
 var statuses = map[Code]int{
 	CodeUnauthorized: http.StatusUnauthorized,

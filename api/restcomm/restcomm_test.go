@@ -440,3 +440,18 @@ func TestMessages(t *testing.T) {
 	_, body = s.Do(t, "GET", base+"/SMS/Messages.json", "")
 	apitest.Golden(t, "messages.json", steady(body))
 }
+
+// TestCreatePairs holds, for every parameter of Create Call, what is made of it.
+func TestCreatePairs(t *testing.T) {
+	s := serve(t)
+	s.Create(t, base+"/Calls.json", good(), call.Request{}, stable)
+	plain := s.Box.Requests()[0]
+	seen := apitest.Pairs(t, "create.pairs", func(t *testing.T, in []string) []string {
+		return s.Create(t, base+"/Calls.json", good(in...), plain, stable)
+	})
+	for _, p := range restcomm.CreateParams {
+		if !seen[p.Name] {
+			t.Errorf("%s has no pair", p.Name)
+		}
+	}
+}

@@ -345,3 +345,18 @@ func TestSettings(t *testing.T) {
 		t.Errorf("keys: %s %s", resp.Status, body)
 	}
 }
+
+// TestCreatePairs holds, for every parameter of Create Call, what is made of it.
+func TestCreatePairs(t *testing.T) {
+	s := serve(t)
+	s.Create(t, docs+"/Calls", good(), call.Request{}, stable)
+	plain := s.Box.Requests()[0]
+	seen := apitest.Pairs(t, "create.pairs", func(t *testing.T, in []string) []string {
+		return s.Create(t, docs+"/Calls", good(in...), plain, stable)
+	})
+	for _, p := range signalwire.CreateParams {
+		if !seen[p.Name] {
+			t.Errorf("%s has no pair", p.Name)
+		}
+	}
+}

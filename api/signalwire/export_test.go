@@ -1,0 +1,4 @@
+package signalwire
+
+// CreateParams is the table of Create Call.
+var CreateParams = createParams
