@@ -21,6 +21,7 @@ import (
 	"callbox/call/script"
 	"callbox/hal/sim"
 	"callbox/media"
+	"callbox/media/ears"
 )
 
 // demoCmd shows the gateway at work on simulated phones.
@@ -337,7 +338,7 @@ func (d *demo) second(ctx context.Context) error {
 		if err := d.keepSound(name+"-heard.wav", check.heard); err != nil {
 			return err
 		}
-		if c := likeness(check.heard, check.said); c < 0.5 {
+		if c := ears.Match(check.heard, check.said); c < alike {
 			return fmt.Errorf("the phone %s did not hear the other side: likeness %.2f", name, c)
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,10 +10,14 @@ import (
 
 	"callbox/call"
 	"callbox/media"
+	"callbox/media/ears"
 	"callbox/media/wav"
 )
 
 // The demo's ears: what it promises about sound it checks by content.
+
+// alike is the share of a sentence that has to be found in what was heard.
+const alike = 0.8
 
 // keepSound writes samples as a WAV file into the demo's folder.
 func (d *demo) keepSound(name string, samples []int16) error {
@@ -48,9 +51,9 @@ func (d *demo) checkRecording(sid string, caller, callee []int16) error {
 		who         string
 		heard, said []int16
 	}{{"the caller", left, caller}, {"the callee", right, callee}} {
-		like := likeness(c.heard, c.said)
+		like := ears.Match(c.heard, c.said)
 		d.say("recording %s has the voice of %s (likeness %.2f)", rec.ID, c.who, like)
-		if like < 0.5 {
+		if like < alike {
 			return fmt.Errorf("the recording %s does not have the voice of %s: likeness %.2f", rec.ID, c.who, like)
 		}
 	}
@@ -90,43 +93,6 @@ func power(s []int16) (p float64) {
 		p += float64(v) * float64(v)
 	}
 	return p / float64(len(s))
-}
-
-// likeness is the best normalised correlation of the loudest 250 ms of said
-// with any place of heard: 1 is the same sound, other speech stays below 0.4.
-func likeness(heard, said []int16) float64 {
-	const n = media.SampleRate / 4
-	if len(heard) < n || len(said) < n {
-		return 0
-	}
-	loudest, at := 0.0, 0
-	for i := 0; i+n <= len(said); i += media.FrameSamples {
-		if p := power(said[i : i+n]); p > loudest {
-			loudest, at = p, i
-		}
-	}
-	piece := said[at : at+n]
-	best := 0.0
-	for i := 0; i+n <= len(heard); i++ {
-		if c := correlation(heard[i:i+n], piece); c > best {
-			best = c
-		}
-	}
-	return best
-}
-
-func correlation(a, b []int16) float64 {
-	var ab, aa, bb int64
-	for i := range a {
-		x, y := int64(a[i]), int64(b[i])
-		ab += x * y
-		aa += x * x
-		bb += y * y
-	}
-	if aa == 0 || bb == 0 {
-		return 0
-	}
-	return float64(ab) / math.Sqrt(float64(aa)*float64(bb))
 }
 
 // newLoopback listens on a free port of this machine only.

@@ -12,6 +12,7 @@ import (
 	"callbox/call/line/linetest"
 	"callbox/call/line/sipleg/siptest"
 	"callbox/hal/sim"
+	"callbox/media/ears"
 )
 
 // phoneTime bounds everything that a test with phones waits for.
@@ -134,9 +135,9 @@ func (b *testBox) converse(p *sim.Phone) {
 	p.Forget()
 	b.alice.Say(fromAlice)
 	b.must(p.Say(b.ctx, fromPhone))
-	b.poll("the phone hears alice", func() bool { return linetest.Match(p.Heard(), fromAlice) >= 0.8 })
-	b.poll("alice hears the phone", func() bool { return linetest.Match(b.alice.Heard(), fromPhone) >= 0.8 })
-	if m := linetest.Match(p.Heard(), fromPhone); m > 0.3 {
+	b.poll("the phone hears alice", func() bool { return ears.Match(p.Heard(), fromAlice) >= 0.8 })
+	b.poll("alice hears the phone", func() bool { return ears.Match(b.alice.Heard(), fromPhone) >= 0.8 })
+	if m := ears.Match(p.Heard(), fromPhone); m > 0.3 {
 		b.t.Errorf("the phone hears itself: %.2f", m)
 	}
 }
@@ -289,7 +290,7 @@ func TestPhonesOfOneBox(t *testing.T) {
 	said := linetest.Sweep(400, 1700, 8000)
 	two.Forget()
 	b.must(one.Say(b.ctx, said))
-	b.poll("fxs2 hears fxs1", func() bool { return linetest.Match(two.Heard(), said) >= 0.8 })
+	b.poll("fxs2 hears fxs1", func() bool { return ears.Match(two.Heard(), said) >= 0.8 })
 	two.OnHook()
 	one.Forget()
 	b.tones("busy tone", one, busyTone...)

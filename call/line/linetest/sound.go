@@ -3,6 +3,8 @@ package linetest
 import (
 	"math"
 	"time"
+
+	"callbox/media/ears"
 )
 
 const (
@@ -47,7 +49,7 @@ func (r *rig) listen(who string, heard func() []int16, said []int16) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		share := Match(heard(), said)
+		share := ears.Match(heard(), said)
 		if share >= 0.8 {
 			return
 		}

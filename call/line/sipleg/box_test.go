@@ -16,6 +16,7 @@ import (
 	"callbox/call/line/sipleg/siptest"
 	"callbox/media"
 	"callbox/media/clock"
+	"callbox/media/ears"
 	"callbox/media/rtp"
 	"callbox/sip"
 )
@@ -226,16 +227,16 @@ type talker interface {
 
 // says has one side say the n-th sweep until the other has heard most of it: on
 // a machine that stalls, what is said once may be lost.
-func says(t *testing.T, mouth, ears talker, n int) {
+func says(t *testing.T, mouth, listener talker, n int) {
 	t.Helper()
-	said, from := sweep(n), len(ears.Heard())
+	said, from := sweep(n), len(listener.Heard())
 	next := time.Now()
 	poll(t, fmt.Sprintf("sweep %d is heard", n), func() bool {
 		if time.Now().After(next) {
 			mouth.Say(said)
 			next = time.Now().Add(1500 * time.Millisecond)
 		}
-		return linetest.Match(ears.Heard()[from:], said) >= 0.7
+		return ears.Match(listener.Heard()[from:], said) >= 0.7
 	})
 }
 
