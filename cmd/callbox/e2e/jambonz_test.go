@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -69,10 +70,10 @@ func TestJambonzClients(t *testing.T) {
 	g := startGateway(t, twoUsers)
 	a := startHookApp(t, "clients-jambonz", "SECRET="+g.webhookSecret(), "PROMPT=", "OTHER=")
 	startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
-	run := func(scenario string) map[string]any {
+	env := []string{"BASE=" + g.api, "ACCOUNT=" + g.account, "KEY=" + g.token, "TO=bob", "HOOK=" + a.url + "/hold", "STATUS=" + a.url + "/status"}
+	run := func(scenario string, more ...string) map[string]any {
 		t.Helper()
-		return runClient(t, "clients-jambonz", []string{"BASE=" + g.api, "ACCOUNT=" + g.account, "KEY=" + g.token, "TO=bob",
-			"HOOK=" + a.url + "/hold", "STATUS=" + a.url + "/status"}, scenario)
+		return runClient(t, "clients-jambonz", append(slices.Clone(env), more...), scenario)
 	}
 	got := run("lifecycle")
 	sid := got["sid"].(string)
@@ -112,6 +113,16 @@ func TestJambonzClients(t *testing.T) {
 	poll(t, 15*time.Second, "the statuses of the first call", func() bool { return len(a.statuses(sid)) >= 4 })
 	if s := strings.Join(a.statuses(sid), " "); s != "trying ringing in-progress completed" {
 		t.Errorf("statuses: %s", s)
+	}
+	a.verified()
+
+	startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "manual"})
+	secure := []string{"TO=alice", "BASE=" + g.https, "NODE_EXTRA_CA_CERTS=" + filepath.Join(g.dir, "ca.pem")}
+	for _, sid := range list(run("cancel", secure...)["sids"]) {
+		poll(t, 15*time.Second, "the statuses of a call given up", func() bool { return slices.Contains(a.statuses(sid), "no-answer") })
+		if s := strings.Join(a.statuses(sid), " "); s != "trying ringing no-answer" {
+			t.Errorf("statuses: %s", s)
+		}
 	}
 	a.verified()
 

@@ -11,6 +11,7 @@ import (
 
 	twilioclient "github.com/twilio/twilio-go/client"
 	openapi "github.com/twilio/twilio-go/rest/api/v2010"
+	"github.com/twilio/twilio-go/twiml"
 )
 
 // TestTwilioGo makes calls with every parameter that twilio-go knows of, cancels
@@ -20,7 +21,11 @@ func TestTwilioGo(t *testing.T) {
 	g := startGateway(t, "")
 	a := newApp(t)
 	alice, _ := twoManual(t, g)
-	a.doc("/voice", `<Response><Pause length="600"/></Response>`)
+	hold, err := twiml.Voice([]twiml.Element{&twiml.VoicePause{Length: "600"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.doc("/voice", hold)
 	rest := g.twilio().Api
 	p := &openapi.CreateCallParams{}
 	p.SetPathAccountSid(g.account)

@@ -53,6 +53,17 @@ const scenarios = {
     await old.calls.delete(second);
     out.forgotten = await failure(old.calls.retrieve(second));
   },
+  // A call that rings is given up, by each client.
+  async cancel() {
+    out.sids = [];
+    for (const client of [old, sdk]) {
+      const sid = await client.calls.create(call(HOOK));
+      await until(sid, 'ringing');
+      await client.calls.update(sid, { call_status: 'no-answer' });
+      await until(sid, 'no-answer');
+      out.sids.push(sid);
+    }
+  },
   // What is refused, as the clients see it.
   async refusals() {
     const stranger = new JambonzClient({ baseUrl: BASE, accountSid: ACCOUNT, apiKey: 'guess' });
