@@ -291,9 +291,27 @@ func (t tree) writeMembers(b *bytes.Buffer, f Formats) error {
 		if !ok {
 			name = elementName(m.key)
 		}
-		err = errors.Join(err, m.value.writeElement(b, f, name))
+		value := m.value
+		if f.BareURIs && (m.key == "uri" || m.key == "subresource_uris") {
+			value = value.withoutSuffix()
+		}
+		err = errors.Join(err, value.writeElement(b, f, name))
 	}
 	return err
+}
+
+// withoutSuffix is t with its addresses as those ask for them that want XML.
+func (t tree) withoutSuffix() tree {
+	if t.kind == 0 {
+		t.scalar = bytes.Replace(t.scalar, []byte(`.json"`), []byte(`"`), 1)
+		return t
+	}
+	members := t.members
+	t.members = make([]member, len(members))
+	for i, m := range members {
+		t.members[i] = member{m.key, m.value.withoutSuffix()}
+	}
+	return t
 }
 
 // elementName is the XML name of a JSON key: "date_created" is DateCreated.

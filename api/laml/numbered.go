@@ -24,7 +24,7 @@ func (s rest) listCalls(w http.ResponseWriter, q *api.Request) {
 		f.Cursor, f.Limit = cursor, maxPageSize
 		p, err := s.h.Calls.Calls(q.Context(), f)
 		return p.Records, p.Next, err
-	}, s.callItems})
+	}, func(list []call.Record) []any { return s.callItems(q, list) }})
 }
 
 // listRecordings answers with a page of recordings, or with the bare list of

@@ -42,6 +42,8 @@ type Formats struct {
 	Numbers bool
 	// Root is the outermost element of XML answers; empty: there is only JSON.
 	Root string
+	// BareURIs leaves the suffix ".json" out of the addresses in XML.
+	BareURIs bool
 	// Names are the XML names of JSON keys where they do not follow from them.
 	Names map[string]string
 	// OmitNull leaves out of JSON what is null.

@@ -23,6 +23,7 @@ type View[T any] struct {
 	Account string // the account's id as the dialect's clients know it
 	Created bool   // this answers its creation
 	Media   string // a recording: the address of its sound
+	Number  string // a call: the id of the account's number in it
 	Trunk   string // a number: the "TK…" id of its line, if that is a trunk
 	p       *Profile
 }

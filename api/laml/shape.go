@@ -94,12 +94,12 @@ func (s rest) WriteCall(w http.ResponseWriter, q *api.Request, rec call.Record, 
 	if created {
 		status = s.p.CreatedStatus
 	}
-	s.write(w, q.Request, Answer{status, "Call", s.callItem(rec, created)})
+	s.write(w, q.Request, Answer{status, "Call", s.callItem(rec, created, s.numberIDs(q.Account.ID))})
 }
 
 // WriteCalls answers with a page of calls.
 func (s rest) WriteCalls(w http.ResponseWriter, q *api.Request, _ call.Filter, p call.Page) {
-	s.writePage(w, q, "Call", "calls", s.callItems(p.Records), s.envelopeOf(q.Request, s.p.Tables.List, len(p.Records), p.Next, p.Previous))
+	s.writePage(w, q, "Call", "calls", s.callItems(q, p.Records), s.envelopeOf(q.Request, s.p.Tables.List, len(p.Records), p.Next, p.Previous))
 }
 
 // viewOf is what the fields of x, which is at the path below its account, are made of.
@@ -107,16 +107,32 @@ func viewOf[T any](d *Dialect, x T, account, below string) View[T] {
 	return View[T]{X: x, Account: d.sid(account), Path: d.accountPath(account) + below, p: &d.p}
 }
 
-func (s rest) callItem(rec call.Record, created bool) any {
+// numberIDs are the ids of the account's numbers.
+func (s rest) numberIDs(account string) map[string]string {
+	if s.h.Numbers == nil {
+		return nil
+	}
+	ids := map[string]string{}
+	for _, n := range s.h.Numbers.List(account) {
+		ids[n.Number] = n.ID
+	}
+	return ids
+}
+
+// callItem is a call in JSON; numbers are the ids of its account's.
+func (s rest) callItem(rec call.Record, created bool, numbers map[string]string) any {
 	v := viewOf(s.Dialect, rec, rec.Account, "/Calls/"+rec.ID)
-	v.Created = created
+	v.Created, v.Number = created, numbers[rec.From]
+	if rec.Direction == call.Inbound {
+		v.Number = numbers[rec.To]
+	}
 	return s.p.Shapes.Call.render(callFields, v)
 }
 
-func (s rest) callItems(list []call.Record) []any {
-	items := make([]any, len(list))
+func (s rest) callItems(q *api.Request, list []call.Record) []any {
+	items, numbers := make([]any, len(list)), s.numberIDs(q.Account.ID)
 	for i, rec := range list {
-		items[i] = s.callItem(rec, false)
+		items[i] = s.callItem(rec, false, numbers)
 	}
 	return items
 }

@@ -111,6 +111,10 @@ func TestSDKNumbers(t *testing.T) {
 	if all, err := c.Api.ListIncomingPhoneNumber((&openapi.ListIncomingPhoneNumberParams{}).SetPhoneNumber("+15550100102")); err != nil || len(all) != 0 {
 		t.Errorf("list by another number: %v, %v", all, err)
 	}
+	id := createCall(t, g, "To", "+15550100199", "From", "+15550100101", "Url", "http://pbx.lan/voice")
+	if one, err := c.Api.FetchCall(id, nil); err != nil || *one.PhoneNumberSid != *made.Sid {
+		t.Errorf("a call from it: %+v, %v", one, err)
+	}
 	for body, code := range map[string]int{
 		"": 21452, "AreaCode=415": 21452, "PhoneNumber=x": 21421, "PhoneNumber=sip:a@b": 21421, "PhoneNumber=%2B15550100102&VoiceUrl=x": 20001,
 		"PhoneNumber=%2B15550100102&VoiceApplicationSid=AP1":                                21218,

@@ -24,7 +24,7 @@ func New(c laml.Config) *laml.Dialect {
 		CreatedStatus:   201,
 		Claims:          func(account string) bool { return strings.HasPrefix(account, "AC") },
 		NewID:           laml.NewSid,
-		Formats:         laml.Formats{Root: "TwilioResponse", BareSound: true, CallToken: true},
+		Formats:         laml.Formats{Root: "TwilioResponse", BareURIs: true, BareSound: true, CallToken: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: laml.ListParams(), ListRecordings: listRecordingParams,
 			Application: laml.ApplicationParams(0), Number: laml.NumberParams(0), Key: laml.KeyParams(),
