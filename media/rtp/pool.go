@@ -84,6 +84,7 @@ type PortPool struct {
 	cfg  PoolConfig
 	stop chan struct{} // closed by Close
 	done chan struct{} // closed when the sweeping goroutine has ended
+	room buffers       // for what the streams receive
 
 	mu      sync.Mutex // guards what follows
 	free    []uint16   // even ports, oldest given back first

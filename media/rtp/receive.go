@@ -17,10 +17,10 @@ const maxReadErrors = 1000
 // receive is the stream's goroutine: it reads the RTP socket until Close.
 func (s *Stream) receive() {
 	defer close(s.done)
-	b := make([]byte, maxDatagram)
-	s.skipBacklog(b)
+	s.skipBacklog()
+	room := &s.cfg.Pool.room
 	for failed := 0; failed < maxReadErrors; {
-		n, from, err := s.rtp.ReadFromUDPAddrPort(b)
+		b, n, from, err := s.rtp.readLent(room)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || s.isClosing() {
 				return
@@ -30,15 +30,19 @@ func (s *Stream) receive() {
 		}
 		failed = 0
 		s.handle(b[:n], from, time.Now())
+		room.give(b)
 	}
 }
 
 // skipBacklog throws away what arrived between Listen and Start: sound from
 // before the answer would only be delay.
-func (s *Stream) skipBacklog(b []byte) {
+func (s *Stream) skipBacklog() {
+	room := &s.cfg.Pool.room
+	b := room.take()
+	defer room.give(b)
 	_ = s.ports.rtp.SetReadDeadline(time.Now().Add(time.Millisecond))
 	for range 4 * maxPerSweep {
-		if _, _, err := s.rtp.ReadFromUDPAddrPort(b); err != nil {
+		if _, _, err := s.rtp.ReadFromUDPAddrPort(b[:]); err != nil {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				continue
 			}
@@ -68,6 +72,8 @@ func (s *Stream) handle(b []byte, from netip.AddrPort, now time.Time) {
 	}
 	s.mu.Lock()
 	key := s.accept(b, unmap(from), now)
+	s.pkt.Payload = nil // they point into b, which is only lent
+	clear(s.pkt.Extensions)
 	s.mu.Unlock()
 	if key != 0 && s.cfg.OnDigit != nil {
 		s.cfg.OnDigit(key)

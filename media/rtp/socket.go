@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 	"syscall"
 	"unsafe"
 )
@@ -28,6 +29,8 @@ type socket struct {
 // recvCall is the reader's call of the system.
 type recvCall struct {
 	buf  []byte
+	pool *buffers                 // where buf comes from once there is something to read; nil: it is given
+	lent *datagram                // buf, until it is given back
 	from syscall.RawSockaddrInet6 // the larger of the two
 	n    int
 	err  syscall.Errno
@@ -67,7 +70,7 @@ func newSocket(c *net.UDPConn) (*socket, error) {
 // lost. The errors are those of net.UDPConn.
 func (s *socket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	c := &s.recv
-	c.buf = b
+	c.buf, c.pool = b, nil
 	if err := s.raw.Read(c.once); err != nil {
 		return 0, netip.AddrPort{}, err
 	}
@@ -77,8 +80,59 @@ func (s *socket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	return c.n, addrPort(&c.from), nil
 }
 
+// datagram is room for one.
+type datagram [maxDatagram]byte
+
+// buffers is the room that the readers of all sockets share: between two packets
+// a reader needs none.
+type buffers struct{ free sync.Pool }
+
+func (p *buffers) take() *datagram {
+	if d, ok := p.free.Get().(*datagram); ok {
+		return d
+	}
+	return new(datagram)
+}
+
+func (p *buffers) give(d *datagram) { p.free.Put(d) }
+
+// readLent is ReadFromUDPAddrPort into a buffer of pool, which goes back there
+// with give. Without an error it is never nil.
+func (s *socket) readLent(pool *buffers) (*datagram, int, netip.AddrPort, error) {
+	c := &s.recv
+	c.pool = pool
+	err := s.raw.Read(c.once)
+	d := c.lent
+	c.lent, c.buf = nil, nil
+	if err == nil && c.err != 0 {
+		err = c.err
+	}
+	if err != nil {
+		if d != nil {
+			pool.give(d)
+		}
+		return nil, 0, netip.AddrPort{}, err
+	}
+	return d, c.n, addrPort(&c.from), nil
+}
+
 // do reports false when there is nothing to read: then raw.Read waits.
 func (c *recvCall) do(fd uintptr) bool {
+	if c.pool != nil {
+		c.lent = c.pool.take()
+		c.buf = c.lent[:]
+	}
+	if c.try(fd) {
+		return true
+	}
+	if c.pool != nil {
+		c.pool.give(c.lent)
+		c.lent, c.buf = nil, nil
+	}
+	return false
+}
+
+func (c *recvCall) try(fd uintptr) bool {
 	size := uint32(unsafe.Sizeof(c.from))
 	for {
 		n, _, err := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(unsafe.SliceData(c.buf))), uintptr(len(c.buf)),

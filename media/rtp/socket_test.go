@@ -192,4 +192,38 @@ func TestSocketAllocates(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations per packet", n)
 	}
+	var room buffers
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := s.WriteToUDPAddrPort(buf, to); err != nil {
+			t.Fatal(err)
+		}
+		b, n, _, err := s.readLent(&room)
+		if err != nil || n != len(buf) {
+			t.Fatal(n, err)
+		}
+		room.give(b)
+	}); n != 0 {
+		t.Errorf("%v allocations per packet into a lent buffer", n)
+	}
+}
+
+// TestLentBuffers come with what has arrived, and only then.
+func TestLentBuffers(t *testing.T) {
+	s, c := openSocket(t, "udp", nil)
+	var room buffers
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if b, _, _, err := s.readLent(&room); b != nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("nothing arrived: %v, %v", b, err)
+	}
+	if s.recv.lent != nil || s.recv.buf != nil {
+		t.Error("a reader that waits keeps a buffer")
+	}
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := s.WriteToUDPAddrPort([]byte("hello"), netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), portOf(c))); err != nil {
+		t.Fatal(err)
+	}
+	b, n, from, err := s.readLent(&room)
+	if err != nil || string(b[:n]) != "hello" || from.Port() != portOf(c) {
+		t.Errorf("%d bytes from %v, %v", n, from, err)
+	}
 }

@@ -26,13 +26,17 @@ type audio struct {
 	stream *rtp.Stream
 	digit  func(byte) // takes a digit heard; never blocks
 
-	signalled atomic.Bool    // a telephone event has arrived in this call
-	listening atomic.Bool    // look for tones
-	detector  *dtmf.Detector // the media clock's
-	silence   media.Frame    // never written to
+	signalled atomic.Bool         // a telephone event has arrived in this call
+	listening atomic.Pointer[ear] // looks for tones; nil: they come as events
 
 	tone   atomic.Pointer[toneOut] // the digit being sent as a tone
 	toning chan struct{}           // holds one token while a tone is sent
+}
+
+// ear hears digits as tones, on the media clock's goroutine.
+type ear struct {
+	*dtmf.Detector
+	silence media.Frame // never written to
 }
 
 // toneOut is a digit on its way out, in frames of the media clock.
@@ -44,7 +48,7 @@ type toneOut struct {
 
 // openAudio opens the RTP port, so that it can be offered.
 func openAudio(cfg Config, digit func(byte)) (*audio, error) {
-	a := &audio{digit: digit, detector: dtmf.NewDetector(), toning: make(chan struct{}, 1)}
+	a := &audio{digit: digit, toning: make(chan struct{}, 1)}
 	stream, err := rtp.Listen(rtp.Config{Pool: cfg.Ports, OnDigit: func(key byte) {
 		a.signalled.Store(true)
 		digit(key)
@@ -87,13 +91,20 @@ func direction(far sdp.Direction) rtp.Direction {
 	return rtp.SendRecv
 }
 
-// answered begins to look for digits as tones, where they cannot come as events.
-func (a *audio) answered(m sdp.Media) { a.listening.Store(m.EventPT == 0) }
+// answered looks for digits as tones, where they cannot come as events. It is
+// called again when that may have changed.
+func (a *audio) answered(m sdp.Media) {
+	if m.EventPT != 0 {
+		a.listening.Store(nil)
+	} else if a.listening.Load() == nil {
+		a.listening.Store(&ear{Detector: dtmf.NewDetector()})
+	}
+}
 
 func (a *audio) sawEvents() bool { return a.signalled.Load() }
 
 func (a *audio) close() {
-	a.listening.Store(false)
+	a.listening.Store(nil)
 	_ = a.stream.Close() // its error says only that it was closed before
 }
 
@@ -102,15 +113,15 @@ func (a *audio) close() {
 // other side as a digit, and must not be heard there a second time.
 func (a *audio) ReadFrame(f *media.Frame) bool {
 	ok := a.stream.ReadFrame(f)
-	if a.listening.Load() {
+	if e := a.listening.Load(); e != nil {
 		in := f
 		if !ok {
-			in = &a.silence
+			in = &e.silence
 		}
-		if d, pressed := a.detector.Write(in); pressed {
+		if d, pressed := e.Write(in); pressed {
 			a.digit(d)
 		}
-		if ok && a.detector.Down() != 0 {
+		if ok && e.Down() != 0 {
 			f.Clear()
 		}
 	}
@@ -134,7 +145,7 @@ func (a *audio) WriteFrame(f *media.Frame) {
 // RelayTo implements media.Relayer. Where digits come as tones somebody must
 // listen, so nothing is relayed.
 func (a *audio) RelayTo(peer media.Port) bool {
-	if a.listening.Load() {
+	if a.listening.Load() != nil {
 		return false
 	}
 	if p, ok := peer.(*audio); ok {
