@@ -16,7 +16,7 @@ import (
 // say 1000 and 2000.
 func (w *world) connected() (a, b *farLeg, ida, idb string) {
 	w.t.Helper()
-	a, ida = w.place("201", 1000, script.DialVerb{Dial: script.Dial{Targets: []script.Target{{Kind: script.ToUser, To: "202"}}}})
+	a, ida = w.place("201", 1000, &script.DialVerb{Dial: script.Dial{Targets: []script.Target{{Kind: script.ToUser, To: "202"}}}})
 	b = <-w.lines["202"].dialed
 	b.port.in.Store(2000)
 	b.answer()

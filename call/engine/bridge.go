@@ -67,7 +67,7 @@ var errCalleeGone = errors.New("the callee hung up")
 
 // join connects the sound and the keys of the call and another, which still says,
 // on its own goroutine, whether it is to be connected. d says what keys do.
-func (k control) join(ctx context.Context, other *live, d script.Dial, still func() bool) (*bridge, error) {
+func (k control) join(ctx context.Context, other *live, d *script.Dial, still func() bool) (*bridge, error) {
 	b := &bridge{a: k.c, b: other, onStar: d.HangupOnStar, star: make(chan struct{}, 1), holds: make(chan heldBy, 4)}
 	var kctx context.Context
 	kctx, b.cancel = context.WithCancel(context.Background())

@@ -36,20 +36,20 @@ type dialing struct {
 
 // Dial rings the targets, connects the first to answer, and returns when the
 // connection has ended.
-func (k control) Dial(ctx context.Context, d script.Dial) (script.DialResult, error) {
-	if len(d.Targets) == 0 {
+func (k control) Dial(ctx context.Context, given *script.Dial) (script.DialResult, error) {
+	if len(given.Targets) == 0 {
 		return script.DialResult{}, errors.New("dial names nobody to call")
 	}
-	if len(d.Targets) > maxTargets {
+	if len(given.Targets) > maxTargets {
 		return script.DialResult{}, errors.New("dial names more than 10 parties")
 	}
 	if err := k.ask(ctx, func() error { k.c.dialled = nil; return nil }); err != nil {
 		return script.DialResult{}, err
 	}
-	limits := k.c.e.limits.Load()
+	w := &dialing{control: k, d: *given, waiting: given.Targets, trying: map[*live]standing{}, news: newNews()}
+	d, limits := &w.d, k.c.e.limits.Load()
 	d.Timeout = limits.ring(d.Timeout, 30*time.Second)
 	d.TimeLimit = limits.answered(d.TimeLimit)
-	w := &dialing{control: k, d: d, waiting: d.Targets, trying: map[*live]standing{}, news: newNews()}
 	if d.Record != nil && d.Record.FromRinging {
 		w.startRecording()
 	}
@@ -201,7 +201,7 @@ func (w *dialing) result(child *live, bridged bool, d time.Duration) script.Dial
 // connect bridges the call with the winner until one of them ends, the time
 // limit or the star, or the document is replaced.
 func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, error) {
-	b, err := w.join(ctx, child, w.d, func() bool { return child.watch != nil }) // nil: redirected
+	b, err := w.join(ctx, child, &w.d, func() bool { return child.watch != nil }) // nil: redirected
 	if err != nil {
 		child.release(call.NormalClearing(call.Peer))
 		if !over(ctx, err) { // the caller lives on, and with it the document

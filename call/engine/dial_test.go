@@ -24,7 +24,7 @@ func (w *world) arrive(d script.Dial) (*farLeg, string, func() script.DialResult
 	w.t.Helper()
 	var res script.DialResult // read after synctest.Wait only
 	w.install("http://app/dial", func(*script.Result) (script.Document, error) {
-		return script.Document{Verbs: []script.Verb{script.DialVerb{Dial: d, Action: call.Hook{URL: "http://app/after"}}}}, nil
+		return script.Document{Verbs: []script.Verb{&script.DialVerb{Dial: d, Action: call.Hook{URL: "http://app/after"}}}}, nil
 	})
 	w.install("http://app/after", func(r *script.Result) (script.Document, error) {
 		res = *r.Dial
@@ -375,7 +375,7 @@ func TestReject(t *testing.T) {
 func TestBuiltInDocument(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		w.plan = Plan{Account: "acct", Document: &script.Document{Verbs: []script.Verb{
-			script.DialVerb{Dial: script.Dial{Targets: users("202"), AnswerOnBridge: true}}}}}
+			&script.DialVerb{Dial: script.Dial{Targets: users("202"), AnswerOnBridge: true}}}}}
 		leg := newFarLeg(call.LegInfo{Line: "in", Inbound: true, From: "201", To: "202"})
 		w.e.Incoming(leg)
 		callee := <-w.lines["202"].dialed

@@ -68,7 +68,7 @@ func TestOnePressArrivesOnce(t *testing.T) {
 					l.wrap = tc.wrap
 				}
 				rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice",
-					script.DialVerb{Dial: script.Dial{Targets: users("202")}})})
+					&script.DialVerb{Dial: script.Dial{Targets: users("202")}})})
 				caller := <-w.lines["201"].dialed
 				caller.answer()
 				callee := <-w.lines["202"].dialed

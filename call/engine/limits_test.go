@@ -68,7 +68,7 @@ func TestSetLimits(t *testing.T) {
 func TestDialLimits(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		w.e.SetLimits(Limits{Ring: 10 * time.Second, Answered: time.Minute})
-		dial := script.DialVerb{Dial: script.Dial{Targets: []script.Target{{Kind: script.ToUser, To: "202"}}, Timeout: time.Hour, TimeLimit: time.Hour}}
+		dial := &script.DialVerb{Dial: script.Dial{Targets: []script.Target{{Kind: script.ToUser, To: "202"}}, Timeout: time.Hour, TimeLimit: time.Hour}}
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", dial, dial)})
 		leg := <-w.lines["201"].dialed
 		leg.answer()
@@ -92,7 +92,7 @@ func TestPlanNamesTheCaller(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		leg := newFarLeg(call.LegInfo{Line: "201", Inbound: true, From: "201", FromName: "phone", To: "202"})
 		w.plan = Plan{Account: "acct", From: "+14155550111", FromName: "Alice", Document: &script.Document{Verbs: []script.Verb{
-			script.DialVerb{Dial: script.Dial{Targets: []script.Target{{Kind: script.ToUser, To: "202"}}}}}}}
+			&script.DialVerb{Dial: script.Dial{Targets: []script.Target{{Kind: script.ToUser, To: "202"}}}}}}}
 		w.e.Incoming(leg)
 		if d := <-w.lines["202"].dials; d.From != "+14155550111" || d.FromName != "Alice" {
 			t.Errorf("the callee sees %q, %q", d.From, d.FromName)

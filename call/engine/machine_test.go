@@ -155,7 +155,7 @@ func TestDetectionOnAPartyOfADial(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		targets := users("202")
 		targets[0].AMD = detection(false) // a party is never held up
-		src := w.doc("http://app/voice", script.DialVerb{Dial: script.Dial{Targets: targets}})
+		src := w.doc("http://app/voice", &script.DialVerb{Dial: script.Dial{Targets: targets}})
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: src})
 		(<-w.lines["201"].dialed).answer()
 		leg := <-w.lines["202"].dialed

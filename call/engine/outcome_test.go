@@ -79,7 +79,7 @@ func (l dyingLeg) Answer(ctx context.Context) error {
 func TestCalleeGoneWhileConnecting(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		w.plan = Plan{Account: "acct", Script: w.doc("http://app/voice",
-			script.DialVerb{Dial: script.Dial{Targets: users("201"), AnswerOnBridge: true}}, play("clip:100"))}
+			&script.DialVerb{Dial: script.Dial{Targets: users("201"), AnswerOnBridge: true}}, play("clip:100"))}
 		leg := dyingLeg{newFarLeg(call.LegInfo{Inbound: true}), newFarLeg(call.LegInfo{})}
 		w.lines["201"].wrap = func(*farLeg) call.Leg { return leg.callee }
 		w.e.Incoming(leg)

@@ -230,7 +230,7 @@ func TestRedirectedChildDials(t *testing.T) {
 		callee := <-w.lines["201"].dialed
 		callee.answer()
 		pass(time.Second)
-		other := w.doc("http://app/other", script.DialVerb{Dial: script.Dial{Targets: users("202")}})
+		other := w.doc("http://app/other", &script.DialVerb{Dial: script.Dial{Targets: users("202")}})
 		if err := modify(w, w.childOf(id), call.Change{Script: &other}); err != nil {
 			t.Fatal(err)
 		}

@@ -126,7 +126,7 @@ func TestEarlySoundEndsWithScreening(t *testing.T) {
 
 func TestEarlySoundRefused(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
-		w.doc("http://app/voice", script.DialVerb{Dial: script.Dial{Targets: users("201"), AnswerOnBridge: true}})
+		w.doc("http://app/voice", &script.DialVerb{Dial: script.Dial{Targets: users("201"), AnswerOnBridge: true}})
 		w.plan = Plan{Account: "acct", Script: call.ScriptSource{Main: call.Hook{URL: "http://app/voice"}}}
 		caller := newFarLeg(call.LegInfo{Inbound: true})
 		w.e.Incoming(stuckLeg{caller})
@@ -155,7 +155,7 @@ func TestCallerLearnsWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in(t, func(t *testing.T, w *world) {
 				w.plan = Plan{Account: "acct", Document: &script.Document{Verbs: []script.Verb{
-					script.DialVerb{Dial: script.Dial{Targets: users("201"), AnswerOnBridge: true}}}}}
+					&script.DialVerb{Dial: script.Dial{Targets: users("201"), AnswerOnBridge: true}}}}}
 				leg := newFarLeg(call.LegInfo{Inbound: true, From: "201", To: "202"})
 				w.e.Incoming(leg)
 				tc.far(<-w.lines["201"].dialed)

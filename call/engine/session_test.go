@@ -81,7 +81,7 @@ func TestChildSession(t *testing.T) {
 			{script.Dial{Targets: targets, Tag: "child's", SameStatus: true}, "child's", []call.StatusHook{status, own}},
 		} {
 			rec, _, err := w.e.Create(context.Background(), call.Request{Account: "acct", To: "203", Application: "app", Status: status,
-				Session: call.Session{Tag: "parent's"}, Script: w.doc("http://app/1", script.DialVerb{Dial: tc.d})})
+				Session: call.Session{Tag: "parent's"}, Script: w.doc("http://app/1", &script.DialVerb{Dial: tc.d})})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -57,7 +57,7 @@ type Dialer interface {
 	// Dial rings the targets, connects the first to answer, and returns when the
 	// connection has ended. An error means that nothing was tried; otherwise the
 	// outcome is in the result.
-	Dial(ctx context.Context, d Dial) (DialResult, error)
+	Dial(ctx context.Context, d *Dial) (DialResult, error)
 }
 
 // Prompts makes sounds. The clips are ready to play.

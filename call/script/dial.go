@@ -10,7 +10,8 @@ import (
 // ErrNoDial says that dialling is not allowed here: in a screening document.
 var ErrNoDial = errors.New("dial is not allowed in a screening document")
 
-// DialVerb connects the call with one or more further parties.
+// DialVerb connects the call with one or more further parties. Its pointer is
+// the verb: a copy of it would lie on the stack for as long as two people talk.
 type DialVerb struct {
 	Dial   Dial
 	Action call.Hook // told the outcome; the rest of the document is then dead
@@ -18,16 +19,16 @@ type DialVerb struct {
 }
 
 // Name is "dial".
-func (DialVerb) Name() string { return "dial" }
+func (*DialVerb) Name() string { return "dial" }
 
 // BeforeAnswer is true when the answer waits for the callee's.
-func (d DialVerb) BeforeAnswer() bool { return d.Dial.AnswerOnBridge }
+func (d *DialVerb) BeforeAnswer() bool { return d.Dial.AnswerOnBridge }
 
 // Run dials and returns when the connection has ended. With Action it jumps
 // there, also when nobody could be called and when the caller hung up; without,
 // the document goes on.
-func (d DialVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
-	res, err := env.Dial(ctx, d.Dial)
+func (d *DialVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
+	res, err := env.Dial(ctx, &d.Dial)
 	switch {
 	case errors.Is(err, ErrNoDial):
 		env.Tell(call.EventWarning, err.Error())

@@ -272,9 +272,9 @@ func (f fakeAudio) Record(o call.RecordOptions) (Recording, error) {
 	return r, nil
 }
 
-func (c *fake) Dial(ctx context.Context, d Dial) (DialResult, error) {
+func (c *fake) Dial(ctx context.Context, d *Dial) (DialResult, error) {
 	c.logf("dial %s", d.Targets[0].To)
-	return c.dial(ctx, d)
+	return c.dial(ctx, *d)
 }
 
 func (c *fake) Open(_ context.Context, url string) (media.Clip, error) {

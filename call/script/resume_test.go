@@ -45,7 +45,7 @@ func TestDialResumes(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		c.dial = func(context.Context, Dial) (DialResult, error) { return DialResult{State: call.Busy}, nil }
 		env := c.env()
-		v := DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: action, Resume: true}
+		v := &DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: action, Resume: true}
 		if jump, err := v.Run(ctx, &env); err != nil || !jump.Resume || jump.Result.Dial.State != call.Busy {
 			t.Errorf("jump %+v, %v", jump, err)
 		}

@@ -126,7 +126,7 @@ func TestWait(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		position := 9
 		docs := [][]Verb{
-			{Pause{Length: 3 * time.Second}, DialVerb{}, EnqueueVerb{Enqueue: Enqueue{Name: "other"}}},
+			{Pause{Length: 3 * time.Second}, &DialVerb{}, EnqueueVerb{Enqueue: Enqueue{Name: "other"}}},
 			{Pause{Length: 200 * time.Millisecond}}, // asked for again a second after it began
 			{Leave{}, hello("never")},
 		}

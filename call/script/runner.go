@@ -100,7 +100,7 @@ func (screened) Hangup(call.Cause) {}
 // noDialer refuses.
 type noDialer struct{}
 
-func (noDialer) Dial(context.Context, Dial) (DialResult, error) { return DialResult{}, ErrNoDial }
+func (noDialer) Dial(context.Context, *Dial) (DialResult, error) { return DialResult{}, ErrNoDial }
 
 // errHungUp says that a verb ended the call.
 var errHungUp = fmt.Errorf("the document hung up: %w", call.ErrEnded)

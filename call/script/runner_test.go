@@ -51,7 +51,7 @@ func TestRunToTheEnd(t *testing.T) {
 }
 
 func TestAnswering(t *testing.T) {
-	bridge := DialVerb{Dial: Dial{AnswerOnBridge: true, Targets: []Target{{To: "5550100"}}}}
+	bridge := &DialVerb{Dial: Dial{AnswerOnBridge: true, Targets: []Target{{To: "5550100"}}}}
 	for _, tc := range []struct {
 		name  string
 		verbs []Verb
@@ -254,7 +254,7 @@ func TestCallerHangsUpDuringDial(t *testing.T) {
 			return DialResult{State: call.Completed, Child: "CA2"}, nil
 		}
 		c.after(5*time.Second, c.end)
-		c.fetch = serve(map[string]any{main.URL: []Verb{DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: action}}, action.URL: []Verb{}})
+		c.fetch = serve(map[string]any{main.URL: []Verb{&DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: action}}, action.URL: []Verb{}})
 		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Interrupted {
 			t.Errorf("outcome %s", got)
 		}
@@ -286,7 +286,7 @@ func TestWarningsAreBounded(t *testing.T) {
 }
 
 func TestScreen(t *testing.T) {
-	dial := DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: action}
+	dial := &DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: action}
 	for _, tc := range []struct {
 		name  string
 		verbs []Verb

@@ -20,7 +20,7 @@ func TestNamesAndAnswering(t *testing.T) {
 	}{
 		{Say{}, "say", false}, {Play{}, "play", false}, {Pause{}, "pause", true}, {Gather{}, "gather", false},
 		{Record{}, "record", false}, {Hangup{}, "hangup", false}, {Reject{}, "reject", true}, {Redirect{}, "redirect", true},
-		{DialVerb{}, "dial", false}, {DialVerb{Dial: Dial{AnswerOnBridge: true}}, "dial", true},
+		{&DialVerb{}, "dial", false}, {&DialVerb{Dial: Dial{AnswerOnBridge: true}}, "dial", true},
 	} {
 		p, ok := tc.v.(Preparer)
 		if before := ok && p.BeforeAnswer(); tc.v.Name() != tc.name || before != tc.before {
@@ -357,7 +357,7 @@ func TestDial(t *testing.T) {
 			bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 				c.dial = func(context.Context, Dial) (DialResult, error) { return tc.res, tc.err }
 				env := c.env()
-				jump, err := DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: tc.action}.Run(ctx, &env)
+				jump, err := (&DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}, Action: tc.action}).Run(ctx, &env)
 				if (jump == nil) != tc.none || !errors.Is(err, tc.fails) {
 					t.Fatalf("jump %v, error %v", jump, err)
 				}

@@ -151,7 +151,7 @@ func connect(to string) *script.Document {
 	if a, err := number.ParseAddress(to); err == nil && a.Kind == number.SIP {
 		t.Kind = script.ToSIP
 	}
-	return &script.Document{Verbs: []script.Verb{script.DialVerb{Dial: script.Dial{
+	return &script.Document{Verbs: []script.Verb{&script.DialVerb{Dial: script.Dial{
 		Targets: []script.Target{t}, AnswerOnBridge: true,
 	}}}}
 }

@@ -76,7 +76,7 @@ func TestInboundPlan(t *testing.T) {
 				t.Errorf("%s: %+v", name, plan)
 				continue
 			}
-			d := plan.Document.Verbs[0].(script.DialVerb).Dial
+			d := plan.Document.Verbs[0].(*script.DialVerb).Dial
 			if d.Targets[0].To != tc.target || d.Targets[0].Kind != tc.kind || !d.AnswerOnBridge {
 				t.Errorf("%s: %+v", name, d)
 			}

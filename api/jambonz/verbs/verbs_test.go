@@ -117,18 +117,24 @@ func model(t *testing.T, doc script.Document, err error) string {
 }
 
 func setFields(v reflect.Value) any {
-	if v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
+	if v.Kind() == reflect.Interface {
 		return setFields(v.Elem())
 	}
 	switch x := v.Interface().(type) {
 	case time.Duration:
 		return x.String()
+	case *script.DialVerb:
+		m := structFields(v.Elem())
+		m["verb"] = x.Name()
+		return m
 	case script.Verb:
 		m := structFields(v)
 		m["verb"] = x.Name()
 		return m
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		return setFields(v.Elem())
 	case reflect.Struct:
 		return structFields(v)
 	case reflect.Slice:

@@ -45,7 +45,7 @@ func nounAttrs(m map[string]bool) map[string]bool {
 // Dial without any fails when it runs, and tells its action so.
 func (d *decoder) dial(n *node) script.Verb {
 	a := d.attributes(n, dialAttrs)
-	v := script.DialVerb{
+	v := &script.DialVerb{
 		Dial: script.Dial{
 			Sequential:     a.boolean("sequential", false, 13218),
 			CallerName:     a.text("callerName", ""),

@@ -60,7 +60,7 @@ func model(t *testing.T, doc script.Document, err error) string {
 func verbList(verbs []script.Verb) []any {
 	list := []any{}
 	for _, v := range verbs {
-		list = append(list, setFields(reflect.ValueOf(v), map[string]any{"verb": v.Name()}))
+		list = append(list, setFields(reflect.Indirect(reflect.ValueOf(v)), map[string]any{"verb": v.Name()}))
 	}
 	return list
 }
@@ -227,7 +227,7 @@ func FuzzDocument(f *testing.F) {
 				if v.Hook.IsZero() {
 					t.Fatal("a Redirect to nowhere")
 				}
-			case script.DialVerb:
+			case *script.DialVerb:
 				if len(v.Dial.Targets) > 10 {
 					t.Fatal("too many targets")
 				}
