@@ -52,8 +52,3 @@ type Schema struct {
 	Values   *Schema // of the members of an object that have other names
 	AnyOf    []*Schema
 }
-
-// Describer is what says what it does.
-type Describer interface {
-	Describe() []Operation
-}

@@ -3,7 +3,6 @@ package openapi
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -230,13 +229,4 @@ func security(auth string) []map[string][]string {
 		return []map[string][]string{}
 	}
 	return []map[string][]string{{auth: {}}}
-}
-
-// Names lists the names of what a document describes, "GET /path", sorted.
-func Names(ops []api.Operation) []string {
-	out := map[string]bool{}
-	for _, op := range ops {
-		out[op.Method+" "+op.Path] = true
-	}
-	return slices.Sorted(maps.Keys(out))
 }

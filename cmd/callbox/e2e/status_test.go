@@ -208,11 +208,10 @@ func ask(t *testing.T, method, address, user, secret, body string) string {
 // statusLog is an application that notes what its status hooks are told. The
 // path says the dialect and the outcome.
 type statusLog struct {
-	mu     sync.Mutex // guards all below
-	told   map[string][]map[string]any
-	raw    map[string][]string
-	calls  []string
-	failed []string
+	mu    sync.Mutex // guards all below
+	told  map[string][]map[string]any
+	raw   map[string][]string
+	calls []string
 }
 
 func newStatusLog() *statusLog {
