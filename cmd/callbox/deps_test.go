@@ -78,6 +78,7 @@ var doors = map[string][]string{
 	"github.com/pion/srtp":              {"media/srtp"},
 	"github.com/pion/sdp":               {"sip/sdp"},
 	"github.com/zaf/g711":               {"media/codec"},
+	"github.com/gotranspile/g722":       {"media/codec"},
 	"go.etcd.io/bbolt":                  {"storage"},
 	"github.com/goccy/go-yaml":          {"storage/config"},
 	"go.bug.st/serial":                  {"hal/bus"},

@@ -9,13 +9,14 @@ import (
 	"callbox/media"
 )
 
-// law is the companding rule of G.711 that a codec uses. 0 is "no codec".
-type law uint8
+// coding is how a codec writes sound. 0 is "no codec".
+type coding uint8
 
 const (
-	noLaw law = iota
-	muLaw
-	aLaw
+	noCoding coding = iota
+	muLaw           // G.711, µ-law
+	aLaw            // G.711, A-law
+	subBand         // G.722
 )
 
 // Codec is one audio codec. It is a small comparable value that never changes;
@@ -31,15 +32,20 @@ type Codec struct {
 	// FrameBytes is the size of the encoded 20 ms frame.
 	FrameBytes int
 
-	law law
+	coding coding
 }
 
-// The codecs of the box (RFC 3551 §4.5.14). They are constants in all but name.
+// The codecs of the box (RFC 3551 §4.5.2, §4.5.14). They are constants in all but
+// name.
 var (
 	// PCMU is G.711 µ-law, payload type 0.
-	PCMU = Codec{Name: "PCMU", PayloadType: 0, ClockRate: media.SampleRate, FrameBytes: media.FrameSamples, law: muLaw}
+	PCMU = Codec{Name: "PCMU", PayloadType: 0, ClockRate: media.SampleRate, FrameBytes: media.FrameSamples, coding: muLaw}
 	// PCMA is G.711 A-law, payload type 8.
-	PCMA = Codec{Name: "PCMA", PayloadType: 8, ClockRate: media.SampleRate, FrameBytes: media.FrameSamples, law: aLaw}
+	PCMA = Codec{Name: "PCMA", PayloadType: 8, ClockRate: media.SampleRate, FrameBytes: media.FrameSamples, coding: aLaw}
+	// G722 is G.722 at 64 kbit/s, payload type 9. Its timestamps count 8,000 a
+	// second, though it samples 16,000 (RFC 3551 §4.5.2); of those the box hears
+	// and speaks the lower half of the band. Only a relay keeps the upper one.
+	G722 = Codec{Name: "G722", PayloadType: 9, ClockRate: media.SampleRate, FrameBytes: media.FrameSamples, coding: subBand}
 )
 
 // Telephone events (RFC 4733): key presses as RTP payloads.
@@ -58,27 +64,25 @@ const (
 
 // All gives the known codecs in the box's own order of preference. The slice is
 // the caller's to keep.
-func All() []Codec { return []Codec{PCMU, PCMA} }
+func All() []Codec { return []Codec{PCMU, PCMA, G722} }
 
 // ByName finds a codec by its rtpmap name, in any case (RFC 8866 §6.6 compares
 // encoding names without case).
 func ByName(name string) (Codec, bool) {
-	switch {
-	case strings.EqualFold(name, PCMU.Name):
-		return PCMU, true
-	case strings.EqualFold(name, PCMA.Name):
-		return PCMA, true
+	for _, c := range All() {
+		if strings.EqualFold(name, c.Name) {
+			return c, true
+		}
 	}
 	return Codec{}, false
 }
 
 // ByPayloadType finds a codec by its static payload type.
 func ByPayloadType(pt uint8) (Codec, bool) {
-	switch pt {
-	case PCMU.PayloadType:
-		return PCMU, true
-	case PCMA.PayloadType:
-		return PCMA, true
+	for _, c := range All() {
+		if pt == c.PayloadType {
+			return c, true
+		}
 	}
 	return Codec{}, false
 }
@@ -92,7 +96,7 @@ func (c Codec) String() string {
 }
 
 // IsZero reports whether c is no codec at all.
-func (c Codec) IsZero() bool { return c.law == noLaw }
+func (c Codec) IsZero() bool { return c.coding == noCoding }
 
 // Bytes is the size of n encoded samples.
 func (c Codec) Bytes(n int) int {
@@ -110,9 +114,14 @@ func (c Codec) Samples(n int) int {
 	return n
 }
 
-// Silence is the code word of the sample 0 (G.711: 0xFF in µ-law, 0xD5 in A-law).
+// Stateless reports whether each code word stands for itself, so that Encode and
+// Decode can be used; a codec that remembers needs an [Encoder] and a [Decoder].
+func (c Codec) Stateless() bool { return c.coding == muLaw || c.coding == aLaw }
+
+// Silence is the code word of the sample 0 (G.711: 0xFF in µ-law, 0xD5 in A-law);
+// 0 for a codec that remembers.
 func (c Codec) Silence() byte {
-	switch c.law {
+	switch c.coding {
 	case muLaw:
 		return 0xFF
 	case aLaw:
@@ -122,11 +131,12 @@ func (c Codec) Silence() byte {
 }
 
 // Encode writes src encoded to dst and gives the number of bytes written: as
-// many samples as both have room for. It does not allocate.
+// many samples as both have room for, none for a codec that remembers. It does
+// not allocate.
 func (c Codec) Encode(dst []byte, src []int16) int {
 	n := min(len(dst), len(src))
 	dst, src = dst[:n], src[:n]
-	switch c.law {
+	switch c.coding {
 	case muLaw:
 		for i, s := range src {
 			dst[i] = g711.EncodeUlawFrame(s)
@@ -142,11 +152,12 @@ func (c Codec) Encode(dst []byte, src []int16) int {
 }
 
 // Decode writes src decoded to dst and gives the number of samples written: as
-// many as both have room for. It does not allocate.
+// many as both have room for, none for a codec that remembers. It does not
+// allocate.
 func (c Codec) Decode(dst []int16, src []byte) int {
 	n := min(len(dst), len(src))
 	dst, src = dst[:n], src[:n]
-	switch c.law {
+	switch c.coding {
 	case muLaw:
 		for i, b := range src {
 			dst[i] = g711.DecodeUlawFrame(b)
@@ -166,12 +177,12 @@ func (c Codec) Decode(dst []int16, src []byte) int {
 // not allocate. It reports false when there is no conversion.
 func (c Codec) Convert(payload []byte, from Codec) bool {
 	switch {
-	case c.law == from.law:
-	case c.law == aLaw && from.law == muLaw:
+	case c.coding == from.coding:
+	case c.coding == aLaw && from.coding == muLaw:
 		for i, b := range payload {
 			payload[i] = g711.Ulaw2AlawFrame(b)
 		}
-	case c.law == muLaw && from.law == aLaw:
+	case c.coding == muLaw && from.coding == aLaw:
 		for i, b := range payload {
 			payload[i] = g711.Alaw2UlawFrame(b)
 		}
@@ -179,16 +190,4 @@ func (c Codec) Convert(payload []byte, from Codec) bool {
 		return false
 	}
 	return true
-}
-
-// EncodeFrame writes the encoded frame to dst, which has room for FrameBytes,
-// and gives the number of bytes written. It does not allocate.
-func (c Codec) EncodeFrame(dst []byte, f *media.Frame) int { return c.Encode(dst, f[:]) }
-
-// DecodeFrame fills f with the decoded src, the rest with silence, and gives
-// the number of samples decoded. It does not allocate.
-func (c Codec) DecodeFrame(f *media.Frame, src []byte) int {
-	n := c.Decode(f[:], src)
-	clear(f[n:])
-	return n
 }

@@ -8,6 +8,9 @@ import (
 	"callbox/media/codec"
 )
 
+// laws are the codecs that do not remember.
+var laws = []codec.Codec{codec.PCMU, codec.PCMA}
+
 func TestLookUp(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -18,7 +21,8 @@ func TestLookUp(t *testing.T) {
 		{"PCMU", codec.PCMU, true},
 		{"pcma", codec.PCMA, true},
 		{"PcMu", codec.PCMU, true},
-		{"G722", codec.Codec{}, false},
+		{"g722", codec.G722, true},
+		{"G729", codec.Codec{}, false},
 		{"telephone-event", codec.Codec{}, false},
 		{"", codec.Codec{}, false},
 	} {
@@ -33,6 +37,10 @@ func TestLookUp(t *testing.T) {
 		case 0:
 			if got != codec.PCMU || !ok {
 				t.Errorf("payload type 0 = %v, %v", got, ok)
+			}
+		case 9:
+			if got != codec.G722 || !ok {
+				t.Errorf("payload type 9 = %v, %v", got, ok)
 			}
 		case 8:
 			if got != codec.PCMA || !ok {
@@ -49,7 +57,7 @@ func TestLookUp(t *testing.T) {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	all := codec.All()
-	if len(all) != 2 || all[0] != codec.PCMU || all[1] != codec.PCMA {
+	if len(all) != 3 || all[0] != codec.PCMU || all[1] != codec.PCMA || all[2] != codec.G722 {
 		t.Fatalf("All() = %v", all)
 	}
 	all[0] = codec.Codec{}
@@ -76,7 +84,7 @@ func TestTable(t *testing.T) {
 // the law's step width allows.
 func TestEverySample(t *testing.T) {
 	t.Parallel()
-	for _, c := range codec.All() {
+	for _, c := range laws {
 		for s := math.MinInt16; s <= math.MaxInt16; s++ {
 			in := []int16{int16(s)}
 			var code [1]byte
@@ -101,7 +109,7 @@ func TestEverySample(t *testing.T) {
 // for the negative zero of µ-law.
 func TestEveryCodeWord(t *testing.T) {
 	t.Parallel()
-	for _, c := range codec.All() {
+	for _, c := range laws {
 		for b := range 256 {
 			var s [1]int16
 			var back [1]byte
@@ -130,7 +138,7 @@ func TestKnownValues(t *testing.T) {
 			t.Errorf("%v: %#02x = %d, want %d", k.c, k.code, s[0], k.sample)
 		}
 	}
-	for _, c := range codec.All() {
+	for _, c := range laws {
 		var b [1]byte
 		if c.Encode(b[:], []int16{0}); b[0] != c.Silence() {
 			t.Errorf("%v: silence is %#02x, want %#02x", c, c.Silence(), b[0])
@@ -141,35 +149,88 @@ func TestKnownValues(t *testing.T) {
 func TestLengths(t *testing.T) {
 	t.Parallel()
 	var f media.Frame
-	for i := range f {
-		f[i] = 1000
-	}
-	c := codec.PCMA
-	if n := c.DecodeFrame(&f, make([]byte, 80)); n != 80 {
-		t.Errorf("decoded %d samples of a short payload", n)
-	}
-	for i, s := range f[80:] {
-		if s != 0 {
-			t.Fatalf("sample %d after a short payload is %d", 80+i, s)
+	var pcm [400]int16
+	for _, c := range codec.All() {
+		d, e := c.NewDecoder(), c.NewEncoder()
+		if d.Codec() != c || e.Codec() != c || c.Stateless() != (c != codec.G722) {
+			t.Errorf("%v: is %v, %v, stateless %v", c, d.Codec(), e.Codec(), c.Stateless())
+		}
+		if n := d.Decode(pcm[:], make([]byte, 80)); n != 80 {
+			t.Errorf("%v: %d samples of 80 bytes", c, n)
+		}
+		if n := d.Decode(pcm[:160], make([]byte, 400)); n != 160 {
+			t.Errorf("%v: %d samples where 160 have room", c, n)
+		}
+		if n := e.Frame(make([]byte, 100), &f); n != 100 {
+			t.Errorf("%v: encoded %d samples into 100 bytes", c, n)
+		}
+		if n := e.Frame(make([]byte, 200), &f); n != 160 {
+			t.Errorf("%v: a frame takes %d bytes", c, n)
+		}
+		if n := d.Decode(nil, nil) + d.Decode(pcm[:], nil) + d.Decode(nil, make([]byte, 9)) + e.Frame(nil, &f); n != 0 {
+			t.Errorf("%v: %d of nothing", c, n)
 		}
 	}
-	if n := c.DecodeFrame(&f, make([]byte, 400)); n != 160 {
-		t.Errorf("decoded %d samples of a long payload", n)
-	}
-	if n := c.EncodeFrame(make([]byte, 100), &f); n != 100 {
-		t.Errorf("encoded %d samples into 100 bytes", n)
-	}
 	var none codec.Codec
-	f[0] = 7
-	if n := none.EncodeFrame(make([]byte, 160), &f); n != 0 {
-		t.Errorf("no codec encoded %d bytes", n)
-	}
-	if n := none.DecodeFrame(&f, make([]byte, 160)); n != 0 || f[0] != 0 {
-		t.Errorf("no codec decoded %d samples, first %d", n, f[0])
+	if n := none.NewEncoder().Frame(make([]byte, 160), &f) + none.NewDecoder().Decode(pcm[:], make([]byte, 160)); n != 0 {
+		t.Errorf("no codec made %d", n)
 	}
 	if none.Bytes(160) != 0 || none.Samples(160) != 0 || none.Silence() != 0 {
 		t.Error("no codec has sizes")
 	}
+	if codec.G722.Encode(make([]byte, 160), f[:]) != 0 || codec.G722.Decode(f[:], make([]byte, 160)) != 0 {
+		t.Error("a codec that remembers was used without its memory")
+	}
+}
+
+// TestQuality sends tones through each codec: what comes back is close to what
+// went in, also when a packet was lost a little before.
+func TestQuality(t *testing.T) {
+	t.Parallel()
+	for _, c := range codec.All() {
+		for _, hz := range []float64{300, 1000, 2500, 3300} {
+			e, d := c.NewEncoder(), c.NewDecoder()
+			var in, out []float64
+			for n := range 60 {
+				var f media.Frame
+				for i := range f {
+					f[i] = int16(9000 * math.Sin(2*math.Pi*hz*float64(n*len(f)+i)/media.SampleRate))
+				}
+				var b [160]byte
+				e.Frame(b[:], &f)
+				if n == 10 {
+					continue // lost
+				}
+				var pcm [160]int16
+				d.Decode(pcm[:], b[:])
+				if n < 20 {
+					continue
+				}
+				for i := range f {
+					in, out = append(in, float64(f[i])), append(out, float64(pcm[i]))
+				}
+			}
+			if db := likeness(in, out); db < 25 {
+				t.Errorf("%v, %.0f Hz: %.1f dB", c, hz, db)
+			}
+		}
+	}
+}
+
+// likeness is the ratio of a sound to what differs from it in out, in dB, at the
+// delay and the level that fit best.
+func likeness(in, out []float64) float64 {
+	best := math.Inf(-1)
+	for lag := range 40 {
+		a, b := in[:len(in)-lag], out[lag:]
+		var aa, ab, bb float64
+		for i := range a {
+			aa, ab, bb = aa+a[i]*a[i], ab+a[i]*b[i], bb+b[i]*b[i]
+		}
+		share := ab * ab / (aa * bb)
+		best = max(best, 10*math.Log10(share/(1-share)))
+	}
+	return best
 }
 
 // TestConvert converts every code word: what is heard must stay within one step
@@ -199,16 +260,17 @@ func TestNoAllocations(t *testing.T) {
 	var f media.Frame
 	buf := make([]byte, 160)
 	for _, c := range codec.All() {
+		e, d := c.NewEncoder(), c.NewDecoder()
 		if n := testing.AllocsPerRun(100, func() {
-			c.EncodeFrame(buf, &f)
-			c.DecodeFrame(&f, buf)
+			e.Frame(buf, &f)
+			d.Decode(f[:], buf)
 		}); n != 0 {
 			t.Errorf("%v: %v allocations per frame", c, n)
 		}
 	}
 }
 
-func BenchmarkEncodeFrame(b *testing.B) {
+func BenchmarkEncode(b *testing.B) {
 	var f media.Frame
 	for i := range f {
 		f[i] = int16(i * 200)
@@ -216,15 +278,16 @@ func BenchmarkEncodeFrame(b *testing.B) {
 	buf := make([]byte, 160)
 	for _, c := range codec.All() {
 		b.Run(c.Name, func(b *testing.B) {
+			e := c.NewEncoder()
 			b.ReportAllocs()
 			for b.Loop() {
-				c.EncodeFrame(buf, &f)
+				e.Frame(buf, &f)
 			}
 		})
 	}
 }
 
-func BenchmarkDecodeFrame(b *testing.B) {
+func BenchmarkDecode(b *testing.B) {
 	var f media.Frame
 	buf := make([]byte, 160)
 	for i := range buf {
@@ -232,9 +295,10 @@ func BenchmarkDecodeFrame(b *testing.B) {
 	}
 	for _, c := range codec.All() {
 		b.Run(c.Name, func(b *testing.B) {
+			d := c.NewDecoder()
 			b.ReportAllocs()
 			for b.Loop() {
-				c.DecodeFrame(&f, buf)
+				d.Decode(f[:], buf)
 			}
 		})
 	}

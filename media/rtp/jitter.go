@@ -54,9 +54,9 @@ const (
 //
 // It is guarded by its stream's lock; it does not allocate.
 type jitterBuffer struct {
-	law  codec.Codec // of data
-	data [ringSamples]byte
-	have [ringSamples / 64]uint64 // one bit per sample in [next, end)
+	decoder *codec.Decoder // of the codec that was negotiated
+	data    [ringSamples]int16
+	have    [ringSamples / 64]uint64 // one bit per sample in [next, end)
 
 	started   bool
 	next, end int64 // on the time line
@@ -78,6 +78,7 @@ type jitterBuffer struct {
 
 	plc     plc
 	scratch [shrinkScratch]int16
+	pcm     [maxPayload]int16 // the packet that is being put
 
 	late      uint64 // packets
 	concealed uint64 // samples
@@ -85,8 +86,8 @@ type jitterBuffer struct {
 	maxLevel  int64
 }
 
-func newJitterBuffer(law codec.Codec) *jitterBuffer {
-	j := &jitterBuffer{law: law}
+func newJitterBuffer(c codec.Codec) *jitterBuffer {
+	j := &jitterBuffer{decoder: c.NewDecoder()}
 	j.plc.reset()
 	j.forgetHeadroom()
 	return j
@@ -109,11 +110,12 @@ func (j *jitterBuffer) target() int64 {
 }
 
 // put enters a packet's payload, encoded by c, which arrived at the sample time
-// arrival. It may rewrite the payload. fromNew says that the source is a new
+// arrival. fromNew says that the source is a new
 // one, marker that a talk spurt begins.
 func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int64, fromNew, marker bool) {
-	n := int64(len(payload))
-	if n == 0 || n > maxPayload || !j.law.Convert(payload, c) {
+	pcm := j.open(c, payload)
+	n := int64(len(pcm))
+	if n == 0 {
 		j.dropped++
 		return
 	}
@@ -129,7 +131,7 @@ func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int
 		return
 	}
 	if early := j.next - at; early > 0 {
-		payload, at, n = payload[early:], j.next, n-early
+		pcm, at, n = pcm[early:], j.next, n-early
 	}
 	if over := at + n - max(n, media.FrameSamples) - bufferCap - j.next; over > 0 {
 		j.dropped += uint64((min(over, j.level()) + media.FrameSamples - 1) / media.FrameSamples)
@@ -138,12 +140,24 @@ func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int
 			j.ahead += over
 		}
 	}
-	for i, b := range payload {
-		j.data[(at+int64(i))&(ringSamples-1)] = b
-	}
+	i := at & (ringSamples - 1)
+	copy(j.data[:], pcm[copy(j.data[i:], pcm):])
 	j.mark(at, n)
 	j.end = max(j.end, at+n)
 	j.maxLevel = max(j.maxLevel, j.level())
+}
+
+// open decodes a packet. What came in time is decoded at once, whether it will be
+// heard or not: a codec that remembers must not miss it. A far end may change
+// between the laws of G.711 as it likes.
+func (j *jitterBuffer) open(c codec.Codec, payload []byte) []int16 {
+	if len(payload) > maxPayload {
+		return nil
+	}
+	if c == j.decoder.Codec() {
+		return j.pcm[:j.decoder.Decode(j.pcm[:], payload)]
+	}
+	return j.pcm[:c.Decode(j.pcm[:], payload)]
 }
 
 // place finds where on the time line a timestamp belongs.
@@ -251,7 +265,7 @@ func (j *jitterBuffer) assemble(f *media.Frame) bool {
 			break
 		}
 		if n := j.run(j.next, min(left, level), true); n > 0 {
-			j.decode(f[pos:pos+n], j.next)
+			j.take(f[pos:pos+n], j.next)
 			j.plc.good(f[pos : pos+n])
 			j.advance(n)
 			pos += n
@@ -309,7 +323,7 @@ func (j *jitterBuffer) shrink(f *media.Frame) bool {
 		return false
 	}
 	in := j.scratch[:]
-	j.decode(in, j.next)
+	j.take(in, j.next)
 	piece := min(excess, shrinkSearch)
 	if !quiet(in) {
 		piece = int64(pitch(in[:media.FrameSamples+piece], plcMinPitch, int(piece)))
@@ -342,11 +356,11 @@ func quiet(s []int16) bool {
 	return true
 }
 
-// decode fills dst from the ring.
-func (j *jitterBuffer) decode(dst []int16, at int64) {
+// take fills dst from the ring.
+func (j *jitterBuffer) take(dst []int16, at int64) {
 	i := at & (ringSamples - 1)
-	n := j.law.Decode(dst, j.data[i:])
-	j.law.Decode(dst[n:], j.data[:])
+	n := copy(dst, j.data[i:])
+	copy(dst[n:], j.data[:])
 }
 
 // advance moves next over n samples and forgets them.

@@ -98,7 +98,7 @@ func TestRelayForwardsAtOnce(t *testing.T) {
 	var heard []int16
 	for i := range p {
 		var f media.Frame
-		codec.PCMU.DecodeFrame(&f, p[i].Payload)
+		codec.PCMU.Decode(f[:], p[i].Payload)
 		heard = append(heard, f[:]...)
 	}
 	if r := snr(voice, heard); r < 30 {
@@ -311,7 +311,7 @@ func TestRelayOtherLaw(t *testing.T) {
 	a.handle(k.packet(voice, false), alice, at(0))
 	p := wb.take()
 	var f media.Frame
-	codec.PCMU.DecodeFrame(&f, p[0].Payload)
+	codec.PCMU.Decode(f[:], p[0].Payload)
 	if r := snr(voice, f[:]); p[0].PayloadType != 0 || r < 25 {
 		t.Errorf("type %d, %.1f dB", p[0].PayloadType, r)
 	}

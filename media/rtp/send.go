@@ -53,6 +53,8 @@ type sender struct {
 	anchorTS uint32
 	anchorAt time.Time
 
+	encoder *codec.Encoder // of params.Codec; nil before it was negotiated
+
 	feed relayMap
 	ev   eventOut
 
@@ -80,6 +82,9 @@ func (s *sender) negotiate(local netip.Addr, to netip.AddrPort, p Params) {
 	s.conn.sendFrom(local)
 	wasOpen := s.open
 	s.to, s.params = to, p
+	if s.encoder == nil || s.encoder.Codec() != p.Codec {
+		s.encoder = p.Codec.NewEncoder()
+	}
 	if p.Security.Out != nil && s.sealed == nil {
 		s.sealed = make([]byte, 0, maxDatagram)
 	}
@@ -129,7 +134,7 @@ func (s *sender) write(f *media.Frame, now time.Time) {
 		s.nextTS += media.FrameSamples
 		return
 	}
-	n := s.params.Codec.EncodeFrame(s.buf[headerBytes:], f)
+	n := s.encoder.Frame(s.buf[headerBytes:], f)
 	s.hdr.Timestamp = s.nextTS
 	s.nextTS += media.FrameSamples
 	s.emit(s.buf[:headerBytes+n], s.params.PayloadType, s.marker)

@@ -49,7 +49,7 @@ func TestSendContinuity(t *testing.T) {
 		}
 	}
 	var got media.Frame
-	codec.PCMU.DecodeFrame(&got, p[50].Payload)
+	codec.PCMU.Decode(got[:], p[50].Payload)
 	if d := int(got[80]) - (50*100 + 80); d > 200 || d < -200 {
 		t.Errorf("sample %d", got[80])
 	}

@@ -63,19 +63,28 @@ func (d Direction) Answer(local Direction) Direction {
 	return Inactive
 }
 
-// Prefer gives the box's codecs with the named ones first, in the order of
-// names. Names that the box does not know are left out.
-func Prefer(names []string) []codec.Codec {
-	rest := codec.All()
+// Named gives the codecs of these names that the box has, in this order, each
+// once.
+func Named(names []string) []codec.Codec {
 	var out []codec.Codec
 	for _, n := range names {
-		c, _ := codec.ByName(n)
-		if i := slices.Index(rest, c); i >= 0 {
+		if c, ok := codec.ByName(n); ok && !slices.Contains(out, c) {
 			out = append(out, c)
-			rest = slices.Delete(rest, i, i+1)
 		}
 	}
-	return append(out, rest...)
+	return out
+}
+
+// Prefer gives list with the codecs of first before the others; those that list
+// lacks are left out.
+func Prefer(list, first []codec.Codec) []codec.Codec {
+	var out []codec.Codec
+	for _, c := range slices.Concat(first, list) {
+		if slices.Contains(list, c) && !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // mute is d without sending.

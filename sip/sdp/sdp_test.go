@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,7 +102,7 @@ func TestOffer(t *testing.T) {
 	}
 	want := strings.Join([]string{
 		"v=0", "o=- 7 1 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.1", "t=0 0",
-		"m=audio 40000 RTP/AVP 0 8 101", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000",
+		"m=audio 40000 RTP/AVP 0 8 9 101", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000", "a=rtpmap:9 G722/8000",
 		"a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15", "a=ptime:20", "a=sendrecv", "",
 	}, "\r\n")
 	if string(b) != want {
@@ -213,7 +214,7 @@ func TestProtectedOffer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines := "m=audio 40000 " + proto + " 0 8 101\r\n"
+		lines := "m=audio 40000 " + proto + " 0 8 9 101\r\n"
 		if !bytes.Contains(b, []byte(lines)) || !bytes.Contains(b, []byte("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:T3VyIGtleQ==\r\na=crypto:2 AEAD_AES_256_GCM ")) {
 			t.Errorf("offer:\n%s", b)
 		}
@@ -262,17 +263,20 @@ func TestDirectionAnswer(t *testing.T) {
 
 func TestPrefer(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ names, want []string }{
-		{nil, []string{"PCMU", "PCMA"}},
-		{[]string{"pcma"}, []string{"PCMA", "PCMU"}},
-		{[]string{"G722", "PCMA", "PCMA", "PCMU"}, []string{"PCMA", "PCMU"}},
+	line := Named([]string{"pcmu", "G722", "opus", "PCMU"})
+	if !slices.Equal(line, []codec.Codec{codec.PCMU, codec.G722}) {
+		t.Fatalf("named: %v", line)
+	}
+	for _, tt := range []struct {
+		first []string
+		want  []codec.Codec
+	}{
+		{nil, line},
+		{[]string{"G722"}, []codec.Codec{codec.G722, codec.PCMU}},
+		{[]string{"PCMA", "G722", "G722"}, []codec.Codec{codec.G722, codec.PCMU}}, // the line lacks the first
 	} {
-		var got []string
-		for _, c := range Prefer(tt.names) {
-			got = append(got, c.Name)
-		}
-		if strings.Join(got, " ") != strings.Join(tt.want, " ") {
-			t.Errorf("Prefer(%v) = %v, want %v", tt.names, got, tt.want)
+		if got := Prefer(line, Named(tt.first)); !slices.Equal(got, tt.want) {
+			t.Errorf("%v before: %v, want %v", tt.first, got, tt.want)
 		}
 	}
 }

@@ -44,7 +44,7 @@ var (
 )
 
 // codecs that the box can speak.
-var codecs = []string{"PCMU", "PCMA"}
+var codecs = []string{"PCMU", "PCMA", "G722"}
 
 // statusEvents are those that an application may ask for.
 var statusEvents = []call.EventType{call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded}

@@ -35,7 +35,7 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 		var err error
 		var m sdp.Media
 		if offer, err = sdp.Parse(di.Offer); err == nil {
-			m, _, err = offer.Choose(sdp.Local{Security: g.cfg.Security, Keys: suites()})
+			m, _, err = offer.Choose(sdp.Local{Codecs: g.cfg.codecs(), Security: g.cfg.Security, Keys: suites()})
 		}
 		if err != nil {
 			return nil, badOffer(err)

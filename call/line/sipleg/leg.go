@@ -40,7 +40,7 @@ type Config struct {
 	// Advertise is shown in session descriptions instead of the local address, for
 	// a box behind a NAT with a fixed public address, to far ends outside of it.
 	Advertise netip.Addr
-	// Codecs is the line's order of preference, best first; empty: the box's own.
+	// Codecs are those of the line, best first; empty: PCMU and PCMA.
 	Codecs []string
 	// InbandDigits neither offers nor accepts telephone events: digits are sent
 	// and detected as tones in the sound, for far ends that promise events and
@@ -64,15 +64,21 @@ func (c Config) logger() *slog.Logger {
 	return c.Logger
 }
 
+// codecs are those of the line.
+func (c Config) codecs() []codec.Codec {
+	if list := sdp.Named(c.Codecs); len(list) > 0 {
+		return list
+	}
+	return []codec.Codec{codec.PCMU, codec.PCMA}
+}
+
 // local is what our side would like towards remote, with the codecs in prefer
 // first. It has no keys yet.
 func (c Config) local(addr netip.AddrPort, remote netip.Addr, prefer []string) sdp.Local {
 	if c.Advertise.IsValid() && sip.Outside(remote, c.Advertise) {
 		addr = netip.AddrPortFrom(c.Advertise, addr.Port())
 	}
-	order := make([]string, 0, len(prefer)+len(c.Codecs))
-	order = append(append(order, prefer...), c.Codecs...)
-	return sdp.Local{Addr: addr, Codecs: sdp.Prefer(order), NoEvents: c.InbandDigits, Security: c.Security}
+	return sdp.Local{Addr: addr, Codecs: sdp.Prefer(c.codecs(), sdp.Named(prefer)), NoEvents: c.InbandDigits, Security: c.Security}
 }
 
 // Leg is one party over SIP and RTP. An outgoing leg may ring several phones at

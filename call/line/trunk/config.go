@@ -44,7 +44,7 @@ type Config struct {
 	AllowPort uint16
 	// Channels bounds the calls at one time; 0: no limit.
 	Channels int
-	// Codecs is the order of preference, best first; empty: the box's own.
+	// Codecs are those of the line, best first; empty: PCMU and PCMA.
 	Codecs []string
 	// InbandDigits uses tones instead of telephone events.
 	InbandDigits bool

@@ -399,7 +399,7 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	stack, ports := newBox(t)
 	a := siptest.NewEndpoint(t, siptest.Config{Host: "127.0.0.11", Box: stack.Addr("udp")})
-	line, err := trunk.New(trunk.Config{ID: "provider", Host: a.Addr().String(), Codecs: []string{"PCMA"}}, stack, ports, nil)
+	line, err := trunk.New(trunk.Config{ID: "provider", Host: a.Addr().String(), Codecs: []string{"PCMA", "PCMU"}}, stack, ports, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

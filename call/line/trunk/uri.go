@@ -25,7 +25,7 @@ const URILineID = "sip"
 // URIConfig describes the line for bare SIP URIs. The zero value is useful.
 type URIConfig struct {
 	Channels  int           // 0: no limit
-	Codecs    []string      // best first; empty: the box's own
+	Codecs    []string      // best first; empty: PCMU and PCMA
 	Silence   time.Duration // ends a call without RTP for so long; 0: never
 	Advertise netip.Addr    // as in Config
 }

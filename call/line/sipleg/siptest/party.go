@@ -9,6 +9,7 @@ import (
 
 	"callbox/call"
 	"callbox/media/clock"
+	"callbox/media/codec"
 	"callbox/media/dtmf"
 	"callbox/media/rtp"
 	"callbox/sip"
@@ -53,7 +54,7 @@ func (p *party) listen(local netip.Addr) error {
 	defer p.a.mu.Unlock()
 	p.stream = stream
 	p.local = sdp.Local{
-		Addr: netip.AddrPortFrom(local, stream.LocalPort()), Codecs: sdp.Prefer(p.a.cfg.Codecs), NoEvents: p.a.cfg.Keys != Events,
+		Addr: netip.AddrPortFrom(local, stream.LocalPort()), Codecs: sdp.Prefer(codec.All(), sdp.Named(p.a.cfg.Codecs)), NoEvents: p.a.cfg.Keys != Events,
 	}
 	return nil
 }
