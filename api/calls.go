@@ -21,6 +21,11 @@ type Handlers struct {
 	Prices     Prices   // nil: calls cost nothing
 	Messages   Messages // nil: no line sends text messages
 	Callers    Callers  // nil: calls may show any number
+	// Conferences and queues; nil, all of them: there are none.
+	Conferences  Conferences
+	Participants Participants
+	Queues       Settings[call.Queue]
+	QueueMembers QueueMembers
 	// What customers set up; nil: not at all through the call APIs.
 	Applications Settings[Application]
 	Numbers      Settings[Number]

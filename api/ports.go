@@ -31,6 +31,36 @@ type Recordings interface {
 	DeleteRecording(ctx context.Context, account, id string) error
 }
 
+// Conferences is what the handlers ask about conferences. It is optional. Errors are
+// or wrap call.ErrNotFound and the others of package call.
+type Conferences interface {
+	// Conference gives one, live or finished.
+	Conference(account, id string) (call.Conference, error)
+	Conferences(f call.ConferenceFilter) (call.ConferencePage, error)
+	EndConference(ctx context.Context, account, id string) (call.Conference, error)
+	// Announce plays the document of h to all.
+	Announce(ctx context.Context, account, id string, h call.Hook) (call.Conference, error)
+}
+
+// Participants is what they ask about the parties of live conferences. A party is
+// named by its call's id or its label.
+type Participants interface {
+	Participants(account, conference string) ([]call.Participant, error)
+	Participant(account, conference, who string) (call.Participant, error)
+	ChangeParticipant(ctx context.Context, account, conference, who string, ch call.ParticipantChange) (call.Participant, error)
+	// Invite expects the party of a call that is about to be placed. Conference is
+	// the id of a live one or the name of one to be made; status is told of its
+	// progress if nobody was in it before.
+	Invite(ctx context.Context, account, conference string, p call.Participant, status call.StatusHook) (call.Conference, error)
+	// CallEnded tells that an invited call will not come.
+	CallEnded(rec call.Record)
+}
+
+// QueueMembers is what they ask about the calls in a queue, the front first.
+type QueueMembers interface {
+	QueueMembers(account, queue string) ([]call.QueueMember, error)
+}
+
 // Accounts knows who may ask.
 type Accounts interface {
 	// Account gives the account with this id or project; ok is false when there is none.

@@ -1,6 +1,19 @@
 package call
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// Sentinels of conferences and queues; what does not exist is ErrNotFound.
+var (
+	ErrRoomLimit  = errors.New("the box has as many conferences and queues, or parties in one, as it can hold")
+	ErrRoomName   = errors.New("the name of a conference or queue is missing or too long")
+	ErrQueueTaken = errors.New("the account has a queue of this name already")
+	ErrQueueInUse = errors.New("calls are waiting in the queue; take them out first")
+	ErrAnnouncing = errors.New("too many announcements are waiting to be played; try again when one has ended")
+	ErrNoCoached  = errors.New("the call that is to be coached is not in the conference")
+)
 
 // ConferenceState is where a conference stands.
 type ConferenceState string

@@ -41,6 +41,9 @@ type Box struct {
 	callers *settings[api.CallerID]
 	lists   *settings[api.CredentialList]
 	domains *settings[api.SIPDomain]
+
+	// Meetings are the conferences and queues.
+	Meetings *Meetings
 }
 
 var (
@@ -87,6 +90,9 @@ func New(now time.Time, accounts ...api.Account) *Box {
 	b.domains = &settings[api.SIPDomain]{now: clock, at: func(d *api.SIPDomain) (id, account *string, created, updated *time.Time) {
 		return &d.ID, &d.Account, &d.Created, &d.Updated
 	}}
+	b.Meetings = &Meetings{box: b, queues: &settings[call.Queue]{now: clock, at: func(q *call.Queue) (id, account *string, created, updated *time.Time) {
+		return &q.ID, &q.Account, &q.Created, &q.Updated
+	}}}
 	return b
 }
 
@@ -123,6 +129,12 @@ func (b *Box) takeFail() error {
 	err := b.fail
 	b.fail = nil
 	return err
+}
+
+func (b *Box) takeFailure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.takeFail()
 }
 
 // Requests are the requests that were created, oldest first.

@@ -228,6 +228,9 @@ func (d *Deliverer) Render(ev call.Event) []call.Notice {
 	if ev.Recording != nil && name == "" {
 		name, account, key = ev.Recording.API, ev.Recording.Account, ev.Recording.Call
 	}
+	if ev.Conference != nil { // in the language, and in the order, of the conference
+		name, account, key = ev.Conference.Conference.API, ev.Conference.Conference.Account, ev.Conference.Conference.ID
+	}
 	dialect, ok := d.client.dialects[name]
 	if !ok {
 		return nil

@@ -13,8 +13,7 @@ import (
 var absent = map[string]string{
 	"SMS":                             "text messages are Messages",
 	"Media":                           "messages are text only",
-	"Conferences":                     "calls are connected by Dial, two at a time",
-	"Queues":                          "calls wait in their own documents",
+	"Queues":                          "this API has none; the others of the box do",
 	"SIP":                             "phones register with the users of the box's configuration",
 	"IpAccessControlLists":            "phones prove who they are by credentials, and peers without them are trunks of the box's configuration",
 	"IpAccessControlListMappings":     "phones prove who they are by credentials, and peers without them are trunks of the box's configuration",

@@ -62,6 +62,9 @@ func commonParams(f *Form, rec call.Record, status, version string) {
 
 // DocumentRequest is the request that asks h for verbs (call-api.md §5.1, §5.4).
 func (d *Dialect) DocumentRequest(h call.Hook, rec call.Record, res *script.Result) api.Outgoing {
+	if res != nil && res.Announce != nil && res.Announce.ID == rec.ID {
+		return d.announcement(h, rec, res.Announce)
+	}
 	var f Form
 	d.p.Messages.Common(&f, d.shown(rec), StatusName(rec))
 	d.p.Messages.Document(&f, d.shown(rec))
@@ -128,6 +131,8 @@ func (d *Dialect) addResult(f *Form, res *script.Result) {
 		if res.Dial != nil {
 			d.addDial(f, *res.Dial)
 		}
+	default:
+		d.addMeeting(f, res)
 	}
 	if m := res.Message; m != nil {
 		f.Some("SmsSid", m.ID)
@@ -205,6 +210,9 @@ func recordingStatus(t call.EventType) (string, bool) {
 // Callback gives the messages that ev owes to the call's status hook, to the
 // hook of its machine detection, or to its recording's hook (call-api.md §3.2–3.4).
 func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
+	if ev.Conference != nil {
+		return d.conferenceCallback(ev)
+	}
 	if list := d.p.Messages.Statuses(ev); len(list) > 0 {
 		if !ev.Record.Status.Wants(ev.Type) {
 			return nil
@@ -306,7 +314,11 @@ func SIPResult(rec call.Record) string {
 func (d *Dialect) recordingForm(r call.Recording, status string) Form {
 	var f Form
 	f.Add("AccountSid", d.sid(r.Account))
-	f.Add("CallSid", r.Call)
+	if r.Conference != "" {
+		f.Add("ConferenceSid", r.Conference)
+	} else {
+		f.Add("CallSid", r.Call)
+	}
 	f.Add("RecordingSid", r.ID)
 	f.Add("RecordingUrl", d.recordingURL(d.cfg.BaseURL(), r))
 	f.Add("RecordingStatus", status)

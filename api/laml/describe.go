@@ -85,6 +85,7 @@ func elements(p Profile) map[string][]string {
 		"IncomingPhoneNumber": s.Number.Keys, "Key": s.Key.Keys, "SigningKey": s.Key.Keys, "OutgoingCallerId": s.CallerID.Keys,
 		"Domain": s.Domain.Keys, "CredentialList": s.List.Keys, "Credential": s.Credential.Keys, "CredentialListMapping": s.Mapping.Keys,
 		"Message": s.Message.Keys, "Client": s.Client.Keys,
+		"Conference": s.Conference.Keys, "Participant": s.Participant.Keys, "Queue": s.Queue.Keys, "QueueMember": s.Member.Keys,
 	}
 }
 
@@ -97,6 +98,10 @@ var kinds = map[string]api.Schema{
 	"subresource_uris": {Type: "object", Values: &api.Schema{Type: "string"}},
 	"capabilities":     {Type: "object", Values: &api.Schema{Type: "boolean"}},
 	"beta":             {Type: "boolean"}, "voice_caller_id_lookup": {Type: "boolean"}, "secure": {Type: "boolean"},
+	"muted": {Type: "boolean"}, "hold": {Type: "boolean"}, "coaching": {Type: "boolean"},
+	"start_conference_on_enter": {Type: "boolean"}, "end_conference_on_exit": {Type: "boolean"},
+	"current_size": {Type: "integer"}, "max_size": {Type: "integer"}, "average_wait_time": {Type: "integer"},
+	"position": {Type: "integer"}, "wait_time": {Type: "integer"},
 	"sip_registration": {Type: "boolean"}, "emergency_calling_enabled": {Type: "boolean"},
 }
 

@@ -50,6 +50,7 @@ const (
 	CodeAMD             Code = 21234
 	CodeNoAMDCallback   Code = 21262
 	CodeAMDCombination  Code = 21263
+	CodeQueueTaken      Code = 22003 // the account has a queue of this name already
 	CodeNumber          Code = 21421
 	CodeTaken           Code = 21422
 	CodeNoNumbers       Code = 21452
@@ -150,6 +151,12 @@ var sentinels = []struct {
 	{call.ErrWrongState, CodeState, 0},
 	{call.ErrNotEnded, CodeNotEnded, 0},
 	{call.ErrLimit, CodeTooMany, 0},
+	{call.ErrRoomLimit, CodeTooMany, 0},
+	{call.ErrRoomName, CodeInvalid, 0},
+	{call.ErrQueueTaken, CodeQueueTaken, 0},
+	{call.ErrQueueInUse, CodeInUse, 0},
+	{call.ErrAnnouncing, CodeTooMany, 0},
+	{call.ErrNoCoached, CodeInvalid, 0},
 	{call.ErrStopping, CodeUnavailable, 0},
 }
 

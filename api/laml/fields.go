@@ -41,10 +41,17 @@ var (
 	}
 	recordingFields = map[string]func(View[call.Recording]) any{
 		"sid": func(v View[call.Recording]) any { return v.X.ID }, "account_sid": account[call.Recording], "api_version": version[call.Recording],
-		"call_sid": func(v View[call.Recording]) any { return v.X.Call }, "channels": func(v View[call.Recording]) any { return max(v.X.Channels, 1) },
-		"date_created": func(v View[call.Recording]) any { return v.Date(&v.X.Created) },
-		"date_updated": func(v View[call.Recording]) any { return v.Date(&v.X.Updated) },
-		"start_time":   func(v View[call.Recording]) any { return v.Date(&v.X.Started) },
+		"call_sid": func(v View[call.Recording]) any {
+			if v.X.Conference != "" {
+				return nil
+			}
+			return v.X.Call
+		},
+		"conference_sid": func(v View[call.Recording]) any { return v.Text(v.X.Conference) },
+		"channels":       func(v View[call.Recording]) any { return max(v.X.Channels, 1) },
+		"date_created":   func(v View[call.Recording]) any { return v.Date(&v.X.Created) },
+		"date_updated":   func(v View[call.Recording]) any { return v.Date(&v.X.Updated) },
+		"start_time":     func(v View[call.Recording]) any { return v.Date(&v.X.Started) },
 		"duration": func(v View[call.Recording]) any {
 			if v.X.Status != "completed" {
 				return nil

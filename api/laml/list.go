@@ -72,7 +72,7 @@ func (d *Dialect) readFilter(form url.Values, warn func(string)) (call.Filter, e
 		Parent: v.Text("ParentCallSid"), Limit: p.size, Cursor: p.cursor,
 	}
 	if v.Has("ConferenceSid") {
-		f.Parent = v.Text("ConferenceSid") // there are no conferences here, so nothing is found
+		f.Parent = v.Text("ConferenceSid") // calls do not remember their conferences, so nothing is found
 	}
 	if name := v.Text("Status"); name != "" {
 		var s call.State
@@ -99,7 +99,7 @@ func (d *Dialect) readRecordingFilter(form url.Values, warn func(string)) (call.
 	}
 	f := call.RecordingFilter{Call: v.Text("CallSid"), Limit: p.size, Cursor: p.cursor}
 	if v.Has("ConferenceSid") {
-		f.Call = v.Text("ConferenceSid") // there are no conferences here, so nothing is found
+		f.Call = v.Text("ConferenceSid") // which a recording of a conference has in place of a call's
 	}
 	f.CreatedAfter, f.CreatedBefore = readSpan(v, "DateCreated")
 	return f, nil

@@ -27,6 +27,9 @@ type Profile struct {
 	// AccountID is the id by which this dialect's clients know an account; nil: ID.
 	AccountID func(a api.Account) string
 	NewID     func(k api.IDKind) string
+	// IsConference reports whether an id has the form of a conference's; nil: all
+	// may.
+	IsConference func(id string) bool
 
 	Formats  Formats
 	Tables   Tables
@@ -69,6 +72,9 @@ type Tables struct {
 	// Message are those of a text message, whose path is MessagePath; empty: Messages.
 	Message     []Param
 	MessagePath string
+	// Participant is of a change of a party of a conference, Invite of a call into
+	// one, Queue of a queue. There are conferences if there is their shape.
+	Participant, Invite, Queue []Param
 	// NumberedPages makes lists go by the number of a page alone, and tell how
 	// many there are.
 	NumberedPages bool
@@ -93,6 +99,10 @@ type Shapes struct {
 	Client      Resource[api.User]
 	Message     Resource[call.Message]
 	Mapping     Resource[api.CredentialList] // of a credential list to a domain
+	Conference  Resource[call.Conference]
+	Participant Resource[Party]
+	Queue       Resource[call.Queue]
+	Member      Resource[call.QueueMember]
 	// Bare lists the recordings of one call without an envelope.
 	Bare bool
 	// Error writes an error: its status, and a body as for [Answer].

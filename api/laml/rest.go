@@ -88,6 +88,7 @@ func routesOf(p Profile) []route {
 	list = append(list, settingRoutes(keys(p, "SigningKey", "signing_keys"), "SigningKeys", plain)...)
 	list = append(list, messageRoutes(p, plain)...)
 	list = append(list, settingRoutes(callerIDs(p), "OutgoingCallerIds", plain)...)
+	list = append(list, meetingRoutes(p, plain, record, sound)...)
 	return append(list, sipRoutes(p, plain)...)
 }
 
@@ -197,6 +198,9 @@ func (s rest) findRoute(path, suffix string, q *api.Request) *route {
 	return nil
 }
 
+// maxPathID is the longest id in a path: the name of a conference.
+const maxPathID = 128
+
 // matchPath matches a path with a row of the table.
 func matchPath(pattern, path string, q *api.Request) bool {
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
@@ -220,7 +224,7 @@ func matchPath(pattern, path string, q *api.Request) bool {
 			}
 			continue
 		}
-		if got[i] == "" || len(got[i]) > 64 {
+		if got[i] == "" || len(got[i]) > maxPathID {
 			return false
 		}
 	}

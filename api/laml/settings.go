@@ -170,9 +170,14 @@ func (st setting[T]) list(s rest, w http.ResponseWriter, q *api.Request) {
 	}, func(x T) any { return st.show(s, x) })
 }
 
-// writeSettings answers with a page of those of list that fit the filters.
+// writeSettings is writeFiltered with the filters of settings.
 func writeSettings[T any](s rest, w http.ResponseWriter, q *api.Request, element, key string, list []T, fits func(Values, T) bool, show func(T) any) {
-	v, err := s.readTable(q, settingFilters)
+	writeFiltered(s, w, q, settingFilters, element, key, list, fits, show)
+}
+
+// writeFiltered answers with a page of those of list that fit the filters.
+func writeFiltered[T any](s rest, w http.ResponseWriter, q *api.Request, filters []Param, element, key string, list []T, fits func(Values, T) bool, show func(T) any) {
+	v, err := s.readTable(q, filters)
 	s.h.TellWarnings(w, q)
 	var p paging
 	if err == nil {
@@ -191,7 +196,7 @@ func writeSettings[T any](s rest, w http.ResponseWriter, q *api.Request, element
 		return items
 	}
 	if s.p.Tables.NumberedPages {
-		numberedPage(w, s, q, settingFilters, listing[T]{element, key, func(string) ([]T, string, error) { return list, "", nil }, render})
+		numberedPage(w, s, q, filters, listing[T]{element, key, func(string) ([]T, string, error) { return list, "", nil }, render})
 		return
 	}
 	start := 0
@@ -210,7 +215,7 @@ func writeSettings[T any](s rest, w http.ResponseWriter, q *api.Request, element
 	if start > 0 {
 		previous = strconv.Itoa(max(start-p.size, 0))
 	}
-	s.writePage(w, q, element, key, render(list[start:end]), s.envelopeOf(q.Request, settingFilters, end-start, next, previous))
+	s.writePage(w, q, element, key, render(list[start:end]), s.envelopeOf(q.Request, filters, end-start, next, previous))
 }
 
 // matches reports whether a filter, when there is one, is text.

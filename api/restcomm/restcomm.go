@@ -33,7 +33,7 @@ func New(c laml.Config) *laml.Dialect {
 		},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
-			Application: applicationParams, Number: numberParams, Client: clientParams, Message: laml.MessageParams(), MessagePath: "SMS/Messages",
+			Application: applicationParams, Number: numberParams, Client: clientParams, Participant: participantParams, Message: laml.MessageParams(), MessagePath: "SMS/Messages",
 			NumberedPages: true, KeepCalls: true, NumberHeaders: true,
 		},
 		Shapes: shapes,
@@ -123,3 +123,8 @@ var numberParams = laml.NumberParams(0)
 
 // clientParams are the parameters of a client, a SIP phone that registers.
 var clientParams = laml.ClientParams()
+
+// participantParams are the parameters of a change of a conference's participant.
+var participantParams = []laml.Param{
+	{Name: "Mute", As: "Muted", Kind: laml.Bool, Required: laml.CodeInvalid},
+}

@@ -371,8 +371,8 @@ func TestApplications(t *testing.T) {
 	if resp, body = s.Do(t, "GET", base+"/Applications/"+id, ""); resp.StatusCode != 404 || body != "" {
 		t.Errorf("fetch what is gone: %s %s", resp.Status, body)
 	}
-	if resp, _ = s.Do(t, "GET", base+"/Conferences.json", ""); resp.StatusCode != 404 {
-		t.Errorf("conferences: %s", resp.Status)
+	if resp, _ = s.Do(t, "GET", base+"/Queues.json", ""); resp.StatusCode != 404 {
+		t.Errorf("queues: %s", resp.Status)
 	}
 }
 

@@ -38,7 +38,7 @@ var shapes = laml.Shapes{
 	},
 	Account: laml.Resource[api.Account]{
 		Keys:  []string{"sid", "friendly_name", "type", "status", "uri", "subresource_uris"},
-		Below: []string{"calls", "recordings", "applications"},
+		Below: []string{"calls", "recordings", "applications", "conferences"},
 	},
 	Application: laml.Resource[api.Application]{
 		Keys: []string{
@@ -65,8 +65,24 @@ var shapes = laml.Shapes{
 		"sid", "date_created", "date_updated", "date_sent", "account_sid", "from", "to", "body", "status", "direction", "price",
 		"price_unit", "api_version", "uri",
 	}},
+	Conference: laml.Resource[call.Conference]{
+		Keys: []string{"sid", "date_created", "date_updated", "account_sid", "status", "friendly_name", "api_version", "uri", "subresource_uris"},
+		Own: map[string]func(laml.View[call.Conference]) any{
+			"status": func(v laml.View[call.Conference]) any { return conferenceStatuses[v.X.State] },
+		},
+		Below: []string{"participants"},
+	},
+	Participant: laml.Resource[laml.Party]{Keys: []string{
+		"sid", "conference_sid", "date_created", "date_updated", "account_sid", "muted", "hold", "start_conference_on_enter",
+		"end_conference_on_exit", "uri",
+	}},
 	Bare:  true,
 	Error: renderError,
+}
+
+// conferenceStatuses are the states of a conference in this API's words.
+var conferenceStatuses = map[call.ConferenceState]string{
+	call.ConferenceInit: "RUNNING_MODERATOR_ABSENT", call.ConferenceRunning: "RUNNING_MODERATOR_PRESENT", call.ConferenceEnded: "COMPLETED",
 }
 
 type subresources struct {

@@ -50,13 +50,27 @@ var shapes = laml.Shapes{
 	},
 	Account: laml.Resource[api.Account]{
 		Keys:  []string{"sid", "friendly_name", "status", "type", "date_created", "date_updated", "uri", "subresource_uris"},
-		Below: []string{"applications", "calls", "incoming_phone_numbers", "recordings"},
+		Below: []string{"applications", "calls", "conferences", "incoming_phone_numbers", "queues", "recordings"},
 	},
 	Application: laml.Resource[api.Application]{Keys: laml.ApplicationKeys},
 	Number:      laml.Resource[api.Number]{Keys: laml.NumberKeys},
 	Message:     laml.Resource[call.Message]{Keys: laml.MessageKeys, Below: []string{"media"}},
 	CallerID:    laml.Resource[api.CallerID]{Keys: laml.CallerIDKeys},
-	Error:       renderError, ErrorSchema: errorSchema(),
+	Conference: laml.Resource[call.Conference]{
+		Keys: []string{
+			"sid", "account_sid", "api_version", "date_created", "date_updated", "friendly_name", "region", "status", "uri", "subresource_uris",
+		},
+		Below: []string{"participants", "recordings"},
+	},
+	Participant: laml.Resource[laml.Party]{Keys: []string{
+		"account_sid", "call_sid", "call_sid_to_coach", "coaching", "conference_sid", "date_created", "date_updated", "end_conference_on_exit",
+		"hold", "label", "muted", "start_conference_on_enter", "status", "uri",
+	}},
+	Queue: laml.Resource[call.Queue]{Keys: []string{
+		"sid", "account_sid", "average_wait_time", "current_size", "date_created", "date_updated", "friendly_name", "max_size", "uri", "subresource_uris",
+	}, Below: []string{"members"}},
+	Member: laml.Resource[call.QueueMember]{Keys: []string{"call_sid", "queue_sid", "date_enqueued", "position", "wait_time", "uri"}},
+	Error:  renderError, ErrorSchema: errorSchema(),
 }
 
 // answeredBy is a verdict as the resource tells it: human or machine.

@@ -31,11 +31,13 @@ func New(c laml.Config) *laml.Dialect {
 		CreatedStatus:   http.StatusOK,
 		Claims:          laml.IsUUID,
 		AccountID:       func(a api.Account) string { return a.Project },
+		IsConference:    laml.IsUUID,
 		NewID:           func(api.IDKind) string { return newUUID() },
 		Formats:         laml.Formats{Numbers: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: laml.UpdateParams(codeURL), List: laml.ListParams(), ListRecordings: laml.ListRecordingParams(),
 			Application: laml.ApplicationParams(codeURL), Number: numberParams, CallerID: laml.CallerIDParams(), Message: laml.MessageParams(),
+			Participant: laml.ParticipantParams(), Invite: laml.InviteParams(codeURL), Queue: laml.QueueParams(),
 		},
 		Shapes:   shapes,
 		Messages: laml.Messages{Statuses: statuses, Final: final},

@@ -35,7 +35,7 @@ var shapes = laml.Shapes{
 		Keys: []string{
 			"sid", "friendly_name", "status", "type", "owner_account_sid", "date_created", "date_updated", "uri", "subresource_uris",
 		},
-		Below: []string{"applications", "calls", "incoming_phone_numbers", "keys", "outgoing_caller_ids", "recordings", "signing_keys"},
+		Below: []string{"applications", "calls", "conferences", "incoming_phone_numbers", "keys", "outgoing_caller_ids", "queues", "recordings", "signing_keys"},
 	},
 	Application: laml.Resource[api.Application]{Keys: laml.ApplicationKeys},
 	Number:      laml.Resource[api.Number]{Keys: laml.NumberKeys},
@@ -55,8 +55,23 @@ var shapes = laml.Shapes{
 		Below: []string{"credentials"},
 	},
 	Credential: laml.Resource[api.User]{Keys: []string{"sid", "account_sid", "credential_list_sid", "username", "date_created", "date_updated", "uri"}},
-	Mapping:    laml.Resource[api.CredentialList]{Keys: []string{"sid", "account_sid", "date_created", "date_updated", "friendly_name", "uri"}},
-	Error:      renderError, ErrorSchema: laml.FlatErrorSchema(Name),
+	Conference: laml.Resource[call.Conference]{
+		Keys: []string{
+			"account_sid", "date_created", "date_updated", "api_version", "friendly_name", "region", "sid", "status", "uri",
+			"subresource_uris", "reason_conference_ended", "call_sid_ending_conference",
+		},
+		Below: []string{"participants", "recordings"},
+	},
+	Participant: laml.Resource[laml.Party]{Keys: []string{
+		"account_sid", "call_sid", "label", "call_sid_to_coach", "coaching", "conference_sid", "date_created", "date_updated",
+		"end_conference_on_exit", "muted", "hold", "start_conference_on_enter", "status", "queue_time", "uri",
+	}},
+	Queue: laml.Resource[call.Queue]{Keys: []string{
+		"date_updated", "current_size", "friendly_name", "uri", "account_sid", "average_wait_time", "sid", "date_created", "max_size", "subresource_uris",
+	}, Below: []string{"members"}},
+	Member:  laml.Resource[call.QueueMember]{Keys: []string{"call_sid", "date_enqueued", "position", "uri", "wait_time", "queue_sid"}},
+	Mapping: laml.Resource[api.CredentialList]{Keys: []string{"sid", "account_sid", "date_created", "date_updated", "friendly_name", "uri"}},
+	Error:   renderError, ErrorSchema: laml.FlatErrorSchema(Name),
 }
 
 // dated is a date of a call; the answer to a create has none yet.

@@ -24,11 +24,13 @@ func New(c laml.Config) *laml.Dialect {
 		CreatedStatus:   201,
 		Claims:          func(account string) bool { return strings.HasPrefix(account, "AC") },
 		NewID:           laml.NewSid,
+		IsConference:    laml.IsSid("CF"),
 		Formats:         laml.Formats{Root: "TwilioResponse", BareURIs: true, BareSound: true, CallToken: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: laml.ListParams(), ListRecordings: listRecordingParams,
 			Application: laml.ApplicationParams(0), Number: laml.NumberParams(0), Key: laml.KeyParams(),
 			CallerID: laml.CallerIDParams(), Message: laml.MessageParams(), Domain: laml.DomainParams(0), CredentialList: laml.CredentialListParams(), Credential: laml.CredentialParams(),
+			Participant: laml.ParticipantParams(), Invite: laml.InviteParams(0), Queue: laml.QueueParams(),
 		},
 		Shapes: shapes,
 	}, c)

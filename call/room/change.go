@@ -22,11 +22,11 @@ func (c *conference) change(who string, ch call.ParticipantChange) (call.Partici
 	}
 	if ch.Coach != nil && *ch.Coach != "" {
 		if o := c.find(*ch.Coach); o == nil || o == m || o.party == nil {
-			return m.p, ErrNoParty
+			return m.p, call.ErrNoCoached
 		}
 	}
 	if ch.Announce != nil && !m.announce(*ch.Announce) {
-		return m.p, ErrBusy
+		return m.p, call.ErrAnnouncing
 	}
 	modified := c.set(m, ch)
 	m.p.Updated = c.h.cfg.Now()
@@ -87,7 +87,7 @@ func (c *conference) set(m *member, ch call.ParticipantChange) bool {
 // announce plays a document to all, after those that wait.
 func (c *conference) announce(h call.Hook) error {
 	if len(c.told) >= maxAnnouncements {
-		return ErrBusy
+		return call.ErrAnnouncing
 	}
 	c.told = append(c.told, h)
 	if len(c.told) == 1 {

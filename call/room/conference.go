@@ -386,7 +386,7 @@ func (c *conference) end(why call.ConferenceEnd, by string) {
 // invite expects a party.
 func (c *conference) invite(p call.Participant, status call.StatusHook) error {
 	if len(c.members) >= MaxParties {
-		return ErrTooMany
+		return call.ErrRoomLimit
 	}
 	if !c.came && c.c.Hook.IsZero() {
 		c.c.Hook = status

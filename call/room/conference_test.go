@@ -186,7 +186,7 @@ func TestChanges(t *testing.T) {
 		change("a", call.ParticipantChange{Announce: &call.Hook{URL: "nowhere"}})
 		w.wantTold("15 announcement-end a", "16 announcement-fail a")
 		for _, bad := range []call.ParticipantChange{{Coach: ptr("nobody")}, {Coach: ptr("b")}} {
-			if _, err := w.h.ChangeParticipant(t.Context(), account, p.Conference, "b", bad); !errors.Is(err, ErrNoParty) {
+			if _, err := w.h.ChangeParticipant(t.Context(), account, p.Conference, "b", bad); !errors.Is(err, call.ErrNoCoached) {
 				t.Errorf("coaching %q: %v", *bad.Coach, err)
 			}
 		}
@@ -231,7 +231,7 @@ func TestAnnouncements(t *testing.T) {
 		w.wantTold("4 announcement-end", "5 announcement-end", "6 announcement-fail")
 		for i := range maxAnnouncements + 1 {
 			_, err := w.h.Announce(t.Context(), account, p.Conference, first)
-			if full := i == maxAnnouncements; full != errors.Is(err, ErrBusy) {
+			if full := i == maxAnnouncements; full != errors.Is(err, call.ErrAnnouncing) {
 				t.Errorf("announcement %d: %v", i, err)
 			}
 		}
@@ -261,7 +261,7 @@ func TestWaysOut(t *testing.T) {
 		if !sb.over() || sb.res.Left != call.LeftByLimit || sb.res.Duration != 5*time.Second {
 			t.Errorf("limit: %+v, %v", sb.res, sb.err)
 		}
-		if s := c.confer(script.Conference{Name: strings.Repeat("x", MaxName+1)}); !s.over() || !errors.Is(s.err, ErrName) {
+		if s := c.confer(script.Conference{Name: strings.Repeat("x", MaxName+1)}); !s.over() || !errors.Is(s.err, call.ErrRoomName) {
 			t.Errorf("a long name: %v", s.err)
 		}
 	})

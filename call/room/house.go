@@ -33,16 +33,6 @@ const (
 	maxAnnouncements = 8
 )
 
-// Errors of a house. What does not exist is call.ErrNotFound.
-var (
-	ErrTooMany  = errors.New("the box has as many conferences and queues as it can hold")
-	ErrName     = errors.New("the name is missing or too long")
-	ErrTaken    = errors.New("there is a queue of this name already")
-	ErrNotEmpty = errors.New("calls are waiting in the queue")
-	ErrBusy     = errors.New("too many announcements are waiting to be played")
-	ErrNoParty  = errors.New("the call that is to be coached is not in the conference")
-)
-
 // Config is what a House is made of. All fields without a stated default are
 // required.
 type Config struct {
@@ -126,7 +116,7 @@ func key(account, name string) string { return account + "\x00" + name }
 // open gives the conference of this name, made if there is none.
 func (h *House) open(account, api, name string) (*conference, error) {
 	if name == "" || len(name) > MaxName {
-		return nil, ErrName
+		return nil, call.ErrRoomName
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -135,7 +125,7 @@ func (h *House) open(account, api, name string) (*conference, error) {
 		return c, nil
 	}
 	if len(h.names) >= MaxConferences {
-		return nil, ErrTooMany
+		return nil, call.ErrRoomLimit
 	}
 	c := newConference(h, account, api, name)
 	h.names[k], h.ids[c.id] = c, c
@@ -318,7 +308,7 @@ func (h *House) ask(ctx context.Context, account, id string, f func(c *conferenc
 
 // ChangeParticipant changes one party of a live conference, by its call's id or
 // its label. Conference may be empty where who is the id of a call. Errors are
-// call.ErrNotFound, ErrNoParty and ErrBusy.
+// call.ErrNotFound, call.ErrNoCoached and call.ErrAnnouncing.
 func (h *House) ChangeParticipant(ctx context.Context, account, conference, who string, ch call.ParticipantChange) (p call.Participant, err error) {
 	h.mu.Lock()
 	c := h.ids[conference]
@@ -373,4 +363,34 @@ func (h *House) Invited(id string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.calls[id] != nil
+}
+
+// Queues are a house's queues as something that customers set up: what one has
+// made, lasts. It satisfies api.Settings.
+type Queues struct{ House *House }
+
+// List lists an account's queues, oldest first.
+func (x Queues) List(account string) []call.Queue { return x.House.Queues(account) }
+
+// Create makes a queue.
+func (x Queues) Create(_ context.Context, account string, q call.Queue) (call.Queue, error) {
+	q.Account = account
+	return x.House.CreateQueue(q)
+}
+
+// Change lets change edit a queue's Name and Max.
+func (x Queues) Change(_ context.Context, account, id string, change func(*call.Queue) error) (call.Queue, error) {
+	q, err := x.House.Queue(account, id)
+	if err == nil {
+		err = change(&q)
+	}
+	if err != nil {
+		return q, err
+	}
+	return x.House.UpdateQueue(account, id, q.Name, q.Max)
+}
+
+// Delete forgets a queue in which nobody waits.
+func (x Queues) Delete(_ context.Context, account, id string) error {
+	return x.House.DeleteQueue(account, id)
 }

@@ -103,7 +103,7 @@ func (h *House) position(q *queue, w *waiter) (int, call.Queue) {
 // queueNamed gives the queue of this name, made if there is none.
 func (h *House) queueNamed(account, api, name string) (*queue, error) {
 	if name == "" || utf8.RuneCountInString(name) > call.MaxQueueName {
-		return nil, ErrName
+		return nil, call.ErrRoomName
 	}
 	h.mu.Lock()
 	q := h.queues[key(account, name)]
@@ -111,7 +111,7 @@ func (h *House) queueNamed(account, api, name string) (*queue, error) {
 	if q != nil {
 		return q, nil
 	}
-	if _, err := h.CreateQueue(call.Queue{API: api, Account: account, Name: name}); err != nil && err != ErrTaken { //nolint:errorlint // our own
+	if _, err := h.CreateQueue(call.Queue{API: api, Account: account, Name: name}); err != nil && err != call.ErrQueueTaken { //nolint:errorlint // our own
 		return nil, err
 	}
 	h.mu.Lock()
@@ -123,11 +123,11 @@ func (h *House) queueNamed(account, api, name string) (*queue, error) {
 }
 
 // CreateQueue makes a queue of q's Account, API, Name and Max (0: 1,000). The
-// error is ErrName, ErrTaken, ErrTooMany, or that it could not be kept; then there
+// error is call.ErrRoomName, call.ErrQueueTaken, call.ErrRoomLimit, or that it could not be kept; then there
 // is no queue.
 func (h *House) CreateQueue(q call.Queue) (call.Queue, error) {
 	if q.Name == "" || utf8.RuneCountInString(q.Name) > call.MaxQueueName {
-		return q, ErrName
+		return q, call.ErrRoomName
 	}
 	now := h.cfg.Now()
 	q.ID, q.Created, q.Updated = h.cfg.NewID(q.API, "queue"), now, now
@@ -137,9 +137,9 @@ func (h *House) CreateQueue(q call.Queue) (call.Queue, error) {
 	err := h.changeQueues(func() error {
 		switch k := key(q.Account, q.Name); {
 		case h.queues[k] != nil:
-			return ErrTaken
+			return call.ErrQueueTaken
 		case len(h.queues) >= MaxQueues:
-			return ErrTooMany
+			return call.ErrRoomLimit
 		default:
 			h.queues[k] = &queue{h: h, q: q}
 		}
@@ -149,11 +149,11 @@ func (h *House) CreateQueue(q call.Queue) (call.Queue, error) {
 }
 
 // UpdateQueue gives a queue another name or size; empty and 0 leave them. The
-// error is call.ErrNotFound, ErrName, ErrTaken, or that it could not be kept;
+// error is call.ErrNotFound, call.ErrRoomName, call.ErrQueueTaken, or that it could not be kept;
 // then nothing has changed.
 func (h *House) UpdateQueue(account, id, name string, size int) (out call.Queue, err error) {
 	if utf8.RuneCountInString(name) > call.MaxQueueName {
-		return out, ErrName
+		return out, call.ErrRoomName
 	}
 	var q *queue
 	var old call.Queue
@@ -167,7 +167,7 @@ func (h *House) UpdateQueue(account, id, name string, size int) (out call.Queue,
 			return call.ErrNotFound
 		}
 		if name != "" && name != q.q.Name && h.queues[key(account, name)] != nil {
-			return ErrTaken
+			return call.ErrQueueTaken
 		}
 		old = q.q
 		v := old
@@ -183,7 +183,7 @@ func (h *House) UpdateQueue(account, id, name string, size int) (out call.Queue,
 }
 
 // DeleteQueue forgets a queue in which nobody waits. The error is
-// call.ErrNotFound, ErrNotEmpty, or that this could not be kept.
+// call.ErrNotFound, call.ErrQueueInUse, or that this could not be kept.
 func (h *House) DeleteQueue(account, id string) error {
 	var q *queue
 	return h.changeQueues(func() error {
@@ -191,7 +191,7 @@ func (h *House) DeleteQueue(account, id string) error {
 			return call.ErrNotFound
 		}
 		if len(q.waiting) > 0 || len(q.wanting) > 0 {
-			return ErrNotEmpty
+			return call.ErrQueueInUse
 		}
 		delete(h.queues, key(account, q.q.Name))
 		return nil

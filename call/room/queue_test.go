@@ -95,7 +95,7 @@ func TestLeavingTheQueue(t *testing.T) {
 		if sd := d.enqueue(script.Enqueue{Wait: call.WaitSound{Hook: call.Hook{URL: "bye"}}}); !sd.over() || sd.res.Outcome != call.QueueHangup || sd.err == nil {
 			t.Errorf("d %+v, %v", sd.res, sd.err)
 		}
-		if s := a.enqueue(script.Enqueue{Name: strings.Repeat("x", 65)}); !errors.Is(s.err, ErrName) {
+		if s := a.enqueue(script.Enqueue{Name: strings.Repeat("x", 65)}); !errors.Is(s.err, call.ErrRoomName) {
 			t.Errorf("a long name: %v", s.err)
 		}
 	})
@@ -205,10 +205,10 @@ func TestQueueResources(t *testing.T) {
 		if err != nil || q.Max != call.DefaultQueueSize || q.ID == "" {
 			t.Fatalf("%+v, %v", q, err)
 		}
-		if _, err := w.h.CreateQueue(call.Queue{Account: account, Name: "support"}); !errors.Is(err, ErrTaken) {
+		if _, err := w.h.CreateQueue(call.Queue{Account: account, Name: "support"}); !errors.Is(err, call.ErrQueueTaken) {
 			t.Errorf("twice: %v", err)
 		}
-		if _, err := w.h.CreateQueue(call.Queue{Account: account}); !errors.Is(err, ErrName) {
+		if _, err := w.h.CreateQueue(call.Queue{Account: account}); !errors.Is(err, call.ErrRoomName) {
 			t.Errorf("no name: %v", err)
 		}
 		pass(time.Second)
@@ -219,7 +219,7 @@ func TestQueueResources(t *testing.T) {
 		if got, err := w.h.UpdateQueue(account, q.ID, "help", 5); err != nil || got.Name != "help" || got.Max != 5 || got.ID != q.ID || !got.Updated.After(got.Created) {
 			t.Errorf("%+v, %v", got, err)
 		}
-		if _, err := w.h.UpdateQueue(account, q.ID, "sales", 0); !errors.Is(err, ErrTaken) {
+		if _, err := w.h.UpdateQueue(account, q.ID, "sales", 0); !errors.Is(err, call.ErrQueueTaken) {
 			t.Errorf("a name that is taken: %v", err)
 		}
 		if _, err := w.h.UpdateQueue(account, "nothing", "x", 0); !errors.Is(err, call.ErrNotFound) {
@@ -230,7 +230,7 @@ func TestQueueResources(t *testing.T) {
 		}
 		a := w.dial("a", 1)
 		s := a.enqueue(script.Enqueue{Name: "help", Wait: quiet})
-		if err := w.h.DeleteQueue(account, q.ID); !errors.Is(err, ErrNotEmpty) {
+		if err := w.h.DeleteQueue(account, q.ID); !errors.Is(err, call.ErrQueueInUse) {
 			t.Errorf("deleting a queue with calls: %v", err)
 		}
 		if got, _ := w.h.Queue(account, q.ID); got.Size != 1 {

@@ -232,12 +232,15 @@ func (a *app) openBoard(context.Context) error {
 // openEngine makes the engine and what it asks.
 func (a *app) openEngine(ctx context.Context) error {
 	a.lines = newLineSet(nil, a.log)
-	var err error
+	rooms, err := a.rooms()
+	if err != nil {
+		return err
+	}
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
 		Publisher: publisher{a.bus, a.sockets, a.trace}, Fetcher: fetcher{a.hooks, a.sockets}, Prompts: newPrompts(a.hooks, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		NewID:    a.dialects.newID,
-		Ringback: a.ringback, Tones: digitTones, Limits: engineLimits(a.snap.Limits), Logger: a.log,
+		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
 	if err != nil {
 		return err
@@ -261,6 +264,7 @@ func (a *app) openEngine(ctx context.Context) error {
 func (a *app) openAPI(context.Context) error {
 	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Accounts: a.accounts, Lines: a.accounts, Prices: a.router, Callers: callers{a.accounts, a.router},
 		Applications: applicationSettings(a), Numbers: numberSettings(a), Keys: keySettings(a), Users: userSettings(a),
+		Conferences: a.engine.Rooms(), Participants: a.engine.Rooms(), Queues: queueSettings(a), QueueMembers: a.engine.Rooms(),
 		CallerIDs: callerIDSettings(a), Lists: listSettings(a), Domains: domainSettings(a),
 		Auth: api.NewAuth(a.accounts), Log: a.log}
 	var err error

@@ -70,6 +70,9 @@ func (d *decoder) dial(n *node) script.Verb {
 			v.Dial.CallerID = e.Value
 		}
 	}
+	if m := d.meeting(n, a, v); m != nil {
+		return m
+	}
 	v.Dial.Targets = d.targets(n)
 	return v
 }

@@ -232,9 +232,8 @@ func (d *decoder) skip(n *node) {
 
 // cloudVerbs exist in the language but not on this box.
 var cloudVerbs = map[string]bool{
-	"Enqueue": true, "Leave": true, "Refer": true, "Connect": true, "Start": true, "Stop": true,
-	"Echo": true, "Pay": true, "Prompt": true, "Queue": true,
-	"Conference": true, "Application": true, "Sim": true, "WhatsApp": true,
+	"Refer": true, "Connect": true, "Start": true, "Stop": true, "Echo": true, "Pay": true, "Prompt": true,
+	"Task": true, "Application": true, "Sim": true, "WhatsApp": true,
 }
 
 // Bounds of a document.

@@ -81,7 +81,7 @@ func setFields(v reflect.Value, m map[string]any) map[string]any {
 				list = append(list, setFields(reflect.ValueOf(target), map[string]any{}))
 			}
 			m[name] = list
-		case script.Dial:
+		case script.Dial, script.Conference, script.Enqueue, script.Dequeue:
 			m[name] = setFields(f, map[string]any{})
 		case interface{ String() string }:
 			m[name] = x.String()

@@ -24,6 +24,7 @@ var (
 		"Gather": (*decoder).gather, "Record": (*decoder).record, "Dial": (*decoder).dial,
 		"Hangup": (*decoder).hangup, "Reject": (*decoder).reject, "Redirect": (*decoder).redirect,
 		"Sms": (*decoder).message, "Message": (*decoder).message,
+		"Enqueue": (*decoder).enqueue, "Leave": (*decoder).leave,
 	}
 )
 
@@ -343,8 +344,7 @@ func (a attrs) hook(name, method string, c Code) call.Hook {
 	if !ok {
 		return call.Hook{}
 	}
-	u := a.d.resolve(a.n, name, s)
-	return call.Hook{URL: u, Method: a.method(method, c)}
+	return call.Hook{URL: a.d.resolve(a.n, name, s), Method: a.method(method, c)}
 }
 
 // action is hook for an attribute that stands for the document itself when it

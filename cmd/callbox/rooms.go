@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"callbox/call"
+	"callbox/call/engine"
+	"callbox/call/room"
+	"callbox/media"
+	"callbox/media/tone"
+	"callbox/storage"
+)
+
+// queuesBlob is under which name the queues are kept, without the calls in them.
+const queuesBlob = "queues"
+
+// queueTime bounds the keeping of the queues.
+const queueTime = 10 * time.Second
+
+// rooms gives what conferences and queues need besides the engine's own.
+func (a *app) rooms() (engine.Rooms, error) {
+	r := engine.Rooms{Bell: tone.Bell, SaveQueues: a.saveQueues}
+	music := sync.OnceValue(tone.Music) // made when somebody waits for the first time
+	r.Music = func() media.Clip { return media.Loop(media.ClipOf(music()), 0) }
+	blob, err := a.store.Blob(queuesBlob)
+	switch {
+	case errors.Is(err, storage.ErrNoBlob):
+		return r, nil
+	case err != nil:
+		return r, fmt.Errorf("read the queues: %w", err)
+	}
+	if err := json.Unmarshal(blob, &r.Queues); err != nil {
+		// Better without them than not at all: they are made again when they are used.
+		a.log.Error("the queues that were set up cannot be read and are forgotten", "err", err)
+	}
+	return r, nil
+}
+
+// saveQueues keeps the queues over a restart.
+func (a *app) saveQueues(list []call.Queue) error {
+	blob, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("keep the queues: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), queueTime)
+	defer cancel()
+	return a.store.PutBlob(ctx, queuesBlob, blob)
+}
+
+// queueSettings are the queues as the call APIs set them up.
+func queueSettings(a *app) room.Queues { return room.Queues{House: a.engine.Rooms()} }
