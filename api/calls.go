@@ -35,6 +35,7 @@ type Handlers struct {
 	Lists        Settings[CredentialList]
 	Domains      Settings[SIPDomain]
 	Auth         *Auth
+	Teller       Teller       // nil: the box sends no requests within calls
 	Log          *slog.Logger // nil: no log
 }
 

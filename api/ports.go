@@ -22,6 +22,13 @@ type Calls interface {
 	Delete(ctx context.Context, account, id string) error
 }
 
+// Teller sends requests within calls. It is optional.
+type Teller interface {
+	// Tell sends the far end of a call a request, and gives the answer, whatever it
+	// is. Errors are those of Calls, or say why m cannot be sent.
+	Tell(ctx context.Context, account, id string, m call.SIPMessage) (call.SIPResponse, error)
+}
+
 // Recordings is what the handlers ask about recordings.
 type Recordings interface {
 	Recording(ctx context.Context, account, id string) (call.Recording, error)

@@ -179,6 +179,7 @@ type Change struct {
 	Loudness    *float64      // of what the far end hears, tracks apart, in dB: MinLoudness…MaxLoudness
 	Keys        *Keys         // send these to the far end, behind those that are being sent
 	Tracks      []Track       // change what the far end hears besides
+	Tell        *SIPMessage   // send this to the far end; what becomes of it is a warning, if anything
 	Script      *ScriptSource // drop the running document and run this one
 	Cancel      bool          // end it only if it has not been answered
 	Complete    bool          // end it in any state

@@ -22,9 +22,10 @@ type Box struct {
 	records    []call.Record    // mu; newest first
 	recordings []call.Recording // mu; newest first
 	sounds     map[string][]byte
-	requests   []call.Request // mu; those of Create, oldest first
-	changes    []call.Change  // mu; those of Modify, oldest first
-	fail       error          // mu; what the next act answers
+	requests   []call.Request    // mu; those of Create, oldest first
+	changes    []call.Change     // mu; those of Modify, oldest first
+	told       []call.SIPMessage // mu; those of Tell, oldest first
+	fail       error             // mu; what the next act answers
 
 	accounts map[string]api.Account
 	lines    map[string]string

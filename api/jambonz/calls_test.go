@@ -146,7 +146,7 @@ func TestUpdateGolden(t *testing.T) {
 			continue
 		}
 		id := g.edited(t, func(r *call.Record) { r.State, r.Answered = call.InProgress, after(5) })
-		before := len(g.Box.Changes())
+		before, told := len(g.Box.Changes()), len(g.Box.Told())
 		method := http.MethodPut
 		if strings.Contains(body, `"POST"`) {
 			method = http.MethodPost
@@ -155,6 +155,12 @@ func TestUpdateGolden(t *testing.T) {
 		fmt.Fprintf(&out, "< %s%d %s\n", body, resp.StatusCode, answer)
 		for _, ch := range g.Box.Changes()[before:] {
 			out.WriteString(apitest.Fields(t, ch))
+		}
+		for _, m := range g.Box.Told()[told:] {
+			out.WriteString(apitest.Fields(t, m))
+		}
+		for _, w := range resp.Header["Callbox-Warning"] {
+			out.WriteString("warning: " + w + "\n")
 		}
 		if (resp.StatusCode == http.StatusAccepted) != (len(g.Box.Changes()) > before) {
 			t.Errorf("%s: %d and %d changes", body, resp.StatusCode, len(g.Box.Changes())-before)

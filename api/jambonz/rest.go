@@ -57,8 +57,8 @@ var routes = []route{
 	}},
 	{"Calls/{call}", map[string]act{
 		"GET":    func(s rest, w http.ResponseWriter, q request) { s.h.FetchCall(w, q.Request, s) },
-		"PUT":    func(s rest, w http.ResponseWriter, q request) { s.h.UpdateCall(w, q.Request, s) },
-		"POST":   func(s rest, w http.ResponseWriter, q request) { s.h.UpdateCall(w, q.Request, s) },
+		"PUT":    rest.updateCall,
+		"POST":   rest.updateCall,
 		"DELETE": func(s rest, w http.ResponseWriter, q request) { s.h.EndCall(w, q.Request, s) },
 	}},
 	{"CallCount", map[string]act{"GET": rest.countCalls}},

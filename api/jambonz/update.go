@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"callbox/api"
 	"callbox/api/jambonz/js"
@@ -51,26 +52,32 @@ var updateProps = shape.Props{
 
 // unableActions are the actions that the box cannot do, and why.
 var unableActions = map[string]string{
-	"mute_status": "the box cannot mute a party", "conf_mute_status": "the box has no conferences", "conf_hold_status": "the box has no conferences",
-	"conferenceParticipantAction": "the box has no conferences", "whisper": "the box cannot whisper into a connection",
 	"listen_status": "the box does not stream sound to a websocket", "stream_status": "the box does not stream sound to a websocket",
 	"transcribe_status": "the box has no recogniser of speech", "record": "the box cannot record by request during a call",
-	"dtmf": "the box cannot send keys by request during a call", "sip_request": "the box cannot send SIP requests within a call",
-	"dub": "the box cannot mix tracks into a call", "boostAudioSignal": "the box does not change the loudness of a call",
-	"media_path": "the box keeps the sound of its calls on their way",
 }
 
 // companions go with another action, not alone.
 var companions = map[string]string{"call_status_hook": "call_hook", "waitHook": "conf_hold_status"}
 
+// update is the shape of a change whose body has been read.
+type update struct {
+	rest
+	o shape.Object
+}
+
 // ReadChange reads a change of a call: exactly one action, except that call_hook
 // and child_call_hook may come together, and whisper with any other.
-func (s rest) ReadChange(q *api.Request, _ call.Record) (call.Change, error) {
+func (s update) ReadChange(q *api.Request, _ call.Record) (call.Change, error) {
+	return readChange(s.o, nil, q.Warn)
+}
+
+// ReadChange reads a change of a call.
+func (s rest) ReadChange(q *api.Request, rec call.Record) (call.Change, error) {
 	o, err := readBody(q, updateProps)
 	if err != nil {
 		return call.Change{}, err
 	}
-	return readChange(o, nil)
+	return update{s, o}.ReadChange(q, rec)
 }
 
 // Change reads a change of a call that its own application asks for. Relative
@@ -84,19 +91,57 @@ func (*Dialect) Change(body js.Value, base string, warn func(string)) (call.Chan
 	if err != nil {
 		return call.Change{}, err
 	}
-	return readChange(o, from)
+	return readChange(o, from, warn)
 }
 
-// readChange makes the change of a checked object.
-func readChange(o shape.Object, base *url.URL) (call.Change, error) {
-	if err := oneAction(o); err != nil {
-		return call.Change{}, err
-	}
+// readChange makes the change of a checked object. warn takes what has no effect.
+func readChange(o shape.Object, base *url.URL, warn func(string)) (call.Change, error) {
 	var c call.Change
+	if err := oneAction(o); err != nil {
+		return c, err
+	}
+	for _, read := range []func(shape.Object, *url.URL, *call.Change) error{readHooks, readSound, readParticipant} {
+		if err := read(o, base, &c); err != nil {
+			return c, err
+		}
+	}
+	if o.Has("dub") {
+		t, err := verbs.Dub(o.Object("dub"), base, warn)
+		if err != nil {
+			return c, err
+		}
+		c.Tracks = append(c.Tracks, t)
+	}
+	if o.Has("whisper") {
+		t, err := verbs.Whisper("whisper", o.Get("whisper"), base, warn)
+		if err != nil {
+			return c, err
+		}
+		c.Tracks = append(c.Tracks, t)
+	}
+	if o.Has("sip_request") {
+		m, err := messageOf(o.Object("sip_request"))
+		if err != nil {
+			return c, err
+		}
+		c.Tell = &m
+	}
+	c.Complete = o.Has("call_status") // either value ends the call, answered or not
+	switch o.Text("media_path") {
+	case "no-media":
+		return c, o.Unable("media_path", "is no-media: the box cannot take itself out of the way of the sound")
+	case "partial-media", "full-media":
+		warn("media_path has no effect: the box passes sound on undecoded whenever nothing is mixed into it or listens")
+	}
+	return c, nil
+}
+
+// readHooks reads what is to run on a call and whom to tell of it, and its tag.
+func readHooks(o shape.Object, base *url.URL, c *call.Change) error {
 	for name, to := range map[string]**call.ScriptSource{"call_hook": &c.Script, "child_call_hook": &c.Child} {
 		h, err := o.Hook(name, base)
 		if err != nil {
-			return c, err
+			return err
 		}
 		if !h.IsZero() {
 			*to = &call.ScriptSource{Main: h}
@@ -104,21 +149,100 @@ func readChange(o shape.Object, base *url.URL) (call.Change, error) {
 	}
 	status, err := o.Hook("call_status_hook", base)
 	if err != nil {
-		return c, err
+		return err
 	}
 	if !status.IsZero() {
 		c.Status = &call.StatusHook{Hook: status, Events: slices.Clone(allEvents)}
 	}
-	c.Complete = o.Has("call_status") // either value ends the call, answered or not
 	if o.Has("tag") {
 		tag := o.Get("tag").String()
 		if len(tag) > maxData {
-			return c, o.Refuse("tag", "is longer than %d bytes", maxData)
+			return o.Refuse("tag", "is longer than %d bytes", maxData)
 		}
 		c.Tag = &tag
 	}
-	return c, nil
+	return nil
 }
+
+// keyLength is how long a key is pressed unless the request says otherwise.
+const keyLength = 250 * time.Millisecond
+
+// readSound reads what changes the sound of the call.
+func readSound(o shape.Object, _ *url.URL, c *call.Change) error {
+	if o.Has("mute_status") {
+		c.Muted = ptr(o.Text("mute_status") == "mute")
+	}
+	var err error
+	if c.Loudness, err = verbs.DB(o, "boostAudioSignal"); err != nil {
+		return err
+	}
+	if !o.Has("dtmf") {
+		return nil
+	}
+	d := o.Object("dtmf")
+	k := call.Keys{Keys: strings.ToUpper(d.Text("digit")), Length: keyLength}
+	if len(k.Keys) != 1 || !strings.Contains("0123456789*#ABCD", k.Keys) {
+		return d.Refuse("digit", "is %q, it must be one of 0-9 * # A-D", d.Text("digit"))
+	}
+	length, ok, err := d.Duration("duration", time.Millisecond, 40*time.Millisecond, 8*time.Second)
+	if ok {
+		k.Length = length
+	}
+	c.Keys = &k
+	return err
+}
+
+// readParticipant reads what changes the call's part in a conference.
+func readParticipant(o shape.Object, base *url.URL, c *call.Change) error {
+	var p call.ParticipantChange
+	action, hook, waits := "", "waitHook", o
+	switch {
+	case o.Has("conf_mute_status"):
+		action = o.Text("conf_mute_status")
+	case o.Has("conf_hold_status"):
+		action = o.Text("conf_hold_status")
+	case o.Has("conferenceParticipantAction"):
+		waits, hook = o.Object("conferenceParticipantAction"), "wait_hook"
+		action = waits.Text("action")
+	default:
+		return nil
+	}
+	tag := waits.Text("tag")
+	if len(tag) > maxPartyTag {
+		return waits.Refuse("tag", "is longer than %d bytes", maxPartyTag)
+	}
+	if tag == "" && (action == "tag" || action == "coach") {
+		return waits.Refuse("tag", "is missing: %s needs it", action)
+	}
+	h, err := waits.Hook(hook, base)
+	switch {
+	case err != nil:
+		return err
+	case !h.IsZero() && action != "hold":
+		return waits.Refuse(hook, "goes with hold only")
+	case !h.IsZero():
+		p.Hold = &call.WaitSound{Hook: h}
+	}
+	switch action {
+	case "mute", "unmute":
+		p.Muted = ptr(action == "mute")
+	case "hold", "unhold":
+		p.Held = ptr(action == "hold")
+	case "tag", "untag":
+		p.Tag = ptr(map[bool]string{true: tag}[action == "tag"])
+	case "coach", "uncoach":
+		p.SpeakTo = ptr(map[bool]string{true: tag}[action == "coach"])
+	case "kick":
+		p.Kick = true
+	}
+	c.Participant = &p
+	return nil
+}
+
+// maxPartyTag is the longest tag of a party of a conference in bytes.
+const maxPartyTag = 128
+
+func ptr[T any](v T) *T { return &v }
 
 // oneAction checks that exactly one action is asked for, and that the box can do
 // it.

@@ -30,7 +30,7 @@ type track struct {
 
 // mayChangeSound says why what ch asks of the sound cannot be done.
 func (c *live) mayChangeSound(ch call.Change) error {
-	if ch.Muted == nil && ch.Loudness == nil && ch.Keys == nil && len(ch.Tracks) == 0 {
+	if ch.Muted == nil && ch.Loudness == nil && ch.Keys == nil && ch.Tell == nil && len(ch.Tracks) == 0 {
 		return nil
 	}
 	if c.r.State != call.InProgress || c.sess == nil {
@@ -77,6 +77,21 @@ func (c *live) changeSound(ch call.Change) {
 	}
 	for _, t := range ch.Tracks {
 		c.changeTrack(t)
+	}
+	if m := ch.Tell; m != nil {
+		c.e.tasks.Go(func() { c.tellFarEnd(*m) })
+	}
+}
+
+// tellFarEnd sends a request whose answer nobody waits for.
+func (c *live) tellFarEnd(m call.SIPMessage) {
+	res, err := c.e.Tell(context.Background(), c.account, c.id, m)
+	switch {
+	case errors.Is(err, call.ErrEnded):
+	case err != nil:
+		control{c: c}.Tell(call.EventWarning, m.Method+" could not be sent: "+err.Error())
+	case res.Status >= 300:
+		control{c: c}.Tell(call.EventWarning, fmt.Sprintf("the far end answered %s with %d %s", m.Method, res.Status, res.Reason))
 	}
 }
 

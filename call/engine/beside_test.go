@@ -180,6 +180,9 @@ type tellingLeg struct {
 
 func (l tellingLeg) Tell(_ context.Context, m call.SIPMessage) (call.SIPResponse, error) {
 	l.got <- m
+	if m.Method == "PUBLISH" {
+		return call.SIPResponse{Status: 405, Reason: "Method Not Allowed"}, nil
+	}
 	return call.SIPResponse{Status: 202, Reason: "Accepted"}, nil
 }
 
@@ -196,6 +199,16 @@ func TestTell(t *testing.T) {
 		}
 		if g := <-got; g.Body != "x" {
 			t.Errorf("got %+v", g)
+		}
+		w.change(id, call.Change{Tell: &call.SIPMessage{Method: "INFO", Body: "y"}})
+		if g := <-got; g.Body != "y" {
+			t.Errorf("got %+v", g)
+		}
+		w.change(id, call.Change{Tell: &call.SIPMessage{Method: "PUBLISH"}})
+		<-got
+		synctest.Wait()
+		if r := w.record(id); len(r.Warnings) != 1 || r.Warnings[0] != "the far end answered PUBLISH with 405 Method Not Allowed" {
+			t.Errorf("warnings %q", r.Warnings)
 		}
 		leg.end(call.NormalClearing(call.Remote))
 	})

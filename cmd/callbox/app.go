@@ -266,7 +266,7 @@ func (a *app) openAPI(context.Context) error {
 		Applications: applicationSettings(a), Numbers: numberSettings(a), Keys: keySettings(a), Users: userSettings(a),
 		Conferences: a.engine.Rooms(), Participants: a.engine.Rooms(), Queues: queueSettings(a), QueueMembers: a.engine.Rooms(),
 		CallerIDs: callerIDSettings(a), Lists: listSettings(a), Domains: domainSettings(a),
-		Auth: api.NewAuth(a.accounts), Log: a.log}
+		Auth: api.NewAuth(a.accounts), Teller: a.engine, Log: a.log}
 	var err error
 	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Documents: a.documents(h.Auth), Log: a.log})
 	if err != nil {

@@ -211,7 +211,7 @@ func (o Object) Headers(name string) ([]call.Header, error) {
 			value = m.Value.String()
 		}
 		switch {
-		case !token(m.Name):
+		case !Token(m.Name):
 			return nil, o.Refuse(name, "holds %q, which is not the name of a header", clip(m.Name))
 		case own[strings.ToLower(m.Name)]:
 			return nil, o.Refuse(name, "holds the header %s, which the box writes itself", m.Name)
@@ -234,8 +234,8 @@ var own = map[string]bool{
 	"session-expires": true, "x": true, "min-se": true,
 }
 
-// token reports whether s is a token of SIP (RFC 3261 §25.1).
-func token(s string) bool {
+// Token reports whether s is a token of SIP (RFC 3261 §25.1).
+func Token(s string) bool {
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune("-.!%*_+`'~", r)
 	})
