@@ -141,23 +141,28 @@ type Session struct {
 // box's.
 type Speech struct {
 	Vendor             string `json:"vendor,omitempty"`
+	Label              string `json:"label,omitempty"`    // which of the vendor's accounts
 	Language           string `json:"language,omitempty"` // BCP 47
 	Voice              string `json:"voice,omitempty"`    // as the dialect names it
 	Recognizer         string `json:"recognizer,omitempty"`
+	RecognizerLabel    string `json:"recognizer_label,omitempty"`
 	RecognizerLanguage string `json:"recognizer_language,omitempty"`
+	// What is used when the above fails.
+	FallbackVendor             string `json:"fallback_vendor,omitempty"`
+	FallbackLabel              string `json:"fallback_label,omitempty"`
+	FallbackLanguage           string `json:"fallback_language,omitempty"`
+	FallbackVoice              string `json:"fallback_voice,omitempty"`
+	FallbackRecognizer         string `json:"fallback_recognizer,omitempty"`
+	FallbackRecognizerLabel    string `json:"fallback_recognizer_label,omitempty"`
+	FallbackRecognizerLanguage string `json:"fallback_recognizer_language,omitempty"`
 }
 
 // With is s with the set fields of t in place of its own.
 func (s Speech) With(t Speech) Speech {
-	for _, f := range []struct {
-		to   *string
-		from string
-	}{
-		{&s.Vendor, t.Vendor}, {&s.Language, t.Language}, {&s.Voice, t.Voice},
-		{&s.Recognizer, t.Recognizer}, {&s.RecognizerLanguage, t.RecognizerLanguage},
-	} {
-		if f.from != "" {
-			*f.to = f.from
+	to, from := reflect.ValueOf(&s).Elem(), reflect.ValueOf(t)
+	for i := range from.NumField() {
+		if f := from.Field(i); !f.IsZero() {
+			to.Field(i).Set(f)
 		}
 	}
 	return s

@@ -17,30 +17,94 @@ import (
 
 // createProps are the properties of Create Call (call-api.md §1.1).
 var createProps = shape.Props{
-	"from":             {Type: shape.Text, Need: true},
-	"to":               {Type: shape.Map, Need: true, Props: withoutConfirm(shape.TargetProps)},
-	"application_sid":  {Type: shape.Text},
-	"call_hook":        shape.HookProp(),
-	"call_status_hook": shape.HookProp(),
-	"app_json":         {Type: shape.Text | shape.List},
-	"answerOnBridge":   {Type: shape.Bool, Idle: "a call that the box places has nobody whose phone could be kept ringing"},
-	"timeout":          {Type: shape.Number},
-	"timeLimit":        {Type: shape.Number},
-	"tag":              {Type: shape.Map},
-	"env_vars":         {Type: shape.Map},
-	"headers":          {Type: shape.Map},
-	"fromHost":         {Type: shape.Text},
-	"callerName":       {Type: shape.Text},
-	"sipRequestWithinDialogHook": {Type: shape.HookType, Props: shape.HookProps,
-		Unable: "the box does not pass SIP requests within the call on"},
+	"from":                       {Type: shape.Text, Need: true},
+	"to":                         {Type: shape.Map, Need: true, Props: withoutConfirm(shape.TargetProps)},
+	"application_sid":            {Type: shape.Text},
+	"call_hook":                  shape.HookProp(),
+	"call_status_hook":           shape.HookProp(),
+	"app_json":                   {Type: shape.Text | shape.List},
+	"answerOnBridge":             {Type: shape.Bool, Idle: "a call that the box places has nobody whose phone could be kept ringing"},
+	"timeout":                    {Type: shape.Number},
+	"timeLimit":                  {Type: shape.Number},
+	"tag":                        {Type: shape.Map},
+	"env_vars":                   {Type: shape.Map},
+	"headers":                    {Type: shape.Map},
+	"fromHost":                   {Type: shape.Text},
+	"callerName":                 {Type: shape.Text},
+	"sipRequestWithinDialogHook": shape.HookProp(),
 	"referHook":                  {Type: shape.HookType, Props: shape.HookProps, Unable: "the box does not take SIP transfers (REFER)"},
-	"dual_streams":               {Type: shape.Bool, Unable: "the box does not stream the two directions apart"},
-	"speech_synthesis_vendor":    {Type: shape.Text, Idle: "the box speaks with its own voice"},
-	"speech_synthesis_language":  {Type: shape.Text},
-	"speech_synthesis_voice":     {Type: shape.Text},
-	"speech_recognizer_vendor":   {Type: shape.Text, Idle: "the box has no recogniser of speech"},
-	"speech_recognizer_language": {Type: shape.Text, Idle: "the box has no recogniser of speech"},
+	"dual_streams":               {Type: shape.Bool, Unable: "the box does not offer the two directions as streams apart"},
 	"amd":                        {Type: shape.Map, Props: shape.AMDProps},
+}.With(speechProps)
+
+// speechProps are the settings of speech, of a call or an application.
+var speechProps = shape.Props{
+	"speech_synthesis_vendor":             {Type: shape.Text, Idle: ownVoice},
+	"speech_synthesis_label":              {Type: shape.Text},
+	"speech_synthesis_language":           {Type: shape.Text},
+	"speech_synthesis_voice":              {Type: shape.Text},
+	"speech_recognizer_vendor":            {Type: shape.Text, Idle: noRecogniser},
+	"speech_recognizer_label":             {Type: shape.Text},
+	"speech_recognizer_language":          {Type: shape.Text},
+	"use_for_fallback_speech":             {Type: shape.Bool | shape.Number},
+	"fallback_speech_synthesis_vendor":    {Type: shape.Text, Idle: ownVoice},
+	"fallback_speech_synthesis_label":     {Type: shape.Text},
+	"fallback_speech_synthesis_language":  {Type: shape.Text},
+	"fallback_speech_synthesis_voice":     {Type: shape.Text},
+	"fallback_speech_recognizer_vendor":   {Type: shape.Text, Idle: noRecogniser},
+	"fallback_speech_recognizer_label":    {Type: shape.Text},
+	"fallback_speech_recognizer_language": {Type: shape.Text},
+}
+
+const (
+	ownVoice     = "the box speaks with its own voice"
+	noRecogniser = "the box has no recogniser of speech"
+)
+
+// speechField is a setting of speech and where it is kept.
+type speechField struct {
+	name string
+	of   func(*call.Speech) *string
+}
+
+// speechFields are the settings of speech, in the order in which they are shown.
+var speechFields = []speechField{
+	{"speech_synthesis_vendor", func(s *call.Speech) *string { return &s.Vendor }},
+	{"speech_synthesis_label", func(s *call.Speech) *string { return &s.Label }},
+	{"speech_synthesis_language", func(s *call.Speech) *string { return &s.Language }},
+	{"speech_synthesis_voice", func(s *call.Speech) *string { return &s.Voice }},
+	{"speech_recognizer_vendor", func(s *call.Speech) *string { return &s.Recognizer }},
+	{"speech_recognizer_label", func(s *call.Speech) *string { return &s.RecognizerLabel }},
+	{"speech_recognizer_language", func(s *call.Speech) *string { return &s.RecognizerLanguage }},
+	{"fallback_speech_synthesis_vendor", func(s *call.Speech) *string { return &s.FallbackVendor }},
+	{"fallback_speech_synthesis_label", func(s *call.Speech) *string { return &s.FallbackLabel }},
+	{"fallback_speech_synthesis_language", func(s *call.Speech) *string { return &s.FallbackLanguage }},
+	{"fallback_speech_synthesis_voice", func(s *call.Speech) *string { return &s.FallbackVoice }},
+	{"fallback_speech_recognizer_vendor", func(s *call.Speech) *string { return &s.FallbackRecognizer }},
+	{"fallback_speech_recognizer_label", func(s *call.Speech) *string { return &s.FallbackRecognizerLabel }},
+	{"fallback_speech_recognizer_language", func(s *call.Speech) *string { return &s.FallbackRecognizerLanguage }},
+}
+
+// readSpeech changes s by the settings of speech in o.
+func readSpeech(o shape.Object, s *call.Speech) error {
+	off := o.Has("use_for_fallback_speech") && !truth(o, "use_for_fallback_speech")
+	for _, f := range speechFields {
+		switch {
+		case off && strings.HasPrefix(f.name, "fallback_"):
+			*f.of(s) = ""
+		case o.Has(f.name):
+			if *f.of(s) = o.Text(f.name); len(*f.of(s)) > maxSpeech {
+				return o.Refuse(f.name, "is longer than %d bytes", maxSpeech)
+			}
+		}
+	}
+	return nil
+}
+
+// truth gives a truth value that may be written as a number.
+func truth(o shape.Object, name string) bool {
+	v := o.Get(name)
+	return v.Bool || v.Number != 0
 }
 
 // withoutConfirm drops what only a dialled party has.
@@ -171,16 +235,11 @@ func readSession(o shape.Object, req *call.Request) error {
 			return o.Refuse(name, "is longer than %d bytes", maxData)
 		}
 	}
-	s := &req.Session.Speech
-	for name, to := range map[string]*string{
-		"speech_synthesis_vendor": &s.Vendor, "speech_synthesis_language": &s.Language, "speech_synthesis_voice": &s.Voice,
-		"speech_recognizer_vendor": &s.Recognizer, "speech_recognizer_language": &s.RecognizerLanguage,
-	} {
-		if *to = o.Text(name); len(*to) > maxSpeech {
-			return o.Refuse(name, "is longer than %d bytes", maxSpeech)
-		}
+	var err error
+	if req.Session.Messages, err = o.Hook("sipRequestWithinDialogHook", nil); err != nil {
+		return err
 	}
-	return nil
+	return readSpeech(o, &req.Session.Speech)
 }
 
 // WriteCall answers with one call: the ids of a created one, the whole of one

@@ -279,3 +279,24 @@ func TestDecode(t *testing.T) {
 		}
 	}
 }
+
+// TestMessageHook: a request of the far end becomes a message to the hook that
+// asked for it, whose answer may take over the call.
+func TestMessageHook(t *testing.T) {
+	d, rec := told(t), record()
+	ev := call.Event{Type: call.EventMessage, At: *after(7), Record: &rec, Message: &call.SIPMessage{Method: "INFO", ContentType: "application/json",
+		Body: `{"a":1}`, Headers: []call.Header{{Name: "X-One", Value: "1"}, {Name: "x-one", Value: "again"}, {Name: "7", Value: "seven"}}}}
+	if list := d.Callback(ev); len(list) != 0 {
+		t.Errorf("told without being asked: %v", list)
+	}
+	rec.Session.Messages = call.Hook{URL: "http://app.lan/sip", Username: "u", Password: "p"}
+	list := d.Callback(ev)
+	if len(list) != 1 || list[0].Call != rec.ID || list[0].Username != "u" || list[0].Token == "" {
+		t.Fatalf("%+v", list)
+	}
+	apitest.Golden(t, "message.txt", text(t, list...))
+	rec.Session.Messages.Method = "GET"
+	if list := d.Callback(ev); len(list) != 1 || !strings.Contains(list[0].WireURL(), "sip_method=INFO") {
+		t.Errorf("%+v", list)
+	}
+}

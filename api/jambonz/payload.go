@@ -86,9 +86,11 @@ func (d *Dialect) DocumentRequest(h call.Hook, rec call.Record, res *script.Resu
 	var synthesizer, recognizer, defaults js.Object
 	s := rec.Session.Speech
 	synthesizer.Some("vendor", s.Vendor)
+	synthesizer.Some("label", s.Label)
 	synthesizer.Some("language", s.Language)
 	synthesizer.Some("voice", s.Voice)
 	recognizer.Some("vendor", s.Recognizer)
+	recognizer.Some("label", s.RecognizerLabel)
 	recognizer.Some("language", s.RecognizerLanguage)
 	defaults.Object("synthesizer", synthesizer)
 	defaults.Object("recognizer", recognizer)
@@ -182,6 +184,8 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 	case call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded:
 	case call.EventMachine, call.EventMachinePartial:
 		return d.machineCallback(ev)
+	case call.EventMessage:
+		return d.messageCallback(ev)
 	default:
 		return nil
 	}

@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
+	"callbox/api"
 	"callbox/api/jambonz/js"
 	"callbox/api/jambonz/shape"
 	"callbox/call"
@@ -78,4 +80,31 @@ func messageOf(o shape.Object) (call.SIPMessage, error) {
 	var err error
 	m.Headers, err = o.Headers("headers")
 	return m, err
+}
+
+// messageCallback is the message about a request of the far end. Verbs in its
+// answer take over the call.
+func (d *Dialect) messageCallback(ev call.Event) []api.Outgoing {
+	rec := *ev.Record
+	if rec.Session.Messages.IsZero() || ev.Message == nil {
+		return nil
+	}
+	var headers js.Object
+	headers.Some("content-type", ev.Message.ContentType)
+	names := []string{"content-type"}
+	for _, h := range ev.Message.Headers {
+		if name := strings.ToLower(h.Name); !slices.Contains(names, name) {
+			names = append(names, name)
+			headers.Text(name, h.Value)
+		}
+	}
+	o := d.common(rec)
+	o.Text("sip_method", ev.Message.Method)
+	o.Text("sip_body", ev.Message.Body)
+	o.Object("sip_headers", headers)
+	out := d.outgoing(rec.Session.Messages, rec, o)
+	ev.Note = ev.At.Format(time.RFC3339Nano)
+	out.Token = eventToken(rec, ev)
+	out.Call = rec.ID
+	return []api.Outgoing{out}
 }

@@ -264,3 +264,25 @@ func TestTrackFails(t *testing.T) {
 		a.end(call.NormalClearing(call.Remote))
 	})
 }
+
+// TestSpeechFallback: where the call's voice fails, the one for that case speaks.
+func TestSpeechFallback(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.mute = "broken"
+		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", script.Say{Speech: script.Speech{Text: "hello"}, Loop: 1}),
+			Session: call.Session{Speech: call.Speech{Vendor: "broken", Voice: "a", Language: "fr-FR", FallbackVendor: "sound", FallbackVoice: "b"}}})
+		leg := <-w.lines["201"].dialed
+		leg.answer()
+		hear(t, []*farLeg{leg}, 400)
+		w.mu.Lock()
+		if want := (script.Speech{Text: "hello", Vendor: "sound", Voice: "b", Language: "fr-FR"}); len(w.spoken) != 1 || w.spoken[0] != want {
+			t.Errorf("spoken %+v", w.spoken)
+		}
+		w.mu.Unlock()
+		pass(time.Second)
+		r := w.ends(rec.ID, call.Completed)
+		if len(r.Warnings) != 1 || r.Warnings[0] != "the voice for the case of failure speaks: the vendor broken does not speak" {
+			t.Errorf("warnings %q", r.Warnings)
+		}
+	})
+}

@@ -48,19 +48,26 @@ type prompts struct {
 	c *live
 }
 
-// Speak speaks in the call's voice and language where s names none.
+// Speak speaks in the call's voice and language where s names none, and in those
+// that the call has for such a case when that fails.
 func (p prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error) {
 	own := p.c.rec.Load().Session.Speech
+	first := s
 	if s.Voice == "" && (s.Language == "" || s.Language == own.Language) {
-		s.Voice = own.Voice // a voice speaks one language
+		first.Voice = own.Voice // a voice speaks one language
 	}
-	if s.Language == "" {
-		s.Language = own.Language
+	first.Language, first.Vendor = cmp.Or(s.Language, own.Language), cmp.Or(s.Vendor, own.Vendor)
+	clip, err := p.Prompts.Speak(ctx, first)
+	if err == nil || ctx.Err() != nil || own.FallbackVendor == "" && own.FallbackLanguage == "" && own.FallbackVoice == "" {
+		return clip, err
 	}
-	if s.Vendor == "" {
-		s.Vendor = own.Vendor
+	second := script.Speech{Text: s.Text, Voice: own.FallbackVoice, Language: cmp.Or(own.FallbackLanguage, first.Language), Vendor: cmp.Or(own.FallbackVendor, first.Vendor)}
+	clip, again := p.Prompts.Speak(ctx, second)
+	if again != nil {
+		return nil, err // the first reason counts
 	}
-	return p.Prompts.Speak(ctx, s)
+	control{c: p.c}.Tell(call.EventWarning, "the voice for the case of failure speaks: "+err.Error())
+	return clip, nil
 }
 
 // Change does to the call what a request from outside could.

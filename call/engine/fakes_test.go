@@ -210,6 +210,7 @@ type world struct {
 	ticks   *ticks
 	stored  func(ctx context.Context) error // what Create does instead
 	opened  func(url string) media.Clip     // what Open gives instead
+	mute    string                          // mu; the vendor that does not speak
 	fails   error                           // what Open says instead
 	disk    func(*memFile) error            // asked before a file is made; may change it
 }
@@ -386,6 +387,9 @@ func (w *world) Open(_ context.Context, url string) (media.Clip, error) {
 func (w *world) Speak(_ context.Context, s script.Speech) (media.Clip, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.mute != "" && s.Vendor == w.mute {
+		return nil, fmt.Errorf("the vendor %s does not speak", s.Vendor)
+	}
 	w.spoken = append(w.spoken, s)
 	return level(400, 50), nil
 }

@@ -37,6 +37,7 @@ func (b *box) talks(c *clocked) {
 	if err != nil || res != (call.SIPResponse{Status: 200, Reason: "OK"}) {
 		b.t.Fatalf("%+v, %v", res, err)
 	}
+	poll(b.t, "the far end to be told", func() bool { return len(b.far.Told()) > 0 })
 	told := b.far.Told()
 	if len(told) != 1 || told[0].Method != "MESSAGE" || string(told[0].Body) != m.Body || !slices.Contains(told[0].Headers, sip.Header{Name: "X-Kind", Value: "greeting"}) {
 		b.t.Errorf("the far end was told %+v", told)
