@@ -352,6 +352,9 @@ type callee struct {
 	ptime int        // that it asks for; 0: says nothing
 	sound map[string]netip.AddrPort
 	said  map[string][]byte // the 200 of each call, for repeated INVITEs
+	acked map[string]bool   // calls whose answer has arrived
+	ended map[string]bool   // calls that the gateway has ended
+	mute  bool              // answer on hold
 }
 
 func newCallee(soundPort int) (*callee, error) {
@@ -367,26 +370,53 @@ func (c *callee) reset(ptime int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ptime, c.sound, c.said = ptime, map[string]netip.AddrPort{}, map[string][]byte{}
+	c.acked, c.ended, c.mute = map[string]bool{}, map[string]bool{}, false
 }
 
 func (c *callee) handle(m message, from netip.AddrPort, _ int64) {
-	if m.method == "" || m.method == "ACK" {
-		return
-	}
-	if m.method != "INVITE" {
-		c.phone.send(from, respond(m, "", "", ""))
+	if m.method == "" {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := m.header("Call-ID")
+	if m.method == "ACK" {
+		c.acked[id] = true
+		return
+	}
+	if m.method != "INVITE" {
+		if m.method == "BYE" {
+			c.ended[id] = true
+		}
+		c.phone.send(from, respond(m, "", "", ""))
+		return
+	}
 	if c.said[id] == nil {
-		c.said[id] = respond(m, "callee", "sip:callee@"+c.phone.addr.String(), session(eastHost, c.port, c.ptime))
+		sdp := session(eastHost, c.port, c.ptime)
+		if c.mute {
+			sdp += "a=inactive\r\n"
+		}
+		c.said[id] = respond(m, "callee", "sip:callee@"+c.phone.addr.String(), sdp)
 		if a, err := soundOf(m.body); err == nil {
 			c.sound[userOf(m.header("From"))] = a
 		}
 	}
 	c.phone.send(from, c.said[id])
+}
+
+// hold makes the callee answer the next calls on hold: nothing is said.
+func (c *callee) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mute = true
+}
+
+// count is the number of calls that are answered, and of those the gateway has
+// ended, since reset.
+func (c *callee) count() (answered, ended int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.acked), len(c.ended)
 }
 
 // soundTo is where the call of caller n wants its sound.

@@ -19,7 +19,7 @@ var (
 	rounds  = flag.Int("rounds", 3, "times that everything is measured")
 	calls   = flag.Int("calls", 100, "bridged calls at the same time")
 	seconds = flag.Int("seconds", 6, "length of each measurement of sound")
-	parts   = flag.String("parts", "setup,bridge,memory,frames", "what to measure")
+	parts   = flag.String("parts", "setup,rest,bridge,memory,frames", "what to measure")
 	paths   = flag.String("paths", "relay,decoded,recorded", "paths of bridged calls to measure")
 )
 
@@ -48,6 +48,9 @@ type lab struct {
 	dir      string
 	binary   string
 	template string // the gateway's data folder
+	full     string // the same with many calls in it; empty: not made yet
+	account  string
+	token    string
 	ears     [2]*ear
 	caller   *caller
 	callee   *callee
@@ -80,7 +83,8 @@ func newLab(t *testing.T) *lab {
 	t.Cleanup(l.callee.phone.close)
 	l.template = filepath.Join(l.dir, "template", "data")
 	must(os.MkdirAll(l.template, 0o700))
-	must(makeTemplate(l.binary, l.template, int(l.caller.phone.addr.Port()), int(l.callee.phone.addr.Port())))
+	l.account, l.token, err = makeTemplate(l.binary, l.template, int(l.caller.phone.addr.Port()), int(l.callee.phone.addr.Port()))
+	must(err)
 	return l
 }
 
@@ -141,7 +145,7 @@ func TestCompare(t *testing.T) {
 	for _, p := range []struct {
 		name    string
 		measure func(round int) error
-	}{{"setup", l.setup}, {"bridge", l.bridge}, {"memory", l.memory}} {
+	}{{"setup", l.setup}, {"rest", l.rest}, {"bridge", l.bridge}, {"memory", l.memory}} {
 		if !strings.Contains(*parts, p.name) {
 			continue
 		}

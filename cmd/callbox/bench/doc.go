@@ -16,6 +16,7 @@
 // Nothing here is a test in the sense of right or wrong: a goal that is missed
 // is printed, not failed. It may import everything, and of third-party modules
 // sipgo for the program to compare with; of the gateway it uses only what a
-// user sees, the binary, its command line and its ports. Its own judge of sound
+// user sees, the binary, its command line and its ports, and storage to fill a
+// data folder with the calls of months. Its own judge of sound
 // is tested in the same package, behind the same tag.
 package bench

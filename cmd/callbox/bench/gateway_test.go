@@ -71,36 +71,38 @@ func startGateway(binary, dir string) (*subject, error) {
 }
 
 // makeTemplate makes a data folder with everything configured, which each
-// measurement copies. west and east are the ports of caller and callee.
-func makeTemplate(binary, dir string, west, east int) error {
+// measurement copies, and gives its account and token. west and east are the
+// ports of caller and callee.
+func makeTemplate(binary, dir string, west, east int) (account, token string, err error) {
 	g, err := startGateway(binary, dir)
 	if err != nil {
-		return err
+		return "", "", err
 	}
 	defer g.stop()
+	keys := regexp.MustCompile(`CALLBOX_ACCOUNT=(\w+)\s+export CALLBOX_TOKEN=(\w+)`).FindStringSubmatch(g.output())
+	if keys == nil {
+		return "", "", g.failure("the gateway does not show its new account")
+	}
+	account, token = keys[1], keys[2]
 	old, err := command(binary, dir, "config", "export", "--secrets")
 	if err != nil {
-		return err
-	}
-	account := regexp.MustCompile(`id: (AC\w+)`).FindStringSubmatch(old)
-	if account == nil {
-		return fmt.Errorf("no account in the configuration:\n%s", old)
+		return "", "", err
 	}
 	for from, to := range map[string]string{
-		`calls: 64`: "calls: 2000", `port_min: \d+`: "port_min: 10000", `port_max: \d+`: "port_max: 19999",
+		`calls: 64`: "calls: 2000", `call_count: \d+`: "call_count: 200000", `port_min: \d+`: "port_min: 10000", `port_max: \d+`: "port_max: 19999",
 	} {
 		re := regexp.MustCompile(from)
 		if !re.MatchString(old) {
-			return fmt.Errorf("no %s in the configuration:\n%s", from, old)
+			return "", "", fmt.Errorf("no %s in the configuration:\n%s", from, old)
 		}
 		old = re.ReplaceAllString(old, to)
 	}
 	file := filepath.Join(filepath.Dir(dir), "config.yaml")
-	if err := os.WriteFile(file, []byte(old+"\n"+configuration(account[1], west, east)), 0o600); err != nil {
-		return err
+	if err := os.WriteFile(file, []byte(old+"\n"+configuration(account, west, east)), 0o600); err != nil {
+		return "", "", err
 	}
 	_, err = command(binary, dir, "config", "import", file)
-	return err
+	return account, token, err
 }
 
 func configuration(account string, west, east int) string {

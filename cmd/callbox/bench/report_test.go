@@ -39,6 +39,14 @@ var table = []section{
 		{what: "set-up at 50/s beside 30 bridged calls p50, ms"},
 		{what: "set-up at 50/s beside 30 bridged calls p99, ms"},
 	}},
+	{"Calls over the REST API", "", []line{
+		{what: createCPU, absolute: true, must: 1, good: 1},
+		{what: wholeCPU},
+		{what: createP50},
+		{what: createP99},
+		{what: listNewest, absolute: true, must: 50, good: 50},
+		{what: listDay, absolute: true, must: 50, good: 50},
+	}},
 	{"Memory of 2,500 finished calls while their transactions live", "sipgo UAS", []line{
 		{what: "RSS per finished call, KiB", must: 1, good: 0.3},
 		{what: "RSS before, MiB"},
