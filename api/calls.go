@@ -16,6 +16,7 @@ import (
 type Handlers struct {
 	Calls      Calls
 	Recordings Recordings
+	Live       Live
 	Accounts   Accounts
 	Lines      Lines    // nil: no request can name a line
 	Prices     Prices   // nil: calls cost nothing

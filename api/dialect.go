@@ -11,6 +11,7 @@ type IDKind string
 const (
 	CallID      IDKind = "call"
 	RecordingID IDKind = "recording"
+	StreamID    IDKind = "stream"
 
 	ApplicationID IDKind = "application"
 	NumberID      IDKind = "number"

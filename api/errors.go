@@ -22,6 +22,10 @@ var (
 	ErrInternal       = errors.New("the box failed to handle this request; its log has the details")
 	// ErrNotRecorded says that a recording's sound cannot be had (yet).
 	ErrNotRecorded = errors.New("the recording has no sound that can be fetched; it is not complete")
+	// ErrRecording says that a recording is still being made.
+	ErrRecording = errors.New("the recording is still being made; stop it first")
+	// ErrChannels says that a recording has fewer channels than are asked for.
+	ErrChannels = errors.New("the recording has one channel only")
 )
 
 // ThrottledError says that a source failed to log in too often.

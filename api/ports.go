@@ -33,8 +33,9 @@ type Teller interface {
 type Recordings interface {
 	Recording(ctx context.Context, account, id string) (call.Recording, error)
 	Recordings(ctx context.Context, f call.RecordingFilter) (call.RecordingPage, error)
-	// OpenRecording opens the WAV file; the caller closes it.
-	OpenRecording(ctx context.Context, account, id string) (io.ReadSeekCloser, call.Recording, error)
+	// OpenRecording opens the WAV file; the caller closes it. channels is how many it
+	// is to have: 1, 2 or 0 for as many as there are. ErrChannels when it has fewer.
+	OpenRecording(ctx context.Context, account, id string, channels int) (io.ReadSeekCloser, call.Recording, error)
 	DeleteRecording(ctx context.Context, account, id string) error
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"callbox/call"
@@ -76,8 +77,12 @@ func (h *Handlers) ListRecordings(w http.ResponseWriter, q *Request, s Recording
 
 // DeleteRecording deletes the recording that the path names, and answers 204.
 func (h *Handlers) DeleteRecording(w http.ResponseWriter, q *Request, s RecordingShape) {
-	_, err := h.recording(q)
-	if err == nil {
+	rec, err := h.recording(q)
+	switch {
+	case err != nil:
+	case rec.Status == call.RecordingRunning || rec.Status == call.RecordingPaused:
+		err = ErrRecording
+	default:
 		ctx, cancel := ActContext(q)
 		defer cancel()
 		err = h.Recordings.DeleteRecording(ctx, q.Account.ID, q.Recording)
@@ -90,8 +95,9 @@ func (h *Handlers) DeleteRecording(w http.ResponseWriter, q *Request, s Recordin
 }
 
 // RecordingAudio answers with the sound of the recording that the path names,
-// or the part of it that a Range header asks for (RFC 9110 §14).
-func (h *Handlers) RecordingAudio(w http.ResponseWriter, q *Request, s ErrorShape) {
+// or the part of it that a Range header asks for (RFC 9110 §14), on so many
+// channels; 0: as many as there are.
+func (h *Handlers) RecordingAudio(w http.ResponseWriter, q *Request, s ErrorShape, channels int) {
 	rec, err := h.recording(q)
 	if err == nil && rec.Status != "completed" {
 		err = ErrNotRecorded
@@ -100,7 +106,7 @@ func (h *Handlers) RecordingAudio(w http.ResponseWriter, q *Request, s ErrorShap
 		s.WriteError(w, q.Request, err)
 		return
 	}
-	file, rec, err := h.Recordings.OpenRecording(q.Context(), q.Account.ID, q.Recording)
+	file, rec, err := h.Recordings.OpenRecording(q.Context(), q.Account.ID, q.Recording, channels)
 	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return
@@ -111,7 +117,11 @@ func (h *Handlers) RecordingAudio(w http.ResponseWriter, q *Request, s ErrorShap
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(audioTime))
 	w.Header().Set("Content-Type", "audio/x-wav")
 	if rec.SHA256 != "" {
-		w.Header().Set("ETag", `"`+rec.SHA256+`"`)
+		tag := rec.SHA256
+		if channels != 0 && channels != rec.Channels {
+			tag += "-" + strconv.Itoa(channels)
+		}
+		w.Header().Set("ETag", `"`+tag+`"`)
 	}
 	http.ServeContent(w, q.Request, "", rec.Updated, file)
 }

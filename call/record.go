@@ -136,6 +136,7 @@ type Event struct {
 	// no call is concerned.
 	Conference *ConferenceNews
 	Message    *SIPMessage // EventMessage
+	Stream     *Stream     // that an event of a stream is about
 	Note       string
 	Tone       float64 // EventMachine: Hz of the beep that ended a greeting, 0 without one
 }

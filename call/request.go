@@ -74,6 +74,7 @@ type RecordOptions struct {
 	MaxSilence  time.Duration `json:"max_silence,omitempty"` // stop after this much silence; 0: never
 	FromRinging bool          `json:"from_ringing,omitempty"`
 	Source      string        `json:"source,omitempty"` // what asked: "OutboundAPI", "DialVerb", "RecordVerb"
+	Name        string        `json:"name,omitempty"`   // by which a document stops it
 	Status      StatusHook    `json:"status"`
 }
 
@@ -179,15 +180,17 @@ type Change struct {
 	Child     *ScriptSource  // run by the other party, which leaves the Dial that has connected it with this call
 	// Participant changes the call's part in the conference that it is in.
 	Participant *ParticipantChange
-	Messages    *Hook         // replace Session.Messages
-	Muted       *bool         // nobody hears what the far end says
-	Loudness    *float64      // of what the far end hears, tracks apart, in dB: MinLoudness…MaxLoudness
-	Keys        *Keys         // send these to the far end, behind those that are being sent
-	Tracks      []Track       // change what the far end hears besides
-	Tell        *SIPMessage   // send this to the far end; what becomes of it is a warning, if anything
-	Script      *ScriptSource // drop the running document and run this one
-	Cancel      bool          // end it only if it has not been answered
-	Complete    bool          // end it in any state
+	Messages    *Hook            // replace Session.Messages
+	Muted       *bool            // nobody hears what the far end says
+	Loudness    *float64         // of what the far end hears, tracks apart, in dB: MinLoudness…MaxLoudness
+	Keys        *Keys            // send these to the far end, behind those that are being sent
+	Tracks      []Track          // change what the far end hears besides
+	Tell        *SIPMessage      // send this to the far end; what becomes of it is a warning, if anything
+	Recording   *RecordingChange // start, pause, resume or stop a recording
+	Streams     *StreamChange    // what all its streams carry
+	Script      *ScriptSource    // drop the running document and run this one
+	Cancel      bool             // end it only if it has not been answered
+	Complete    bool             // end it in any state
 }
 
 // IsZero reports whether nothing is to be changed.

@@ -26,6 +26,7 @@ type Box struct {
 	changes    []call.Change     // mu; those of Modify, oldest first
 	told       []call.SIPMessage // mu; those of Tell, oldest first
 	fail       error             // mu; what the next act answers
+	live       live              // mu
 
 	accounts map[string]api.Account
 	lines    map[string]string
@@ -330,10 +331,13 @@ func (b *Box) Recordings(_ context.Context, f call.RecordingFilter) (call.Record
 }
 
 // OpenRecording opens a recording's sound.
-func (b *Box) OpenRecording(ctx context.Context, account, id string) (io.ReadSeekCloser, call.Recording, error) {
+func (b *Box) OpenRecording(ctx context.Context, account, id string, channels int) (io.ReadSeekCloser, call.Recording, error) {
 	r, err := b.Recording(ctx, account, id)
 	if err != nil {
 		return nil, r, err
+	}
+	if channels > r.Channels {
+		return nil, r, api.ErrChannels
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -233,5 +233,5 @@ func (s rest) recording(w http.ResponseWriter, q request) {
 		return
 	}
 	q.Recording = rec.Recordings[len(rec.Recordings)-1]
-	s.h.RecordingAudio(w, q.Request, s)
+	s.h.RecordingAudio(w, q.Request, s, 0)
 }

@@ -26,7 +26,6 @@ var absent = map[string]string{
 	"Addresses":                       "numbers have no postal addresses",
 	"Events":                          "what happens to a call is in the box's log and its callbacks",
 	"Notifications":                   "warnings and errors are in the box's log",
-	"Streams":                         "sound is streamed only by documents",
 	"Siprec":                          "calls are recorded on the box itself",
 	"Payments":                        "payments are not available",
 	"UserDefinedMessages":             "calls from browsers are not available",

@@ -180,11 +180,17 @@ func readRecord(v Values, warn func(string)) *call.RecordOptions {
 		}
 		return nil
 	}
-	o := &call.RecordOptions{
+	o := recordOptions(v)
+	o.Trim, o.Source = v.Text("Trim") != "do-not-trim", "OutboundAPI"
+	return &o
+}
+
+// recordOptions reads how to record. Silence is cut when that is asked for.
+func recordOptions(v Values) call.RecordOptions {
+	o := call.RecordOptions{
 		Channels: 1,
 		Track:    call.TrackBoth,
-		Trim:     v.Text("Trim") != "do-not-trim",
-		Source:   "OutboundAPI",
+		Trim:     v.Text("Trim") == "trim-silence",
 		Status:   statusHook(v, "RecordingStatusCallback", twiml.RecordingEvents),
 	}
 	if v.Text("RecordingChannels") == "dual" {

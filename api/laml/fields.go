@@ -92,6 +92,12 @@ var (
 		"error_message": func(v View[call.Message]) any { return v.Text(v.X.Error) },
 		"price_unit":    usd[call.Message], "uri": uri[call.Message],
 	}
+	streamFields = map[string]func(View[call.Stream]) any{
+		"sid": func(v View[call.Stream]) any { return v.X.ID }, "account_sid": account[call.Stream],
+		"call_sid": func(v View[call.Stream]) any { return v.X.Call }, "name": func(v View[call.Stream]) any { return v.Text(v.X.Name) },
+		"status":       func(v View[call.Stream]) any { return string(v.X.State) },
+		"date_updated": func(v View[call.Stream]) any { return v.Date(&v.X.Updated) }, "uri": uri[call.Stream],
+	}
 	accountFields = map[string]func(View[api.Account]) any{
 		"sid": account[api.Account], "owner_account_sid": account[api.Account], "friendly_name": func(v View[api.Account]) any { return v.X.Name },
 		"status": constant[api.Account]("active"), "type": constant[api.Account]("Full"), "uri": uri[api.Account],

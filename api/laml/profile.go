@@ -63,6 +63,9 @@ type Formats struct {
 // Tables are the parameters of a dialect's requests.
 type Tables struct {
 	Create, Update, List, ListRecordings []Param
+	// StartRecording and UpdateRecording steer the recordings of a live call,
+	// StartStream its streams; nil: this dialect cannot.
+	StartRecording, UpdateRecording, StartStream []Param
 	// Application, Number and Key are the parameters of what customers set up;
 	// nil: this dialect has no such resource. Required counts for creation only.
 	Application, Number, Key, CallerID []Param
@@ -88,6 +91,7 @@ type Tables struct {
 type Shapes struct {
 	Call        Resource[call.Record]
 	Recording   Resource[call.Recording]
+	Stream      Resource[call.Stream]
 	Account     Resource[api.Account]
 	Application Resource[api.Application]
 	Number      Resource[api.Number]

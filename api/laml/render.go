@@ -66,7 +66,7 @@ func NewSid(k api.IDKind) string {
 }
 
 var sidPrefixes = map[api.IDKind]string{
-	api.CallID: "CA", api.RecordingID: "RE", api.ApplicationID: "AP", api.NumberID: "PN", api.KeyID: "SK",
+	api.CallID: "CA", api.RecordingID: "RE", api.StreamID: "MZ", api.ApplicationID: "AP", api.NumberID: "PN", api.KeyID: "SK",
 	api.UserID: "CR", api.ClientID: "CL", api.ListID: "CL", api.DomainID: "SD", api.MessageID: "SM",
 	api.ConferenceID: "CF", api.QueueID: "QU",
 }

@@ -1,6 +1,7 @@
 package laml
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,6 +69,11 @@ func routesOf(p Profile) []route {
 	if !p.Tables.KeepCalls {
 		oneCall["DELETE"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.DeleteCall(w, q, s) }
 	}
+	ofCall, oneOfCall := map[string]act{"GET": rest.listRecordings}, maps.Clone(oneRecording)
+	if p.Tables.StartRecording != nil {
+		ofCall["POST"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.StartRecording(w, q, s) }
+		oneOfCall["POST"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.ChangeRecording(w, q, s) }
+	}
 	list := []route{
 		{path: "", suffixes: plain, acts: map[string]act{"GET": rest.account}},
 		{path: "Calls", suffixes: plain, acts: map[string]act{
@@ -75,13 +81,16 @@ func routesOf(p Profile) []route {
 			"GET":  rest.listCalls,
 		}},
 		{path: "Calls/{call}", suffixes: plain, acts: oneCall},
-		{path: "Calls/{call}/Recordings", suffixes: plain, acts: map[string]act{"GET": rest.listRecordings}},
-		{path: "Calls/{call}/Recordings/{recording}", suffixes: record, acts: oneRecording},
+		{path: "Calls/{call}/Recordings", suffixes: plain, acts: ofCall},
+		{path: "Calls/{call}/Recordings/{recording}", suffixes: record, acts: oneOfCall},
 		{path: "Calls/{call}/Recordings/{recording}", suffixes: sound, acts: recordingSound, sound: true},
 		{path: "Recordings", suffixes: plain, acts: map[string]act{"GET": rest.listRecordings}},
 		{path: "Recordings/{recording}", suffixes: record, acts: oneRecording},
 		{path: "Recordings/{recording}", suffixes: sound, acts: recordingSound, sound: true},
+		{path: "Calls/{call}/Recordings/{recording}", suffixes: mp3, acts: noMP3},
+		{path: "Recordings/{recording}", suffixes: mp3, acts: noMP3},
 	}
+	list = append(list, liveRoutes(p, plain)...)
 	list = append(list, settingRoutes(applications(p), "Applications", plain)...)
 	list = append(list, settingRoutes(numbers(p), "IncomingPhoneNumbers", plain)...)
 	list = append(list, settingRoutes(keys(p, "Key", "keys"), "Keys", plain)...)
@@ -97,9 +106,12 @@ var (
 		"GET":    func(s rest, w http.ResponseWriter, q *api.Request) { s.h.FetchRecording(w, q, s) },
 		"DELETE": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.DeleteRecording(w, q, s) },
 	}
+	mp3   = []string{".mp3"}
+	noMP3 = map[string]act{"GET": rest.noMP3, "HEAD": rest.noMP3}
+
 	recordingSound = map[string]act{
-		"GET":    func(s rest, w http.ResponseWriter, q *api.Request) { s.h.RecordingAudio(w, q, s) },
-		"HEAD":   func(s rest, w http.ResponseWriter, q *api.Request) { s.h.RecordingAudio(w, q, s) },
+		"GET":    rest.recordingAudio,
+		"HEAD":   rest.recordingAudio,
 		"DELETE": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.DeleteRecording(w, q, s) },
 	}
 )

@@ -1,6 +1,12 @@
 package laml
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+
+	"callbox/api/laml/twiml"
+	"callbox/call"
+)
 
 // The tables of parameters that the family has in common. A dialect adds its own
 // by [With]. link is the dialect's code of an address that cannot be, other than
@@ -97,6 +103,53 @@ func ListRecordingParams() []Param {
 		Param{Name: "DateCreated", Kind: Day}, Param{Name: "DateCreated<", Kind: Day}, Param{Name: "DateCreated>", Kind: Day},
 		Param{Name: "ConferenceSid", Kind: Text, Max: 64},
 	)
+}
+
+// recordingParams are the parameters that say how to record.
+func recordingParams(link Code) []Param {
+	return []Param{
+		{Name: "RecordingChannels", Kind: Choice, Enum: []string{"mono", "dual"}},
+		{Name: "RecordingTrack", Kind: Choice, Enum: []string{"inbound", "outbound", "both"}},
+		{Name: "RecordingStatusCallback", Kind: Link, Code: link},
+		{Name: "RecordingStatusCallbackMethod", Kind: Verb},
+		{Name: "RecordingStatusCallbackEvent", Kind: Choices, Enum: RecordingEvents},
+		{Name: "Trim", Kind: Choice, Enum: []string{"trim-silence", "do-not-trim"}},
+	}
+}
+
+// StartRecordingParams are the parameters of a recording of a live call (§2.4).
+func StartRecordingParams(link Code) []Param {
+	return With(recordingParams(link), Param{Name: "RecordingConfigurationId", Kind: Ignored})
+}
+
+// UpdateRecordingParams are the parameters of a change of a recording of a live call.
+func UpdateRecordingParams() []Param {
+	return []Param{
+		{Name: "Status", Kind: Choice, Enum: []string{call.RecordingPaused, call.RecordingRunning, call.RecordingStopped}, Required: CodeInvalid},
+		{Name: "PauseBehavior", Kind: Choice, Enum: []string{"skip", "silence"}},
+	}
+}
+
+// StartStreamParams are the parameters of a stream of a live call.
+func StartStreamParams(link Code) []Param {
+	list := []Param{
+		{Name: "Url", Kind: Match, Pattern: func(s string) bool { return twiml.BadStreamURL(s) == "" }, Hint: "an absolute wss or ws address without a query", Code: CodeURL, Required: CodeURL},
+		{Name: "Name", Kind: Text, Max: 64},
+		{Name: "Track", Kind: Choice, Enum: []string{"inbound_track", "outbound_track", "both_tracks"}},
+		{Name: "StatusCallback", Kind: Link, Code: link},
+		{Name: "StatusCallbackMethod", Kind: Verb},
+	}
+	for n := range maxParameters {
+		name, value := parameterNames(n + 1)
+		list = append(list, Param{Name: name, Kind: Text, Max: 256}, Param{Name: value, Kind: Text, Max: 4096})
+	}
+	return list
+}
+
+// parameterNames are the names of the n-th parameter that a stream hands on.
+func parameterNames(n int) (name, value string) {
+	p := "Parameter" + strconv.Itoa(n)
+	return p + ".Name", p + ".Value"
 }
 
 // hookParams are the parameters that applications and numbers have in common.

@@ -33,6 +33,7 @@ func New(c laml.Config) *laml.Dialect {
 		},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: listParams, ListRecordings: listRecordingParams,
+			StartRecording: laml.StartRecordingParams(0), UpdateRecording: laml.UpdateRecordingParams(),
 			Application: applicationParams, Number: numberParams, Client: clientParams, Participant: participantParams, Message: laml.MessageParams(), MessagePath: "SMS/Messages",
 			NumberedPages: true, KeepCalls: true, NumberHeaders: true,
 		},

@@ -48,6 +48,7 @@ var shapes = laml.Shapes{
 		},
 		Below: []string{"transcriptions"},
 	},
+	Stream: laml.Resource[call.Stream]{Keys: []string{"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}},
 	Account: laml.Resource[api.Account]{
 		Keys:  []string{"sid", "friendly_name", "status", "type", "date_created", "date_updated", "uri", "subresource_uris"},
 		Below: []string{"applications", "calls", "conferences", "incoming_phone_numbers", "queues", "recordings"},

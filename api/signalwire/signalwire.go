@@ -36,6 +36,7 @@ func New(c laml.Config) *laml.Dialect {
 		Formats:         laml.Formats{Numbers: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: laml.UpdateParams(codeURL), List: laml.ListParams(), ListRecordings: laml.ListRecordingParams(),
+			StartRecording: laml.StartRecordingParams(codeURL), UpdateRecording: laml.UpdateRecordingParams(), StartStream: laml.StartStreamParams(codeURL),
 			Application: laml.ApplicationParams(codeURL), Number: numberParams, CallerID: laml.CallerIDParams(), Message: laml.MessageParams(),
 			Participant: laml.ParticipantParams(), Invite: laml.InviteParams(codeURL), Queue: laml.QueueParams(),
 		},

@@ -31,6 +31,7 @@ var shapes = laml.Shapes{
 		},
 		Below: []string{"add_on_results", "transcriptions"},
 	},
+	Stream: laml.Resource[call.Stream]{Keys: []string{"sid", "account_sid", "call_sid", "name", "status", "date_updated", "uri"}},
 	Account: laml.Resource[api.Account]{
 		Keys: []string{
 			"sid", "friendly_name", "status", "type", "owner_account_sid", "date_created", "date_updated", "uri", "subresource_uris",

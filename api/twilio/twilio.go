@@ -28,6 +28,7 @@ func New(c laml.Config) *laml.Dialect {
 		Formats:         laml.Formats{Root: "TwilioResponse", BareURIs: true, BareSound: true, CallToken: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: updateParams, List: laml.ListParams(), ListRecordings: listRecordingParams,
+			StartRecording: laml.StartRecordingParams(0), UpdateRecording: laml.UpdateRecordingParams(), StartStream: laml.StartStreamParams(0),
 			Application: laml.ApplicationParams(0), Number: laml.NumberParams(0), Key: laml.KeyParams(),
 			CallerID: laml.CallerIDParams(), Message: laml.MessageParams(), Domain: laml.DomainParams(0), CredentialList: laml.CredentialListParams(), Credential: laml.CredentialParams(),
 			Participant: laml.ParticipantParams(), Invite: laml.InviteParams(0), Queue: laml.QueueParams(),

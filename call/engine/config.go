@@ -25,7 +25,8 @@ type Config struct {
 	Prompts   script.Prompts
 	Files     Files
 	Messenger script.Messenger // nil: the box sends no text messages
-	// NewID makes a fresh id in the form of a dialect; what is "call" or "recording".
+	Streamer  script.Streamer  // nil: the box streams no sound
+	// NewID makes a fresh id in the form of a dialect; what is "call", "recording", "stream" ….
 	NewID func(api, what string) string
 	// Ringback gives an endless ringback tone of a country ("" is the box's own).
 	Ringback func(country string) media.Clip

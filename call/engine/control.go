@@ -38,7 +38,7 @@ const (
 // env is what the script s may do.
 func (c *live) env(s *running) *script.Env {
 	k := control{c, s}
-	return &script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher, Rooms: k,
+	return &script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher, Rooms: k, Streams: k,
 		Messenger: c.e.cfg.Messenger}
 }
 
@@ -72,6 +72,9 @@ func (p prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error)
 
 // Change does to the call what a request from outside could.
 func (k control) Change(ctx context.Context, ch call.Change) error {
+	if err := k.c.changeElsewhere(ctx, ch); err != nil {
+		return err
+	}
 	return k.ask(ctx, func() error { return k.c.modify(ch) })
 }
 

@@ -25,6 +25,7 @@ type dialing struct {
 	last    *live       // the last child that was tried, or ended
 	refused *call.Cause // why the last child was not admitted
 	rec     script.Recording
+	stream  *streaming // of the connection
 
 	tone  *session.Playback // the ringback, while it plays
 	rang  bool              // the unanswered caller was told that it rings
@@ -215,7 +216,11 @@ func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, 
 	if w.d.Record != nil && w.rec == nil {
 		w.startRecording()
 	}
+	w.startStream(ctx)
 	err = w.talk(ctx, b, child)
+	if w.stream != nil {
+		w.stream.halt()
+	}
 	if w.holding != nil {
 		<-w.holding.done
 	}
@@ -234,6 +239,20 @@ func (w *dialing) startRecording() {
 	}
 	if !errors.Is(err, call.ErrEnded) {
 		w.Tell(call.EventWarning, "the connection is not recorded: "+err.Error())
+	}
+}
+
+// startStream carries the connection's sound to an application, if it is to be.
+func (w *dialing) startStream(ctx context.Context) {
+	if w.d.Stream == nil {
+		return
+	}
+	err := w.ask(ctx, func() (err error) {
+		w.stream, err = w.c.stream(*w.d.Stream)
+		return err
+	})
+	if err != nil && !over(ctx, err) {
+		w.Tell(call.EventWarning, "the connection is not streamed: "+err.Error())
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -219,8 +220,8 @@ func (e *Engine) Call(ctx context.Context, account, id string) (call.Record, err
 
 // Modify changes a live call. call.ErrNotFound, call.ErrEnded, or
 // call.ErrWrongState when a cancel meets an answered call, and when there is no
-// Child, no conference for a Participant, or no answer yet where there must be
-// sound; then nothing is done.
+// Child, no conference for a Participant, no stream, no recording, or no answer yet
+// where there must be sound; then nothing is done.
 func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
 	c := e.find(account, id)
 	if c == nil {
@@ -230,15 +231,8 @@ func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change)
 		}
 		return rec, call.ErrEnded
 	}
-	if ch.Child != nil {
-		if err := e.redirectChild(ctx, c, *ch.Child); err != nil {
-			return c.snapshot(), err
-		}
-	}
-	if ch.Participant != nil {
-		if err := e.changeParticipant(ctx, c, *ch.Participant); err != nil {
-			return c.snapshot(), err
-		}
+	if err := c.changeElsewhere(ctx, ch); err != nil {
+		return c.snapshot(), err
 	}
 	var rec call.Record
 	var err error
@@ -249,6 +243,34 @@ func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change)
 		return c.snapshot(), call.ErrEnded
 	}
 	return rec, err
+}
+
+// changeElsewhere does the parts of a Change that cannot be done on the call's
+// goroutine alone, because others are asked.
+func (c *live) changeElsewhere(ctx context.Context, ch call.Change) error {
+	if ch.Child != nil {
+		if err := c.e.redirectChild(ctx, c, *ch.Child); err != nil {
+			return err
+		}
+	}
+	if ch.Participant != nil {
+		if err := c.e.changeParticipant(ctx, c, *ch.Participant); err != nil {
+			return err
+		}
+	}
+	if ch.Recording != nil {
+		_, err := c.changeRecording(ctx, *ch.Recording)
+		if errors.Is(err, call.ErrNotFound) {
+			err = fmt.Errorf("%w: it is not being recorded", call.ErrWrongState)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if ch.Streams != nil {
+		return control{c: c}.ask(ctx, func() error { return c.changeStreams(*ch.Streams) })
+	}
+	return nil
 }
 
 // redirectChild gives the party that a Dial has connected with c a document of

@@ -11,6 +11,7 @@ import (
 type memFile struct {
 	mu        sync.Mutex
 	samples   []int16
+	channels  int
 	whole     chan struct{} // when set, Finish waits for it
 	fails     error         // what writing says
 	closed    int
@@ -20,8 +21,8 @@ type memFile struct {
 
 type files struct{ w *world }
 
-func (f files) Create(id string, _ int) (RecordingFile, string, error) {
-	file := &memFile{}
+func (f files) Create(id string, channels int) (RecordingFile, string, error) {
+	file := &memFile{channels: channels}
 	if f.w.disk != nil {
 		if err := f.w.disk(file); err != nil {
 			return nil, "", err
@@ -61,5 +62,5 @@ func (f *memFile) Finish(trim bool) (time.Duration, int64, string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trimmed = trim
-	return time.Duration(len(f.samples)) * time.Second / media.SampleRate, int64(2 * len(f.samples)), "sum", nil
+	return time.Duration(len(f.samples)/f.channels) * time.Second / media.SampleRate, int64(2 * len(f.samples)), "sum", nil
 }

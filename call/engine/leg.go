@@ -229,6 +229,7 @@ func (c *live) legDown(cause call.Cause) {
 		return
 	}
 	c.mediaStats()
+	c.endStreams()
 	c.deafen() // no verdict after the far end has gone
 	answered := c.r.State == call.InProgress
 	// The recordings end with the session. Closing it waits for the clip, which
@@ -250,6 +251,9 @@ func (c *live) legDown(cause call.Cause) {
 // or as the star that ends a Dial.
 func (c *live) digit(d byte) {
 	c.note(call.EventDigit, string(d))
+	for _, s := range c.streams.running {
+		s.press(d)
+	}
 	if c.link != nil {
 		c.link.press(d)
 		return

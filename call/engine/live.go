@@ -59,6 +59,7 @@ type live struct {
 	dialled   *call.Cause        // why the last Dial connected nobody
 	recording recordings
 	beside    beside
+	streams   streams
 	ear       *ear // answering machine detection, while it runs
 	ending    ending
 }
@@ -188,7 +189,7 @@ func (c *live) scriptDone() <-chan struct{} {
 }
 
 func (c *live) finished() bool {
-	return c.ending.told && c.leg == nil && c.script == nil && len(c.recording.running) == 0
+	return c.ending.told && c.leg == nil && c.script == nil && len(c.recording.running) == 0 && len(c.streams.running) == 0
 }
 
 // close frees what is left. The goroutine is about to end.

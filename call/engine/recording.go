@@ -10,8 +10,11 @@ import (
 	"callbox/media/session"
 )
 
-// maxRecordings bounds the recordings of one call: a document may loop.
-const maxRecordings = 1000
+// Bounds of the recordings of one call: a document may loop, and so may a program.
+const (
+	maxRecordings = 1000
+	maxRecorders  = 4 // at once
+)
 
 // recordings are those of one call; they belong to the call's goroutine.
 type recordings struct {
@@ -33,6 +36,7 @@ type recording struct {
 	done chan struct{} // closed when the recording has stopped by itself or by Stop
 	end  chan struct{} // closed when final and err are set
 
+	shown call.Recording // while it runs; owned by the call's goroutine
 	final call.Recording
 	err   error
 }
@@ -106,10 +110,18 @@ func (c *live) mayRecord(source string) error {
 	if len(c.r.Recordings) >= maxRecordings {
 		return fmt.Errorf("the call has %d recordings already", maxRecordings)
 	}
+	running := 0
 	for r := range c.recording.running {
-		if r.opts.Source == source && r.on == c.sess && !r.stopped() {
+		if r.on != c.sess || r.stopped() {
+			continue
+		}
+		running++
+		if r.opts.Source == source && source != startedByRequest {
 			return errors.New("the call is being recorded already")
 		}
+	}
+	if running >= maxRecorders {
+		return fmt.Errorf("%w: %d recordings", call.ErrTooMany, maxRecorders)
 	}
 	return nil
 }
@@ -141,6 +153,7 @@ func (c *live) startRecording(o call.RecordOptions, id, name string, file Record
 		final: call.Recording{ID: id, Call: c.id, Account: c.account, API: c.r.API, Status: "in-progress",
 			Source: o.Source, Track: o.Track, Channels: o.Channels, Created: now, Started: now, Updated: now,
 			File: name, Hook: o.Status}}
+	r.shown = r.final
 	if c.recording.running == nil {
 		c.recording.running = map[*recording]bool{}
 	}

@@ -45,6 +45,7 @@ func (c *live) onFinal() {
 	for r := range c.recording.running {
 		r.halt()
 	}
+	c.endStreams()
 	if len(c.recording.running) == 0 {
 		c.tellEnd()
 		return

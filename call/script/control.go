@@ -98,6 +98,7 @@ type Env struct {
 	Prompts
 	Fetcher
 	Rooms
+	Streams
 	Messenger // nil: the box sends no text messages
 }
 
@@ -143,6 +144,7 @@ type Dial struct {
 	Keys           KeyWatch            // whom to tell of keys during the connection
 	OnHold         call.Hook           // document run on a party that the other one holds
 	Record         *call.RecordOptions // nil: no recording
+	Stream         *call.StreamOptions // carry the connection's sound to an application; nil: no
 }
 
 // KeyWatch names sequences of keys that a hook is told of while two parties are
@@ -169,7 +171,7 @@ type DialResult struct {
 
 // Result is what a verb tells its action hook. Only the part of its verb is set.
 type Result struct {
-	Verb      string // "gather", "record", "dial", "play", "message", "error", or ScreenResult
+	Verb      string // "gather", "record", "dial", "play", "message", "stream", "error", or ScreenResult
 	Digits    string
 	Timeout   bool            // gather: no input
 	Fault     string          // gather, play: why it could not be done, one sentence
@@ -183,7 +185,8 @@ type Result struct {
 	Conference *ConferenceResult
 	Queue      *QueueResult
 	Dequeue    *DequeueResult
-	Hold       *HoldResult      // a document for the party that is held
+	Hold       *HoldResult // a document for the party that is held
+	Stream     *StreamResult
 	Waiting    *Waiting         // a document that entertains, or prepares, a waiting call
 	Announce   *call.Conference // a document that is played to this conference, or to a party in it
 	Error      *FetchError      // sent with the request to the fallback hook

@@ -71,11 +71,20 @@ func (r Record) Run(ctx context.Context, env *Env) (*Jump, error) {
 // with an error because the script is over.
 func (r Record) untilDone(ctx context.Context, env *Env, rec Recording) (byte, error) {
 	listening, deafen := context.WithCancel(ctx)
+	return untilKey(ctx, listening, deafen, env, rec.Done(), func(d byte) bool {
+		return strings.IndexByte(r.FinishOnKey, d) >= 0
+	})
+}
+
+// untilKey waits for a key that ends what goes on, for done or the end of
+// listening (0, nil), or for the end of the script. listening is derived from ctx
+// and is ended with deafen in any case.
+func untilKey(ctx, listening context.Context, deafen context.CancelFunc, env *Env, done <-chan struct{}, ends func(byte) bool) (byte, error) {
 	watched := make(chan struct{})
 	go func() { // ended by deafen, waited for through watched
 		defer close(watched)
 		select {
-		case <-rec.Done():
+		case <-done:
 			deafen()
 		case <-listening.Done():
 		}
@@ -84,7 +93,7 @@ func (r Record) untilDone(ctx context.Context, env *Env, rec Recording) (byte, e
 	for {
 		d, err := env.Digit(listening)
 		if err == nil {
-			if strings.IndexByte(r.FinishOnKey, d) >= 0 {
+			if ends(d) {
 				return d, nil
 			}
 			continue
@@ -94,6 +103,26 @@ func (r Record) untilDone(ctx context.Context, env *Env, rec Recording) (byte, e
 		}
 		return 0, err
 	}
+}
+
+// Recorder starts, pauses, resumes or stops a recording that runs beside the
+// document.
+type Recorder struct {
+	Verb   string // the name in the document: "start", "stop"
+	Change call.RecordingChange
+}
+
+// Name is Verb.
+func (r Recorder) Name() string { return r.Verb }
+
+// Run does the change. One that cannot be done gives a warning.
+func (r Recorder) Run(ctx context.Context, env *Env) (*Jump, error) {
+	err := env.Change(ctx, call.Change{Recording: &r.Change})
+	if err == nil || over(ctx, err) {
+		return nil, err
+	}
+	env.Tell(call.EventWarning, "cannot "+r.Verb+" the recording: "+err.Error())
+	return nil, nil
 }
 
 // empty reports whether nothing was recorded: no sound at all, or nothing but

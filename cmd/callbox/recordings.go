@@ -118,8 +118,9 @@ func (r *recordings) Recordings(_ context.Context, f call.RecordingFilter) (call
 	return r.store.Recordings(f)
 }
 
-// OpenRecording opens a complete recording's file.
-func (r *recordings) OpenRecording(_ context.Context, account, id string) (io.ReadSeekCloser, call.Recording, error) {
+// OpenRecording opens a complete recording's file, or its mixture when fewer
+// channels are asked for than it has.
+func (r *recordings) OpenRecording(_ context.Context, account, id string, channels int) (io.ReadSeekCloser, call.Recording, error) {
 	rec, err := r.store.Recording(account, id)
 	if err != nil {
 		return nil, rec, err
@@ -127,11 +128,22 @@ func (r *recordings) OpenRecording(_ context.Context, account, id string) (io.Re
 	if rec.Status != "completed" {
 		return nil, rec, api.ErrNotRecorded
 	}
+	if channels > rec.Channels {
+		return nil, rec, api.ErrChannels
+	}
 	f, err := os.Open(r.path(rec))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, rec, fmt.Errorf("%w: its file is gone", api.ErrNotRecorded)
 	}
-	return f, rec, err
+	if err != nil || channels == 0 || channels == rec.Channels {
+		return f, rec, err
+	}
+	mixed, err := wav.Mono(f)
+	if err != nil {
+		f.Close()
+		return nil, rec, err
+	}
+	return mixed, rec, nil
 }
 
 // DeleteRecording removes the file, then the record.

@@ -59,11 +59,7 @@ func (s *Session) mixBeside(said bool) bool {
 		if p.level != unity {
 			s.extra.Gain(p.level)
 		}
-		if said {
-			s.out.Add(&s.extra)
-		} else {
-			s.out, said = s.extra, true
-		}
+		said = s.say(&s.extra, said)
 	}
 	return said
 }

@@ -31,7 +31,8 @@ type RecorderConfig struct {
 	// Channels is 1, everything mixed, or 2, in on the first and out on the
 	// second channel; a direction that is not recorded is silent. 0 is 1.
 	Channels int
-	// MaxLength ends the recording to the sample, pauses not counted.
+	// MaxLength ends the recording to the sample; what a pause leaves out is not
+	// counted.
 	MaxLength time.Duration
 	// MaxSilence ends the recording after so long without sound. With both
 	// tracks it is the far end that must be silent.
@@ -94,7 +95,7 @@ func (r EndReason) String() string {
 
 // RecorderStats tell how a recording goes or went.
 type RecorderStats struct {
-	Duration time.Duration // recorded, pauses not counted
+	Duration time.Duration // recorded; what a pause left out is not counted
 	Dropped  uint64        // frames lost because the disk was too slow
 	Reason   EndReason
 }

@@ -28,7 +28,7 @@ type Recorder struct {
 	lostAt  []int   // frames lost before each slot
 	head, n int     // in slots
 	lost    int     // frames lost since the newest slot
-	paused  bool
+	paused  pausing
 	reason  EndReason
 	samples int64 // recorded per channel, lost ones included
 	dropped uint64
@@ -85,13 +85,29 @@ func (r *Recorder) Stop() error {
 	return r.err
 }
 
-// Pause leaves out what is said until Resume.
-func (r *Recorder) Pause() { r.setPaused(true) }
+// pausing is what a recorder does with what is said.
+type pausing uint8
+
+const (
+	recording pausing = iota // records it
+	skipping                 // leaves it out
+	silencing                // records silence
+)
+
+// Pause leaves out what is said until Resume, or with silence records silence in
+// its place.
+func (r *Recorder) Pause(silence bool) {
+	if silence {
+		r.setPaused(silencing)
+	} else {
+		r.setPaused(skipping)
+	}
+}
 
 // Resume ends a pause.
-func (r *Recorder) Resume() { r.setPaused(false) }
+func (r *Recorder) Resume() { r.setPaused(recording) }
 
-func (r *Recorder) setPaused(p bool) {
+func (r *Recorder) setPaused(p pausing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.paused = p
@@ -153,8 +169,12 @@ func (t *outTap) WriteFrame(f *media.Frame) {
 
 // push records one tick; a nil frame is silence. The caller holds r.mu.
 func (r *Recorder) push(in, out *media.Frame) {
-	if r.paused || r.reason != Running {
+	if r.paused == skipping || r.reason != Running {
 		return
+	}
+	hush := r.paused == silencing
+	if hush {
+		in, out = nil, nil
 	}
 	slots := len(r.lostAt)
 	if r.n == slots {
@@ -176,7 +196,7 @@ func (r *Recorder) push(in, out *media.Frame) {
 	if listen == nil {
 		listen = out
 	}
-	if r.silence.enter(listen) {
+	if !hush && r.silence.enter(listen) {
 		r.end(SilenceEnd)
 	}
 	if r.n >= min(wakeFrames, slots/2) {

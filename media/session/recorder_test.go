@@ -78,7 +78,7 @@ func TestRecordPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.tick(10)
-		r.Pause()
+		r.Pause(false)
 		p.says(200)
 		c.tick(10)
 		r.Resume()

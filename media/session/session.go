@@ -53,8 +53,9 @@ type Session struct {
 	player   *Playback
 	beside   [MaxBeside]*Playback // what plays besides; nil: a free place
 	muted    bool
-	loudness int    // of what the far end is told, in 1/256
-	taps     []*tap // replaced, never changed
+	loudness int      // of what the far end is told, in 1/256
+	taps     []*tap   // replaced, never changed
+	voices   []*voice // likewise
 	bridge   *bridge
 	peer     *Session   // the other side of bridge
 	seat     media.Port // a place in a room, instead of a bridge
@@ -68,6 +69,9 @@ type tap struct {
 	dir  Direction
 	sink media.Sink
 }
+
+// voice is a source that is heard beside everything else.
+type voice struct{ src media.Source }
 
 var _ media.Ticker = (*Session)(nil)
 
@@ -147,11 +151,29 @@ func (s *Session) Tap(d Direction, sink media.Sink) (remove func()) {
 	}
 }
 
+// Mix lets the far end hear src, beside a clip and a bridge, from the next tick
+// on. When remove returns, src is not being read and will not be read again; it
+// may be called more than once. After Close nothing is read.
+func (s *Session) Mix(src media.Source) (remove func()) {
+	v := &voice{src}
+	s.mu.Lock()
+	s.voices = append(slices.Clone(s.voices), v)
+	b := s.bridge
+	s.mu.Unlock()
+	b.update()
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.voices = slices.DeleteFunc(slices.Clone(s.voices), func(o *voice) bool { return o == v })
+		s.recheck = 0
+	}
+}
+
 // busy reports whether the session needs the decoded path.
 func (s *Session) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.player != nil || len(s.taps) > 0 || s.muted || s.loudness != unity || s.beside != [MaxBeside]*Playback{}
+	return s.player != nil || len(s.taps) > 0 || len(s.voices) > 0 || s.muted || s.loudness != unity || s.beside != [MaxBeside]*Playback{}
 }
 
 // recheckTicks is how often a bridge looks whether it can relay, or still can:
@@ -206,17 +228,14 @@ func (s *Session) Deliver() {
 		}
 	}
 	if s.peer != nil && s.peer.heard { // of the same clock, so of this tick
-		if said {
-			s.out.Add(&s.peer.in)
-		} else {
-			s.out, said = s.peer.in, true
-		}
+		said = s.say(&s.peer.in, said)
 	}
 	if s.seat != nil && s.seat.ReadFrame(&s.extra) {
-		if said {
-			s.out.Add(&s.extra)
-		} else {
-			s.out, said = s.extra, true
+		said = s.say(&s.extra, said)
+	}
+	for _, v := range s.voices {
+		if v.src.ReadFrame(&s.extra) {
+			said = s.say(&s.extra, said)
 		}
 	}
 	if said && s.loudness != unity {
@@ -230,6 +249,17 @@ func (s *Session) Deliver() {
 	if said || !s.quiet {
 		s.port.WriteFrame(&s.out)
 	}
+}
+
+// say puts f into what the far end hears in this tick; said tells whether there
+// is anything yet. The caller holds s.mu.
+func (s *Session) say(f *media.Frame, said bool) bool {
+	if said {
+		s.out.Add(f)
+	} else {
+		s.out = *f
+	}
+	return true
 }
 
 // show gives a frame to the taps of its direction, a copy each, so that none can

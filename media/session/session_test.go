@@ -328,6 +328,10 @@ func TestNoAllocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	measure("recorded, with a disk that hangs")
+	l := Listen(a, ListenerConfig{MaxSilence: time.Hour})
+	defer l.Close()
+	a.Mix(&clip{v: 1, n: 1 << 20})
+	measure("listened to by somebody who does not take it, and mixed")
 	close(tp.block)
 	if err := r.Stop(); err != nil {
 		t.Error(err)

@@ -1,0 +1,147 @@
+package laml
+
+import (
+	"net/http"
+	"strings"
+
+	"callbox/api"
+	"callbox/api/laml/twiml"
+	"callbox/call"
+)
+
+// Requests that steer what goes on beside a live call: its recordings and its
+// streams (call-api.md §2.4).
+
+var (
+	_ api.RecordControlShape = rest{}
+	_ api.StreamShape        = rest{}
+)
+
+// current stands for a call's recording that was started last and still runs.
+const current = "Twilio.CURRENT"
+
+// maxParameters is how many parameters a stream may hand on.
+const maxParameters = 99
+
+// liveRoutes are the paths of a live call's recordings and streams.
+func liveRoutes(p Profile, plain []string) []route {
+	var list []route
+	if p.Tables.StartStream != nil {
+		list = append(list,
+			route{path: "Calls/{call}/Streams", suffixes: plain, acts: map[string]act{
+				"POST": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.StartStream(w, q, s) },
+			}},
+			route{path: "Calls/{call}/Streams/{item}", suffixes: plain, acts: map[string]act{
+				"POST": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.StopStream(w, q, s) },
+			}})
+	}
+	return list
+}
+
+// table reads the parameters of a request by a table.
+func (s rest) table(q *api.Request, table []Param) (Values, error) {
+	form, err := readForm(q.Request)
+	if err != nil {
+		return Values{}, err
+	}
+	v, unknown, err := readValues(form, table)
+	if err == nil {
+		s.warnUnused(table, v, unknown, q.Warn)
+	}
+	return v, err
+}
+
+// ReadRecording reads how to record a live call.
+func (s rest) ReadRecording(q *api.Request) (call.RecordOptions, error) {
+	v, err := s.table(q, s.p.Tables.StartRecording)
+	if err != nil {
+		return call.RecordOptions{}, err
+	}
+	return recordOptions(v), nil
+}
+
+// ReadRecordingChange reads what to do with a recording of a live call.
+func (s rest) ReadRecordingChange(q *api.Request) (call.RecordingChange, error) {
+	v, err := s.table(q, s.p.Tables.UpdateRecording)
+	ch := call.RecordingChange{ID: q.Recording, Status: v.Text("Status"), Silence: v.Text("PauseBehavior") != "skip"}
+	if strings.EqualFold(ch.ID, current) {
+		ch.ID = ""
+	}
+	return ch, err
+}
+
+// WriteRecordingState answers with a recording of a live call.
+func (s rest) WriteRecordingState(w http.ResponseWriter, q *api.Request, r call.Recording, created bool) {
+	status := http.StatusOK
+	if created {
+		status = s.p.CreatedStatus
+	}
+	s.write(w, q.Request, Answer{status, "Recording", s.recordingItem(q, r)})
+}
+
+// recordingAudio answers with the sound of a recording.
+func (s rest) recordingAudio(w http.ResponseWriter, q *api.Request) {
+	channels := 0
+	if !s.p.Formats.OpenSound { // one that anybody may fetch is what it is
+		form, err := parseForm(q.URL.RawQuery)
+		if err == nil {
+			var v Values
+			v, _, err = readValues(form, requestedChannels)
+			channels = v.Int("RequestedChannels", 0)
+		}
+		if err != nil {
+			s.WriteError(w, q.Request, err)
+			return
+		}
+	}
+	s.h.RecordingAudio(w, q, s, channels)
+}
+
+// requestedChannels is the parameter of a request for a recording's sound.
+var requestedChannels = []Param{{Name: "RequestedChannels", Kind: Integer, Min: 1, Max: 2}}
+
+// noMP3 answers to a request for a recording's sound in a form that there is not.
+func (s rest) noMP3(w http.ResponseWriter, q *api.Request) {
+	s.WriteError(w, q.Request, refuse(CodeNotFound, "This box keeps recordings as WAV: end the address with .wav instead of .mp3"))
+}
+
+// ReadStream reads where to carry a live call's sound to.
+func (s rest) ReadStream(q *api.Request) (call.StreamOptions, error) {
+	v, err := s.table(q, s.p.Tables.StartStream)
+	if err != nil {
+		return call.StreamOptions{}, err
+	}
+	o := call.StreamOptions{
+		URL: v.Text("Url"), Name: v.Text("Name"), Track: twiml.StreamTracks[v.Text("Track")], Source: "Start",
+		Status: call.StatusHook{Hook: call.Hook{URL: v.Text("StatusCallback"), Method: v.Text("StatusCallbackMethod")}},
+	}
+	if o.Track == "" {
+		o.Track = call.TrackInbound
+	}
+	if !o.Status.IsZero() {
+		o.Status.Method = v.method("StatusCallbackMethod")
+	}
+	for n := range maxParameters {
+		name, value := parameterNames(n + 1)
+		if v.Has(name) {
+			o.Parameters = append(o.Parameters, call.Parameter{Name: v.Text(name), Value: v.Text(value)})
+		}
+	}
+	return o, nil
+}
+
+// ReadStreamStop checks a request that ends a stream.
+func (s rest) ReadStreamStop(q *api.Request) error {
+	_, err := s.table(q, []Param{{Name: "Status", Kind: Choice, Enum: []string{"stopped"}, Required: CodeInvalid}})
+	return err
+}
+
+// WriteStream answers with a stream.
+func (s rest) WriteStream(w http.ResponseWriter, q *api.Request, x call.Stream, created bool) {
+	status := http.StatusOK
+	if created {
+		status = s.p.CreatedStatus
+	}
+	v := viewOf(s.Dialect, x, x.Account, "/Calls/"+x.Call+"/Streams/"+x.ID)
+	s.write(w, q.Request, Answer{status, "Stream", s.p.Shapes.Stream.render(streamFields, v)})
+}

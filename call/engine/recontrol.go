@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"callbox/call"
+)
+
+// startedByRequest is the source of recordings of which there may be several.
+const startedByRequest = "StartCallRecordingAPI"
+
+// Record starts, pauses, resumes or stops a recording of a live call, and gives
+// how it stands. call.ErrNotFound, call.ErrEnded when the call or the recording
+// has ended, call.ErrWrongState before the answer, call.ErrTooMany (wrapped).
+func (e *Engine) Record(ctx context.Context, account, id string, ch call.RecordingChange) (call.Recording, error) {
+	c := e.find(account, id)
+	if c == nil {
+		if _, err := e.cfg.Journal.Call(ctx, account, id); err != nil {
+			return call.Recording{}, err
+		}
+		return call.Recording{}, call.ErrEnded
+	}
+	return c.changeRecording(ctx, ch)
+}
+
+// changeRecording does a RecordingChange, from any goroutine but the call's.
+func (c *live) changeRecording(ctx context.Context, ch call.RecordingChange) (out call.Recording, err error) {
+	if ch.Start != nil {
+		if c.snapshot().State != call.InProgress {
+			return out, call.ErrWrongState
+		}
+		o := *ch.Start
+		o.Source = startedByRequest
+		r, err := c.makeRecording(o)
+		if err != nil {
+			return out, err
+		}
+		err = control{c: c}.ask(ctx, func() error { out = r.shown; return nil })
+		return out, err
+	}
+	err = control{c: c}.ask(ctx, func() error {
+		r := c.findRecording(ch.ID)
+		if r == nil {
+			if slices.Contains(c.r.Recordings, ch.ID) {
+				return fmt.Errorf("the recording has ended: %w", call.ErrEnded)
+			}
+			return call.ErrNotFound
+		}
+		out = r.change(ch)
+		return nil
+	})
+	return out, err
+}
+
+// findRecording gives the running recording with this id or name, or the latest; nil.
+func (c *live) findRecording(id string) *recording {
+	var found *recording
+	for r := range c.recording.running {
+		if r.stopped() || id != "" && r.shown.ID != id && r.opts.Name != id {
+			continue
+		}
+		if found == nil || slices.Index(c.r.Recordings, r.shown.ID) > slices.Index(c.r.Recordings, found.shown.ID) {
+			found = r
+		}
+	}
+	return found
+}
+
+// change pauses, resumes or stops a running recording, on the call's goroutine,
+// and gives how it then stands.
+func (r *recording) change(ch call.RecordingChange) call.Recording {
+	switch ch.Status {
+	case call.RecordingPaused:
+		r.rec.Pause(ch.Silence)
+	case call.RecordingRunning:
+		r.rec.Resume()
+	case call.RecordingStopped:
+		r.halt()
+	}
+	r.shown.Duration = r.rec.Stats().Duration
+	if r.shown.Status != ch.Status {
+		r.shown.Status, r.shown.Updated = ch.Status, r.c.e.cfg.Now()
+		if ch.Status != call.RecordingStopped { // its end follows
+			r.c.e.cfg.Journal.AppendRecording(r.shown)
+		}
+	}
+	return r.shown
+}
