@@ -38,7 +38,10 @@ var absent = map[string]string{
 }
 
 // absentOf says why there is nothing at a path below an account.
-func absentOf(path string) error {
+func absentOf(path, suffix string) error {
+	if suffix == ".mp3" {
+		return refuse(CodeNotFound, "This box keeps recordings as WAV: end the address with .wav instead of .mp3")
+	}
 	for _, name := range slices.Backward(strings.Split(path, "/")) {
 		if why, ok := absent[name]; ok {
 			return refuse(CodeNotFound, "This box has no %s: %s", name, why)

@@ -27,18 +27,26 @@ type operation struct {
 // others make (settings) bring theirs along.
 func operations(p Profile) map[string]operation {
 	sound := operation{summary: "Get the sound of a recording"}
+	if !p.Formats.OpenSound {
+		sound.params = requestedChannels
+	}
 	remove := operation{summary: "Delete a recording"}
 	fetch := operation{summary: "Fetch a recording", element: "Recording"}
 	return map[string]operation{
-		"GET ":                        {summary: "Fetch the account", element: "Account"},
-		"POST Calls":                  {summary: "Make a call", params: p.Tables.Create, element: "Call", created: true},
-		"GET Calls":                   {summary: "List calls, the newest first", params: p.Tables.List, element: "Call", list: "calls"},
-		"GET Calls/{call}":            {summary: "Fetch a call", element: "Call"},
-		"POST Calls/{call}":           {summary: "Change a call that is not over: redirect it, or end it", params: p.Tables.Update, change: true, element: "Call"},
-		"DELETE Calls/{call}":         {summary: "Delete the record of a call that is over"},
-		"GET Recordings":              {summary: "List recordings, the newest first", params: p.Tables.ListRecordings, element: "Recording", list: "recordings"},
-		"GET Calls/{call}/Recordings": {summary: "List the recordings of a call", params: p.Tables.ListRecordings, element: "Recording", list: "recordings", bare: p.Shapes.Bare},
-		"GET Recordings/{recording}":  fetch, "GET Calls/{call}/Recordings/{recording}": fetch,
+		"GET ":                         {summary: "Fetch the account", element: "Account"},
+		"POST Calls":                   {summary: "Make a call", params: p.Tables.Create, element: "Call", created: true},
+		"GET Calls":                    {summary: "List calls, the newest first", params: p.Tables.List, element: "Call", list: "calls"},
+		"GET Calls/{call}":             {summary: "Fetch a call", element: "Call"},
+		"POST Calls/{call}":            {summary: "Change a call that is not over: redirect it, or end it", params: p.Tables.Update, change: true, element: "Call"},
+		"DELETE Calls/{call}":          {summary: "Delete the record of a call that is over"},
+		"GET Recordings":               {summary: "List recordings, the newest first", params: p.Tables.ListRecordings, element: "Recording", list: "recordings"},
+		"GET Calls/{call}/Recordings":  {summary: "List the recordings of a call", params: p.Tables.ListRecordings, element: "Recording", list: "recordings", bare: p.Shapes.Bare},
+		"POST Calls/{call}/Recordings": {summary: "Record a call that is up", params: p.Tables.StartRecording, element: "Recording", created: true},
+		"POST Calls/{call}/Recordings/{recording}": {summary: "Pause, resume or stop a recording of a call that is up; Twilio.CURRENT is the latest",
+			params: p.Tables.UpdateRecording, element: "Recording"},
+		"POST Calls/{call}/Streams":        {summary: "Carry the sound of a call that is up to a websocket", params: p.Tables.StartStream, element: "Stream", created: true},
+		"POST Calls/{call}/Streams/{item}": {summary: "End a stream, by its id or name", params: stopStreamParams, element: "Stream"},
+		"GET Recordings/{recording}":       fetch, "GET Calls/{call}/Recordings/{recording}": fetch,
 		"DELETE Recordings/{recording}": remove, "DELETE Calls/{call}/Recordings/{recording}": remove,
 		"GET sound": sound, "HEAD sound": {summary: "Ask for the size of the sound of a recording"}, "DELETE sound": remove,
 	}
@@ -84,7 +92,7 @@ func elements(p Profile) map[string][]string {
 		"Account": s.Account.Keys, "Call": s.Call.Keys, "Recording": s.Recording.Keys, "Application": s.Application.Keys,
 		"IncomingPhoneNumber": s.Number.Keys, "Key": s.Key.Keys, "SigningKey": s.Key.Keys, "OutgoingCallerId": s.CallerID.Keys,
 		"Domain": s.Domain.Keys, "CredentialList": s.List.Keys, "Credential": s.Credential.Keys, "CredentialListMapping": s.Mapping.Keys,
-		"Message": s.Message.Keys, "Client": s.Client.Keys,
+		"Message": s.Message.Keys, "Stream": s.Stream.Keys, "Client": s.Client.Keys,
 		"Conference": s.Conference.Keys, "Participant": s.Participant.Keys, "Queue": s.Queue.Keys, "QueueMember": s.Member.Keys,
 	}
 }

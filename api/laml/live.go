@@ -100,11 +100,6 @@ func (s rest) recordingAudio(w http.ResponseWriter, q *api.Request) {
 // requestedChannels is the parameter of a request for a recording's sound.
 var requestedChannels = []Param{{Name: "RequestedChannels", Kind: Integer, Min: 1, Max: 2}}
 
-// noMP3 answers to a request for a recording's sound in a form that there is not.
-func (s rest) noMP3(w http.ResponseWriter, q *api.Request) {
-	s.WriteError(w, q.Request, refuse(CodeNotFound, "This box keeps recordings as WAV: end the address with .wav instead of .mp3"))
-}
-
 // ReadStream reads where to carry a live call's sound to.
 func (s rest) ReadStream(q *api.Request) (call.StreamOptions, error) {
 	v, err := s.table(q, s.p.Tables.StartStream)
@@ -132,9 +127,12 @@ func (s rest) ReadStream(q *api.Request) (call.StreamOptions, error) {
 
 // ReadStreamStop checks a request that ends a stream.
 func (s rest) ReadStreamStop(q *api.Request) error {
-	_, err := s.table(q, []Param{{Name: "Status", Kind: Choice, Enum: []string{"stopped"}, Required: CodeInvalid}})
+	_, err := s.table(q, stopStreamParams)
 	return err
 }
+
+// stopStreamParams are the parameters of the end of a stream.
+var stopStreamParams = []Param{{Name: "Status", Kind: Choice, Enum: []string{"stopped"}, Required: CodeInvalid}}
 
 // WriteStream answers with a stream.
 func (s rest) WriteStream(w http.ResponseWriter, q *api.Request, x call.Stream, created bool) {

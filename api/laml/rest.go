@@ -87,8 +87,6 @@ func routesOf(p Profile) []route {
 		{path: "Recordings", suffixes: plain, acts: map[string]act{"GET": rest.listRecordings}},
 		{path: "Recordings/{recording}", suffixes: record, acts: oneRecording},
 		{path: "Recordings/{recording}", suffixes: sound, acts: recordingSound, sound: true},
-		{path: "Calls/{call}/Recordings/{recording}", suffixes: mp3, acts: noMP3},
-		{path: "Recordings/{recording}", suffixes: mp3, acts: noMP3},
 	}
 	list = append(list, liveRoutes(p, plain)...)
 	list = append(list, settingRoutes(applications(p), "Applications", plain)...)
@@ -106,9 +104,6 @@ var (
 		"GET":    func(s rest, w http.ResponseWriter, q *api.Request) { s.h.FetchRecording(w, q, s) },
 		"DELETE": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.DeleteRecording(w, q, s) },
 	}
-	mp3   = []string{".mp3"}
-	noMP3 = map[string]act{"GET": rest.noMP3, "HEAD": rest.noMP3}
-
 	recordingSound = map[string]act{
 		"GET":    rest.recordingAudio,
 		"HEAD":   rest.recordingAudio,
@@ -172,7 +167,7 @@ func (s rest) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if rt == nil {
-		s.WriteError(w, r, absentOf(rest))
+		s.WriteError(w, r, absentOf(rest, suffix))
 		return
 	}
 	do, ok := rt.acts[r.Method]
