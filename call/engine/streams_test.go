@@ -400,7 +400,7 @@ func TestDialStreams(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		apps := w.hears(&listeners{})
 		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice",
-			script.DialVerb{Dial: script.Dial{Targets: []script.Target{{Kind: script.ToUser, To: "202"}}, Stream: &call.StreamOptions{URL: "ws://app/1"}}},
+			&script.DialVerb{Dial: script.Dial{Targets: []script.Target{{Kind: script.ToUser, To: "202"}}, Stream: &call.StreamOptions{URL: "ws://app/1"}}},
 			play("clip:50"))})
 		a := <-w.lines["201"].dialed
 		a.answer()
