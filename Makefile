@@ -23,7 +23,8 @@ cross: ## build static binaries for the boxes in dist/ and check their size
 
 test: setup lint unit cross arm race fuzzseeds e2e ## everything that must hold, fast tests first
 
-unit: ## the tests that need nothing but Go
+unit: ## the tests without peers
+	@scripts/setup.sh demo
 	$(GO) test ./...
 
 arm: setup ## unit tests of the core packages as ARM programs under qemu-user

@@ -32,7 +32,7 @@ install() {
 	if [ "$(id -u)" -ne 0 ]; then
 		echo "These Debian packages are missing: ${missing[*]}" >&2
 		echo "Install them once as root, then run make again:" >&2
-		echo "  sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+		echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
 		return 1
 	fi
 	echo "installing ${missing[*]}"

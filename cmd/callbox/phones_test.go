@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -226,7 +228,7 @@ func TestPhoneCallsUser(t *testing.T) {
 			if inv := b.alice.Invites(); len(inv) != 1 || inv[0].From != "fxs1" {
 				t.Errorf("alice was shown %+v", inv)
 			}
-			if v := p.Violations(); len(v) > 0 {
+			if v := illTreated(p); len(v) > 0 {
 				t.Errorf("the line chip was ill-treated: %v", v)
 			}
 			p.OnHook()
@@ -273,9 +275,18 @@ func TestUserCallsPhone(t *testing.T) {
 	b.must(b.alice.Hangup(b.ctx))
 	b.idle()
 	b.poll("the phone is silent", func() bool { return !p.Ringing() })
-	if v := p.Violations(); len(v) > 0 {
+	if v := illTreated(p); len(v) > 0 {
 		t.Errorf("the line chip was ill-treated: %v", v)
 	}
+}
+
+// illTreated is how the driver broke the rules of the line chip. Its timing while
+// it rings is judged in hal/slic, where time is the test's own: here it only tells
+// how busy the machine is.
+func illTreated(p *sim.Phone) []string {
+	return slices.DeleteFunc(p.Violations(), func(v string) bool {
+		return strings.HasPrefix(v, "F/R turned after ") || strings.HasPrefix(v, "RM low ") && strings.Contains(v, " after F/R, ")
+	})
 }
 
 // TestPhonesOfOneBox connects two analogue phones; a number that nobody has gets
