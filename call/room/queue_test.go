@@ -172,7 +172,7 @@ func TestNotice(t *testing.T) {
 		if sa.over() || !d.over() || d.err == nil || d.res.Bridged {
 			t.Errorf("agent: %+v, %v", d.res, d.err)
 		}
-		d = second.dequeue(notice)
+		second.dequeue(notice)
 		w.hear(77, 0, 0, 0) // it was put back to the front
 		a.hangup()
 		pass(100 * time.Millisecond)
@@ -188,7 +188,7 @@ func TestNotice(t *testing.T) {
 		}
 		// A notice that cannot be had does not keep them apart.
 		third := w.dial("third", 3000)
-		sb = b.enqueue(script.Enqueue{Wait: quiet})
+		b.enqueue(script.Enqueue{Wait: quiet})
 		third.dequeue(script.Dequeue{Notice: call.Hook{URL: "nowhere"}})
 		w.hear(77, 3000, 0, 2, 2)
 		if !strings.Contains(b.warned(), "before the connection failed") {
