@@ -25,7 +25,7 @@ var absent = map[string]string{
 	"Balance":                         "calls are paid to the operators of the lines",
 	"Addresses":                       "numbers have no postal addresses",
 	"Events":                          "what happens to a call is in the box's log and its callbacks",
-	"Notifications":                   "warnings and errors are in the box's log",
+	"Notifications":                   "the warnings of a call are below the call",
 	"Siprec":                          "calls are recorded on the box itself",
 	"Payments":                        "payments are not available",
 	"UserDefinedMessages":             "calls from browsers are not available",

@@ -92,7 +92,8 @@ func elements(p Profile) map[string][]string {
 		"Account": s.Account.Keys, "Call": s.Call.Keys, "Recording": s.Recording.Keys, "Application": s.Application.Keys,
 		"IncomingPhoneNumber": s.Number.Keys, "Key": s.Key.Keys, "SigningKey": s.Key.Keys, "OutgoingCallerId": s.CallerID.Keys,
 		"Domain": s.Domain.Keys, "CredentialList": s.List.Keys, "Credential": s.Credential.Keys, "CredentialListMapping": s.Mapping.Keys,
-		"Message": s.Message.Keys, "Stream": s.Stream.Keys, "Client": s.Client.Keys,
+		"Notification": notificationKeys,
+		"Message":      s.Message.Keys, "Stream": s.Stream.Keys, "Client": s.Client.Keys,
 		"Conference": s.Conference.Keys, "Participant": s.Participant.Keys, "Queue": s.Queue.Keys, "QueueMember": s.Member.Keys,
 	}
 }
@@ -119,6 +120,8 @@ func (d *Dialect) resourceSchema(element string) *api.Schema {
 	for _, key := range elements(d.p)[element] {
 		kind, ok := kinds[key]
 		switch {
+		case element == "Notification": // all text, also the code
+			kind = api.Schema{Type: "string", Nullable: true}
 		case ok:
 		case d.p.Formats.Numbers && (key == "duration" || key == "price" || strings.HasPrefix(key, "num_")):
 			kind = api.Schema{Type: "number", Nullable: true}

@@ -177,6 +177,34 @@ func TestSDKRecordings(t *testing.T) {
 	wantError(t, second(c.Api.FetchRecording("RE00000000000000000000000000000002", nil)), 404, 20404)
 }
 
+// TestSDKNotifications reads the warnings of a call.
+func TestSDKNotifications(t *testing.T) {
+	g := newGateway(t)
+	c := sdk(t, g, account, token)
+	id := createCall(t, g, "To", "+15550100199", "From", "+15550100100", "Url", "http://pbx.lan/voice")
+	list, err := c.Api.ListCallNotification(id, nil)
+	if err != nil || len(list) != 0 {
+		t.Fatalf("a call without warnings: %v, %v", list, err)
+	}
+	g.box.Edit(id, func(r *call.Record) {
+		r.Warnings = []string{"line 3: <Sing> is not known and was skipped (12200)", "the far end put the call on hold"}
+	})
+	list, err = c.Api.ListCallNotification(id, nil)
+	if err != nil || len(list) != 2 || *list[0].ErrorCode != "12200" || *list[0].MessageText != "line 3: <Sing> is not known and was skipped" ||
+		*list[0].Log != "1" || *list[0].CallSid != id || *list[1].ErrorCode != "0" || list[1].MessageDate == nil {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	one, err := c.Api.FetchCallNotification(id, *list[1].Sid, nil)
+	if err != nil || *one.MessageText != "the far end put the call on hold" || *one.Sid != *list[1].Sid || *list[0].Sid == *list[1].Sid {
+		t.Fatalf("fetch: %+v, %v", one, err)
+	}
+	if errors, err := c.Api.ListCallNotification(id, (&openapi.ListCallNotificationParams{}).SetLog(0)); err != nil || len(errors) != 0 {
+		t.Errorf("of the kind error: %v, %v", errors, err)
+	}
+	wantError(t, second(c.Api.FetchCallNotification(id, "NO00000000000000000000000000000000", nil)), 404, 20404)
+	wantError(t, second(c.Api.ListCallNotification("CA00000000000000000000000000000000", nil)), 404, 20404)
+}
+
 func TestSDKErrors(t *testing.T) {
 	g := newGateway(t)
 	p := &openapi.CreateCallParams{}
