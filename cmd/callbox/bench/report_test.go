@@ -41,6 +41,7 @@ var table = []section{
 	}},
 	{"Calls over the REST API", "", []line{
 		{what: createCPU, absolute: true, must: 1, good: 1},
+		{what: steadyCPU},
 		{what: wholeCPU},
 		{what: createP50},
 		{what: createP99},
