@@ -257,7 +257,7 @@ func (h *Hub) Leave(id string) {
 
 // Publish tells applications of an event of a call. It does not block.
 func (h *Hub) Publish(ev call.Event) {
-	if ev.Record.API != h.cfg.Dialect.Name() {
+	if ev.Record == nil || ev.Record.API != h.cfg.Dialect.Name() {
 		return
 	}
 	own, parent := h.listeners(*ev.Record)
@@ -321,7 +321,9 @@ func (h *Hub) status(ev call.Event, listeners ...*session) {
 			continue
 		}
 		if body == nil {
-			ev.Record.Status = call.StatusHook{Hook: call.Hook{URL: s.hook.URL}, Events: []call.EventType{ev.Type}}
+			rec := *ev.Record // the event's own is shared
+			rec.Status = call.StatusHook{Hook: call.Hook{URL: s.hook.URL}, Events: []call.EventType{ev.Type}}
+			ev.Record = &rec
 			out := h.cfg.Dialect.Callback(ev)
 			if len(out) == 0 {
 				return

@@ -448,6 +448,9 @@ func TestStatus(t *testing.T) {
 	if m := p.want("call:status"); m.Data["call_status"] != "completed" {
 		t.Errorf("%+v", m)
 	}
+	if !rec.Status.IsZero() {
+		t.Errorf("the shared record was changed: %+v", rec.Status)
+	}
 	p.closed()
 }
 
