@@ -191,6 +191,9 @@ type Change struct {
 	Script      *ScriptSource    // drop the running document and run this one
 	Cancel      bool             // end it only if it has not been answered
 	Complete    bool             // end it in any state
+	// Transcribe replaces the transcription of the call; without a Hook it ends.
+	Transcribe       *Transcription
+	TranscribePaused *bool // leave out what is said meanwhile
 }
 
 // IsZero reports whether nothing is to be changed.

@@ -39,27 +39,22 @@ var createProps = shape.Props{
 
 // speechProps are the settings of speech, of a call or an application.
 var speechProps = shape.Props{
-	"speech_synthesis_vendor":             {Type: shape.Text, Idle: ownVoice},
+	"speech_synthesis_vendor":             {Type: shape.Text},
 	"speech_synthesis_label":              {Type: shape.Text},
 	"speech_synthesis_language":           {Type: shape.Text},
 	"speech_synthesis_voice":              {Type: shape.Text},
-	"speech_recognizer_vendor":            {Type: shape.Text, Idle: noRecogniser},
+	"speech_recognizer_vendor":            {Type: shape.Text},
 	"speech_recognizer_label":             {Type: shape.Text},
 	"speech_recognizer_language":          {Type: shape.Text},
 	"use_for_fallback_speech":             {Type: shape.Bool | shape.Number},
-	"fallback_speech_synthesis_vendor":    {Type: shape.Text, Idle: ownVoice},
+	"fallback_speech_synthesis_vendor":    {Type: shape.Text},
 	"fallback_speech_synthesis_label":     {Type: shape.Text},
 	"fallback_speech_synthesis_language":  {Type: shape.Text},
 	"fallback_speech_synthesis_voice":     {Type: shape.Text},
-	"fallback_speech_recognizer_vendor":   {Type: shape.Text, Idle: noRecogniser},
+	"fallback_speech_recognizer_vendor":   {Type: shape.Text},
 	"fallback_speech_recognizer_label":    {Type: shape.Text},
 	"fallback_speech_recognizer_language": {Type: shape.Text},
 }
-
-const (
-	ownVoice     = "the box speaks with its own voice"
-	noRecogniser = "the box has no recogniser of speech"
-)
 
 // speechField is a setting of speech and where it is kept.
 type speechField struct {

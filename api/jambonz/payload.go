@@ -130,6 +130,13 @@ func addResult(o *js.Object, res *script.Result) {
 		var details js.Object
 		details.Text("error", res.Fault)
 		o.Object("details", details)
+	case res.Verb == "gather" && res.Speech != nil:
+		reason := "speechDetected"
+		if res.Unsure {
+			reason = "stt-low-confidence"
+		}
+		o.Text("reason", reason)
+		o.Object("speech", said(*res.Speech))
 	case res.Verb == "gather" && res.Digits == "":
 		o.Text("reason", "timeout")
 	case res.Verb == "play" && res.Fault != "":
@@ -142,6 +149,10 @@ func addResult(o *js.Object, res *script.Result) {
 	case res.Verb == "gather":
 		o.Text("reason", "dtmfDetected")
 		o.Text("digits", res.Digits)
+	case res.Verb == script.PartialResult, res.Verb == script.TranscriptResult:
+		if res.Speech != nil {
+			o.Object("speech", said(*res.Speech))
+		}
 	case res.Verb == "dtmf":
 		o.Text("dtmf", res.Digits)
 	case res.Hold != nil:
@@ -166,6 +177,26 @@ func addResult(o *js.Object, res *script.Result) {
 		e.Some("url", res.Error.URL)
 		o.Object("error", e)
 	}
+}
+
+// said is what was said, as gather and transcribe tell it.
+func said(t call.Transcript) js.Object {
+	var o, vendor js.Object
+	o.Some("language_code", t.Language)
+	o.Number("channel_tag", float64(t.Channel))
+	o.Bool("is_final", t.Final)
+	list := js.Value{Kind: js.List}
+	for _, a := range t.Alternatives {
+		var alt js.Object
+		alt.Text("transcript", a.Text)
+		alt.Number("confidence", a.Confidence)
+		list.List = append(list.List, alt.Value())
+	}
+	o.Add("alternatives", list)
+	vendor.Text("name", t.Vendor)
+	addJSON(&vendor, "evt", t.Raw)
+	o.Object("vendor", vendor)
+	return o
 }
 
 // dialOutcome is how a Dial ended, in this dialect's words.

@@ -53,7 +53,7 @@ var updateProps = shape.Props{
 // unableActions are the actions that the box cannot do, and why.
 var unableActions = map[string]string{
 	"listen_status": "the box does not stream sound to a websocket", "stream_status": "the box does not stream sound to a websocket",
-	"transcribe_status": "the box has no recogniser of speech", "record": "the box cannot record by request during a call",
+	"record": "the box cannot record by request during a call",
 }
 
 // companions go with another action, not alone.
@@ -153,6 +153,10 @@ func readHooks(o shape.Object, base *url.URL, c *call.Change) error {
 	}
 	if !status.IsZero() {
 		c.Status = &call.StatusHook{Hook: status, Events: slices.Clone(allEvents)}
+	}
+	if o.Has("transcribe_status") {
+		pause := o.Text("transcribe_status") == "pause"
+		c.TranscribePaused = &pause
 	}
 	if o.Has("tag") {
 		tag := o.Get("tag").String()

@@ -116,7 +116,19 @@ func addVerdict(f *Form, rec call.Record) {
 func (d *Dialect) addResult(f *Form, res *script.Result) {
 	switch res.Verb {
 	case "gather":
+		if res.Speech != nil {
+			f.Add("SpeechResult", res.Speech.Text())
+			f.Add("Confidence", strconv.FormatFloat(res.Speech.Confidence(), 'f', -1, 64))
+			break
+		}
 		f.Add("Digits", res.Digits)
+	case script.PartialResult:
+		if res.Speech != nil {
+			f.Add("StableSpeechResult", "")
+			f.Add("UnstableSpeechResult", res.Speech.Text())
+			f.Add("Stability", strconv.FormatFloat(res.Speech.Confidence(), 'f', -1, 64))
+			f.Add("SequenceNumber", strconv.Itoa(res.Number))
+		}
 	case "record":
 		if res.Recording != nil {
 			d.addRecording(f, *res.Recording)

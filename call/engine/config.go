@@ -15,17 +15,18 @@ import (
 // Config is what an Engine is made of. All fields without a stated default are
 // required.
 type Config struct {
-	Lines     Lines
-	Router    Router
-	Inbound   Inbound
-	Scheduler media.Scheduler
-	Journal   Journal
-	Publisher Publisher
-	Fetcher   script.Fetcher
-	Prompts   script.Prompts
-	Files     Files
-	Messenger script.Messenger // nil: the box sends no text messages
-	Streamer  script.Streamer  // nil: the box streams no sound
+	Lines      Lines
+	Router     Router
+	Inbound    Inbound
+	Scheduler  media.Scheduler
+	Journal    Journal
+	Publisher  Publisher
+	Fetcher    script.Fetcher
+	Prompts    script.Prompts
+	Files      Files
+	Recogniser Recogniser       // nil: nobody turns speech into text
+	Messenger  script.Messenger // nil: the box sends no text messages
+	Streamer   script.Streamer  // nil: the box streams no sound
 	// NewID makes a fresh id in the form of a dialect; what is "call", "recording", "stream" ….
 	NewID func(api, what string) string
 	// Ringback gives an endless ringback tone of a country ("" is the box's own).

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"callbox/call"
@@ -39,7 +40,7 @@ const (
 func (c *live) env(s *running) *script.Env {
 	k := control{c, s}
 	return &script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher, Rooms: k, Streams: k,
-		Messenger: c.e.cfg.Messenger}
+		Messenger: c.e.cfg.Messenger, Recogniser: ears{k}}
 }
 
 // prompts are the box's, with what the call says of its speech.
@@ -49,7 +50,8 @@ type prompts struct {
 }
 
 // Speak speaks in the call's voice and language where s names none, and in those
-// that the call has for such a case when that fails.
+// that the call has for such a case when that fails. A vendor that is not set up
+// is told of, and the box speaks with its own voice.
 func (p prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error) {
 	own := p.c.rec.Load().Session.Speech
 	first := s
@@ -57,17 +59,37 @@ func (p prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error)
 		first.Voice = own.Voice // a voice speaks one language
 	}
 	first.Language, first.Vendor = cmp.Or(s.Language, own.Language), cmp.Or(s.Vendor, own.Vendor)
-	clip, err := p.Prompts.Speak(ctx, first)
-	if err == nil || ctx.Err() != nil || own.FallbackVendor == "" && own.FallbackLanguage == "" && own.FallbackVoice == "" {
+	clip, err := p.by(ctx, first)
+	if err == nil || ctx.Err() != nil {
 		return clip, err
 	}
-	second := script.Speech{Text: s.Text, Voice: own.FallbackVoice, Language: cmp.Or(own.FallbackLanguage, first.Language), Vendor: cmp.Or(own.FallbackVendor, first.Vendor)}
-	clip, again := p.Prompts.Speak(ctx, second)
-	if again != nil {
-		return nil, err // the first reason counts
+	if own.FallbackVendor != "" || own.FallbackLanguage != "" || own.FallbackVoice != "" {
+		second := script.Speech{Text: s.Text, Voice: own.FallbackVoice, Language: cmp.Or(own.FallbackLanguage, first.Language), Vendor: cmp.Or(own.FallbackVendor, first.Vendor)}
+		if clip, again := p.by(ctx, second); again == nil {
+			control{c: p.c}.Tell(call.EventWarning, "the voice for the case of failure speaks: "+err.Error())
+			return clip, nil
+		} // else the first reason counts
 	}
-	control{c: p.c}.Tell(call.EventWarning, "the voice for the case of failure speaks: "+err.Error())
-	return clip, nil
+	if !errors.Is(err, errVendor) {
+		return nil, err
+	}
+	control{c: p.c}.Tell(call.EventWarning, err.Error()+"; the box speaks with its own voice")
+	first.Vendor = ""
+	return p.Prompts.Speak(ctx, first)
+}
+
+// errVendor says that a speech vendor is not set up.
+var errVendor = fmt.Errorf("%w: it is not set up", script.ErrNoSpeech)
+
+// by speaks by the vendor that s names and no other.
+func (p prompts) by(ctx context.Context, s script.Speech) (media.Clip, error) {
+	if s.Vendor == "default" {
+		s.Vendor = ""
+	}
+	if v, ok := p.Prompts.(interface{ Speaks(vendor string) bool }); ok && s.Vendor != "" && !v.Speaks(s.Vendor) {
+		return nil, fmt.Errorf("%w: %.64q", errVendor, s.Vendor)
+	}
+	return p.Prompts.Speak(ctx, s)
 }
 
 // Change does to the call what a request from outside could.

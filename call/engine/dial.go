@@ -217,6 +217,10 @@ func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, 
 		w.startRecording()
 	}
 	w.startStream(ctx)
+	if w.d.Transcribe != nil {
+		s := w.c.startScribe(*w.d.Transcribe)
+		defer s.cancel()
+	}
 	err = w.talk(ctx, b, child)
 	if w.stream != nil {
 		w.stream.halt()

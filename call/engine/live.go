@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,7 @@ type live struct {
 	ready     bool               // a child that its Dial may connect
 	link      *link              // set while a Dial has connected this call with another
 	dialled   *call.Cause        // why the last Dial connected nobody
+	scribe    *scribe            // the call's transcription; nil: none
 	recording recordings
 	beside    beside
 	streams   streams
@@ -354,6 +356,15 @@ func (c *live) modify(ch call.Change) error {
 	}
 	if ch.Speech != nil {
 		c.r.Session.Speech = c.r.Session.Speech.With(*ch.Speech)
+	}
+	if ch.Transcribe != nil {
+		c.transcribe(*ch.Transcribe)
+	}
+	if ch.TranscribePaused != nil {
+		if c.scribe == nil {
+			return fmt.Errorf("%w: it is not being transcribed", call.ErrWrongState)
+		}
+		c.scribe.paused.Store(*ch.TranscribePaused)
 	}
 	if ch.HoldMusic != nil {
 		c.r.Session.HoldMusic = *ch.HoldMusic

@@ -99,7 +99,8 @@ type Env struct {
 	Fetcher
 	Rooms
 	Streams
-	Messenger // nil: the box sends no text messages
+	Messenger  // nil: the box sends no text messages
+	Recogniser // nil: nobody turns speech into text
 }
 
 // Target is one party of a Dial.
@@ -142,6 +143,7 @@ type Dial struct {
 	RingTone       string              // country of the ringback; empty: the box's
 	Music          string              // URL of a sound that the caller hears, again and again, until a callee answers; empty: ringing
 	Keys           KeyWatch            // whom to tell of keys during the connection
+	Transcribe     *call.Transcription // of the connection; nil: none
 	OnHold         call.Hook           // document run on a party that the other one holds
 	Record         *call.RecordOptions // nil: no recording
 	Stream         *call.StreamOptions // carry the connection's sound to an application; nil: no
@@ -177,10 +179,14 @@ type Result struct {
 	Fault     string          // gather, play: why it could not be done, one sentence
 	Played    time.Duration   // play
 	Recording *call.Recording // record
-	Digit     byte            // record: the key that ended it, 0 when none
-	HungUp    bool            // record: the caller hung up
-	Dial      *DialResult
-	Message   *call.Message // message: as it was taken, or with its failure
+	// Speech is what was said: gather, PartialResult, TranscriptResult.
+	Speech  *call.Transcript
+	Unsure  bool // gather: Speech has too little confidence
+	Number  int  // PartialResult: how many were told before
+	Digit   byte // record: the key that ended it, 0 when none
+	HungUp  bool // record: the caller hung up
+	Dial    *DialResult
+	Message *call.Message // message: as it was taken, or with its failure
 	// Conference, Queue and Dequeue are how those verbs ended.
 	Conference *ConferenceResult
 	Queue      *QueueResult
@@ -195,6 +201,13 @@ type Result struct {
 // ScreenResult is the Verb of a Result without anything in it: the hook is asked
 // for the document of a called party before it is connected.
 const ScreenResult = "screen"
+
+// PartialResult and TranscriptResult are the Verbs of Results with nothing but
+// Speech: one that may still change, and one of a call that is transcribed.
+const (
+	PartialResult    = "partial"
+	TranscriptResult = "transcribe"
+)
 
 // FetchError is a failure to get or understand a document. Code is the number
 // of call-api.md §1.5 (11200 HTTP status, 12100 bad XML …).

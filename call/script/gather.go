@@ -30,6 +30,7 @@ type Gather struct {
 	Deaf          bool          // keys pressed during the prompts do not count either
 	Resume        bool          // come back when Action's answer holds no verbs
 	Fault         string        // why the input that is wanted cannot be had: Action is told so after the prompts
+	Speech        *GatherSpeech // nil: keys only
 	Prompts       []Verb        // Say, Play and Pause
 }
 
@@ -40,6 +41,13 @@ func (Gather) Name() string { return "gather" }
 // it goes on with the next verb, unless ActionOnEmpty.
 func (g Gather) Run(ctx context.Context, env *Env) (*Jump, error) {
 	env.DropDigits()
+	if g.Speech != nil {
+		res, err := g.speech(ctx, env)
+		if err != nil {
+			return nil, err
+		}
+		return g.then(res), nil
+	}
 	if g.PromptsFirst || g.Deaf || g.Fault != "" {
 		if err := g.playAll(ctx, env); err != nil {
 			return nil, err
@@ -61,10 +69,15 @@ func (g Gather) Run(ctx context.Context, env *Env) (*Jump, error) {
 		}
 		res.Timeout = timedOut && res.Digits == ""
 	}
-	if res.Digits == "" && !g.ActionOnEmpty || g.Action.IsZero() {
-		return nil, nil
+	return g.then(res), nil
+}
+
+// then leads to the action, where there is one for the result.
+func (g Gather) then(res *Result) *Jump {
+	if res.Digits == "" && res.Speech == nil && !g.ActionOnEmpty || g.Action.IsZero() {
+		return nil
 	}
-	return &Jump{Hook: g.Action, Result: res, Resume: g.Resume}, nil
+	return &Jump{Hook: g.Action, Result: res, Resume: g.Resume}
 }
 
 // collect plays the prompts and gives the digits, and whether the timeout ended

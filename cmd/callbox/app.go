@@ -20,6 +20,7 @@ import (
 	"callbox/api/hook"
 	"callbox/api/jambonz/socket"
 	"callbox/api/twilio"
+	"callbox/api/vendor"
 	"callbox/board"
 	"callbox/call"
 	"callbox/call/engine"
@@ -60,6 +61,7 @@ type app struct {
 	dialects dialects
 	hooks    *hook.Client
 	sockets  *socket.Hub
+	vendors  *vendor.Set
 	deliver  *hook.Deliverer
 	journal  *journal
 	files    *recordings
@@ -134,6 +136,7 @@ func (a *app) openHooks(context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.vendors = a.newVendors(a.hooks)
 	a.sockets = newSockets(a.dialects.json, a.hooks, a.accounts, a.log)
 	// The engine comes later, but before anything is delivered.
 	a.deliver = hook.NewDeliverer(a.hooks, a.store, func(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
@@ -238,7 +241,8 @@ func (a *app) openEngine(ctx context.Context) error {
 	}
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
-		Publisher: publisher{a.bus, a.sockets, a.trace}, Fetcher: fetcher{a.hooks, a.sockets}, Prompts: newPrompts(a.hooks, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
+		Publisher: publisher{a.bus, a.sockets, a.trace}, Fetcher: fetcher{a.hooks, a.sockets}, Recogniser: recogniser{a.vendors},
+		Prompts: newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		NewID:    a.dialects.newID,
 		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
@@ -296,6 +300,9 @@ func (a *app) close() {
 	}
 	if a.sockets != nil {
 		a.sockets.Close()
+	}
+	if a.vendors != nil {
+		a.vendors.Close()
 	}
 	if a.hooks != nil {
 		a.hooks.Close()

@@ -373,7 +373,7 @@ func (d *demo) voice(ctx context.Context, text string, voice ...string) ([]int16
 	if len(voice) > 0 {
 		s.Voice = "woman"
 	}
-	clip, err := newPrompts(d.a.hooks, "").Speak(ctx, s)
+	clip, err := newPrompts(d.a.hooks, d.a.vendors, "").Speak(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("the demo speaks with espeak-ng; install it with apt-get install espeak-ng: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"callbox/api/hook"
+	"callbox/api/vendor"
 	"callbox/call/script"
 	"callbox/media"
 	"callbox/media/dtmf"
@@ -23,15 +24,16 @@ import (
 // prompts makes the sounds that verbs play: files from hooks' servers, files in
 // the box's own folder of sounds, and spoken texts.
 type prompts struct {
-	hooks  *hook.Client
-	voice  *speech.Speaker
-	sounds string // the folder; it need not exist
+	hooks   *hook.Client
+	vendors *vendor.Set
+	voice   *speech.Speaker
+	sounds  string // the folder; it need not exist
 }
 
 var _ script.Prompts = (*prompts)(nil)
 
-func newPrompts(h *hook.Client, sounds string) *prompts {
-	return &prompts{hooks: h, voice: speech.New(speech.Config{}), sounds: sounds}
+func newPrompts(h *hook.Client, v *vendor.Set, sounds string) *prompts {
+	return &prompts{hooks: h, vendors: v, voice: speech.New(speech.Config{}), sounds: sounds}
 }
 
 // Open gives the sound at a URL, or that of a file in the folder of sounds. Bare
@@ -106,8 +108,15 @@ func (c closing) Close() error {
 	return c.ReadCloser.Close()
 }
 
-// Speak gives a spoken text.
+// Speaks reports whether there is a speech vendor of this name.
+func (p *prompts) Speaks(vendor string) bool { return p.vendors.Speaks(vendor) }
+
+// Speak gives a spoken text: of the vendor that is named, else of the default
+// one, else in the box's own voice.
 func (p *prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error) {
+	if p.vendors.Speaks(s.Vendor) {
+		return p.vendors.Speak(ctx, s)
+	}
 	clip, err := p.voice.Speak(ctx, s.Text, s.Voice, s.Language)
 	if errors.Is(err, speech.ErrNotInstalled) {
 		return nil, fmt.Errorf("%w: %w", script.ErrNoSpeech, err)

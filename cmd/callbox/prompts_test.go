@@ -39,7 +39,7 @@ func soundFile(t *testing.T, path string) {
 
 func TestSoundsOnTheBox(t *testing.T) {
 	dir := t.TempDir()
-	p := newPrompts(nil, filepath.Join(dir, "sounds"))
+	p := newPrompts(nil, nil, filepath.Join(dir, "sounds"))
 	if _, err := p.Open(context.Background(), "file:hello.wav"); err == nil || !strings.Contains(err.Error(), "no folder of sounds") {
 		t.Errorf("without a folder: %v", err)
 	}

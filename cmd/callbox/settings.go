@@ -40,6 +40,7 @@ func copyOf(s config.Snapshot) config.Snapshot {
 	}
 	s.Applications, s.Numbers = slices.Clone(s.Applications), slices.Clone(s.Numbers)
 	s.Trunks, s.Users, s.Phones, s.Routes = slices.Clone(s.Trunks), slices.Clone(s.Users), slices.Clone(s.Phones), slices.Clone(s.Routes)
+	s.SpeechVendors = slices.Clone(s.SpeechVendors)
 	s.CallerIDs, s.CredentialLists, s.SIPDomains = slices.Clone(s.CallerIDs), slices.Clone(s.CredentialLists), slices.Clone(s.SIPDomains)
 	return s
 }

@@ -24,6 +24,7 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.snap = snap
 	a.accounts.snap.Store(&snap)
 	a.inbound.snap.Store(&snap)
+	a.vendors.Use(speechVendors(snap.SpeechVendors))
 	a.hooks.SetTrust(a.trust(snap.Webhooks))
 	a.engine.SetLimits(engineLimits(snap.Limits))
 	a.lines.set(a.wanted(snap))

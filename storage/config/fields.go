@@ -53,6 +53,7 @@ func (r Route) key() string          { return r.Name }
 func (c CallerID) key() string       { return c.Account + " " + c.Number }
 func (l CredentialList) key() string { return l.ID }
 func (d SIPDomain) key() string      { return d.ID }
+func (s SpeechVendor) key() string   { return s.Name }
 func (a Authority) key() string      { return a.Name }
 func (p Pin) key() string            { return p.Host }
 func (n Number) key() string         { return strings.TrimSuffix(n.Number+" "+n.Line, " ") }

@@ -37,6 +37,7 @@ type Snapshot struct {
 	CallerIDs       []CallerID       `json:"caller_ids,omitempty"`
 	CredentialLists []CredentialList `json:"credential_lists,omitempty"`
 	SIPDomains      []SIPDomain      `json:"sip_domains,omitempty"`
+	SpeechVendors   []SpeechVendor   `json:"speech_vendors,omitempty"`
 	Media           Media            `json:"media"`
 	Limits          Limits           `json:"limits"`
 	Retention       Retention        `json:"retention"`

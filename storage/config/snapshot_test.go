@@ -37,6 +37,7 @@ func office() Snapshot {
 			{Name: "all", Prefix: "+", Lines: []string{"provider"}, Strip: 1, Failover: []string{"default", "busy", "sip:404", "sip:5xx", "q850:127"}},
 		},
 		Numbers:         []Number{{Number: "+14155550111", Application: "AP1"}, {Number: "+1415555*", Target: "201"}, {Number: "*", Line: "pbx", Target: "lobby"}},
+		SpeechVendors:   []SpeechVendor{{Name: "vosk", STTURL: "ws://speech.lan:2700/stt", TTSURL: "http://speech.lan/tts", Key: "a-long-secret", Default: true}},
 		CallerIDs:       []CallerID{{Number: "+14155550177", Name: "desk", Account: "AC1"}},
 		CredentialLists: []CredentialList{{ID: "CL1", Account: "AC1", Name: "phones"}},
 		SIPDomains: []SIPDomain{{
@@ -169,6 +170,16 @@ func TestValidate(t *testing.T) {
 		{"numbers[0].status.url", func(s *Snapshot) { s.Numbers[0].Status.URL = "x" }},
 		{"numbers[0].message_status.url", func(s *Snapshot) { s.Numbers[0].MessageStatus.URL = "x" }},
 		{"numbers[2].line", func(s *Snapshot) { s.Numbers[2].Line = "x" }},
+		{"speech_vendors[0].name", func(s *Snapshot) { s.SpeechVendors[0].Name = "default" }},
+		{"speech_vendors[1].name", func(s *Snapshot) {
+			s.SpeechVendors = append(s.SpeechVendors, SpeechVendor{Name: "VOSK", STTURL: "ws://a/"})
+		}},
+		{"speech_vendors[0].tts_url", func(s *Snapshot) { s.SpeechVendors[0].TTSURL, s.SpeechVendors[0].STTURL = "", "" }},
+		{"speech_vendors[0].tts_url", func(s *Snapshot) { s.SpeechVendors[0].TTSURL = "ws://speech.lan/" }},
+		{"speech_vendors[0].stt_url", func(s *Snapshot) { s.SpeechVendors[0].STTURL = "wss://u:p@speech.lan/" }},
+		{"speech_vendors[1].default", func(s *Snapshot) {
+			s.SpeechVendors = append(s.SpeechVendors, SpeechVendor{Name: "b", TTSURL: "http://a/", Default: true})
+		}},
 		{"caller_ids[0].number", func(s *Snapshot) { s.CallerIDs[0].Number = "" }},
 		{"caller_ids[1].number", func(s *Snapshot) { s.CallerIDs = append(s.CallerIDs, s.CallerIDs[0]) }},
 		{"caller_ids[0].account", func(s *Snapshot) { s.CallerIDs[0].Account = "AC2" }},

@@ -91,6 +91,7 @@ func (s Snapshot) Validate() error {
 	v.numbers(s.Numbers)
 	v.callerIDs(s.CallerIDs)
 	v.sipDomains(s)
+	v.speechVendors(s.SpeechVendors)
 	v.media(s.Media)
 	v.webhooks(s.Webhooks)
 	v.limits(s.Limits, s.Retention)
@@ -107,7 +108,7 @@ func (v *validator) counts(s Snapshot) {
 	}{
 		{"accounts", len(s.Accounts)}, {"applications", len(s.Applications)}, {"trunks", len(s.Trunks)}, {"users", len(s.Users)},
 		{"phones", len(s.Phones)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)},
-		{"caller_ids", len(s.CallerIDs)}, {"credential_lists", len(s.CredentialLists)}, {"sip_domains", len(s.SIPDomains)}, {"domains", len(s.Domains)}, {"webhooks.trust", len(s.Webhooks.Trust)}, {"webhooks.pins", len(s.Webhooks.Pins)},
+		{"caller_ids", len(s.CallerIDs)}, {"credential_lists", len(s.CredentialLists)}, {"sip_domains", len(s.SIPDomains)}, {"speech_vendors", len(s.SpeechVendors)}, {"domains", len(s.Domains)}, {"webhooks.trust", len(s.Webhooks.Trust)}, {"webhooks.pins", len(s.Webhooks.Pins)},
 	} {
 		if l.n > maxEntries {
 			v.bad(l.field, "%d entries, at most %d", l.n, maxEntries)

@@ -66,6 +66,8 @@ type Prop struct {
 	Fold bool     // the Enum's letters may be small or capital
 	// Props are the members of a Map, and of the Maps in a List; nil: any.
 	Props Props
+	// Open turns unknown members into warnings.
+	Open bool
 	// Idle says why the property has no effect on this box ("the box does not
 	// record to a cloud"); empty: it has. A false or empty value is no request.
 	Idle string
@@ -179,7 +181,9 @@ func check(v js.Value, path string, p Prop, o Options) error {
 		return Refuse("%s holds control characters", path)
 	}
 	if p.Props != nil && v.Kind == js.Map {
-		if _, err := Read(v, path, p.Props, o); err != nil {
+		inner := o
+		inner.Lax = o.Lax || p.Open
+		if _, err := Read(v, path, p.Props, inner); err != nil {
 			return err
 		}
 	}

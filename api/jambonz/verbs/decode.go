@@ -66,6 +66,11 @@ func Decode(body []byte, docURL string) (script.Document, error) {
 		}
 		doc.Verbs = append(doc.Verbs, list...)
 	}
+	if n := len(doc.Verbs); n > 0 {
+		if _, ok := doc.Verbs[n-1].(script.Transcribe); ok {
+			doc.Verbs = append(doc.Verbs, script.Hold{})
+		}
+	}
 	return doc, nil
 }
 

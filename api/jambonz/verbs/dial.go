@@ -73,6 +73,13 @@ func (d *decoder) during(o shape.Object, v *script.Dial) (err error) {
 	if v.OnHold, err = o.Hook("onHoldHook", d.base); err != nil {
 		return err
 	}
+	if o.Has("transcribe") {
+		t, err := d.transcription(o.Object("transcribe"))
+		if err != nil {
+			return err
+		}
+		v.Transcribe = &t
+	}
 	if v.Keys.Hook, err = o.Hook("dtmfHook", d.base); err != nil {
 		return err
 	}

@@ -94,6 +94,10 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 	if s != (call.Speech{}) {
 		c.Speech = &s
 	}
+	var err error
+	if c.Transcribe, err = d.transcribing(o); err != nil {
+		return nil, err
+	}
 	if o.Has("notifyEvents") {
 		tell := o.Is("notifyEvents")
 		c.Notify = &tell

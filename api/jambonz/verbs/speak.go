@@ -58,12 +58,6 @@ func (d *decoder) synthesizer(o shape.Object) call.Speech {
 		d.warn(s.Path + ".voice has no effect: the box knows voices by their names")
 	}
 	out := call.Speech{Vendor: s.Text("vendor"), Language: s.Text("language"), Voice: voice.Text}
-	if out.Vendor == "default" {
-		out.Vendor = ""
-	}
-	if out.Vendor != "" {
-		d.warn("the speech vendor " + out.Vendor + " is not set up on this box, which speaks with its own voice")
-	}
 	return out
 }
 
@@ -248,11 +242,47 @@ func (d *decoder) input(o shape.Object, g *script.Gather) error {
 			return o.Refuse("input", "holds %q, it may hold digits and speech", in)
 		}
 	}
-	if speech {
-		d.warn(o.Path + ".input: speech is not heard: " + noRecogniser)
+	if !speech {
+		return nil
 	}
-	if !digits {
-		g.Fault = noRecogniser
+	g.Speech = &script.GatherSpeech{Only: !digits}
+	return d.gatherSpeech(o, g.Speech)
+}
+
+// gatherSpeech reads how a gather listens.
+func (d *decoder) gatherSpeech(o shape.Object, s *script.GatherSpeech) (err error) {
+	r := o.Object("recognizer")
+	if s.Hearing, err = hearing(r); err != nil {
+		return err
+	}
+	if s.Partial, err = o.Hook("partialResultHook", d.base); err != nil {
+		return err
+	}
+	for _, pause := range []struct {
+		o    shape.Object
+		name string
+	}{{o, "speechTimeout"}, {r, "asrTimeout"}} {
+		t, ok, err := pause.o.Duration(pause.name, time.Second, 0, maxWait)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.Pause = t
+		}
+	}
+	sure := r.Get("minConfidence").Number
+	if !(sure >= 0 && sure <= 1) {
+		return r.Refuse("minConfidence", "is %g, it must be from 0 to 1", sure)
+	}
+	s.Sure = sure
+	words, ok, err := o.Whole("minBargeinWordCount", 0, 100)
+	if err != nil {
+		return err
+	}
+	if o.Is("bargein") {
+		if s.Interrupts = 1; ok && words > 0 {
+			s.Interrupts = words
+		}
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ const (
 	noConferences = "the box has no conferences"
 	noQueues      = "the box has no queues"
 	noStreams     = "the box does not stream sound to a websocket"
-	noRecogniser  = "the box has no recogniser of speech"
+	vendorDecides = "the speech vendor decides on that"
 	noAssistants  = "the box has no assistants and language models"
 	noTransfer    = "the box does not take or make SIP transfers"
 	noRequests    = "the box does not send or take SIP requests within a call"
@@ -36,10 +36,11 @@ func init() { // the makers of some verbs look into the table
 		"alert":       {props: alertProps, make: (*decoder).alert},
 		"leave":       {make: (*decoder).leave},
 		"config":      {props: configProps, make: (*decoder).config},
+		"transcribe":  {props: transcribeProps, make: (*decoder).transcribe},
 	}
 	for name, why := range map[string]string{
 		"conference": noConferences, "room": noConferences, "enqueue": noQueues, "dequeue": noQueues, "listen": noStreams, "stream": noStreams,
-		"transcribe": noRecogniser, "message": noMessages, "dub": noTracks, "sip:request": noRequests, "sip:refer": noTransfer, "transfer": noTransfer,
+		"message": noMessages, "dub": noTracks, "sip:request": noRequests, "sip:refer": noTransfer, "transfer": noTransfer,
 		"lex": noAssistants, "dialogflow": noAssistants, "rasa": noAssistants, "llm": noAssistants, "s2s": noAssistants, "agent": noAssistants,
 		"pipeline": noAssistants, "openai_s2s": noAssistants, "google_s2s": noAssistants, "elevenlabs_s2s": noAssistants, "deepgram_s2s": noAssistants,
 		"ultravox_s2s": noAssistants, "qwen_s2s": noAssistants, "gptlive_s2s": noAssistants,
@@ -97,7 +98,7 @@ var (
 		"say": {Type: shape.Map, Props: sayProps.With(everywhere)}, "play": {Type: shape.Map, Props: playProps.With(everywhere)},
 		// These matter only to speech, of which "input" tells.
 		"partialResultHook": shape.HookProp(), "speechTimeout": {Type: shape.Number}, "bargein": {Type: shape.Bool},
-		"minBargeinWordCount": {Type: shape.Number}, "recognizer": {Type: shape.Map},
+		"minBargeinWordCount": {Type: shape.Number}, "recognizer": recognizer(),
 		"fillerNoise":           {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
 		"actionHookDelayAction": {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
 	}
@@ -124,7 +125,7 @@ var (
 		"dub":              {Type: shape.Map | shape.List, Props: DubProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}}), Idle: noTracks},
 		"listen":           {Type: shape.Map, Idle: noStreams},
 		"stream":           {Type: shape.Map, Idle: noStreams},
-		"transcribe":       {Type: shape.Map, Idle: noRecogniser},
+		"transcribe":       {Type: shape.Map, Props: transcribeProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}})},
 		"referHook":        {Type: shape.HookType, Props: shape.HookProps, Idle: noTransfer},
 		"onHoldHook":       shape.HookProp(),
 		"srtpEncryption":   {Type: shape.Text, Idle: "the line decides on encryption"},
@@ -142,27 +143,27 @@ var (
 	}
 	configProps = shape.Props{
 		"synthesizer":                {Type: shape.Map, Props: synthesizerProps},
-		"recognizer":                 {Type: shape.Map},
+		"recognizer":                 recognizer(),
 		"bargeIn":                    {Type: shape.Map, Idle: "the box takes keys in gather only"},
 		"ttsStream":                  {Type: shape.Map, Idle: wholeTexts},
 		"autoStreamTts":              {Type: shape.Bool, Idle: wholeTexts},
 		"record":                     {Type: shape.Map, Idle: "the box cannot record by request during a call"},
 		"listen":                     {Type: shape.Map, Idle: noStreams},
 		"stream":                     {Type: shape.Map, Idle: noStreams},
-		"transcribe":                 {Type: shape.Map, Idle: noRecogniser},
+		"transcribe":                 {Type: shape.Map, Props: transcribeProps.With(shape.Props{"enable": {Type: shape.Bool, Need: true}})},
 		"amd":                        {Type: shape.Map, Props: shape.AMDProps, Idle: "the box detects machines on calls that it is asked to create only"},
 		"fillerNoise":                {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
 		"actionHookDelayAction":      {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
 		"notifyEvents":               {Type: shape.Bool}, // over a websocket only
-		"notifySttLatency":           {Type: shape.Bool, Idle: noRecogniser},
+		"notifySttLatency":           {Type: shape.Bool, Idle: vendorDecides},
 		"reset":                      {Type: shape.Text | shape.List, Idle: "settings of speech stay until others replace them"},
 		"onHoldMusic":                {Type: shape.Text},
 		"sipRequestWithinDialogHook": {Type: shape.HookType, Props: shape.HookProps, Idle: noRequests},
 		"referHook":                  {Type: shape.HookType, Props: shape.HookProps, Idle: noTransfer},
 		"boostAudioSignal":           {Type: number, Idle: "the box does not change the loudness of a call"},
-		"vad":                        {Type: shape.Map, Idle: noRecogniser},
+		"vad":                        {Type: shape.Map, Idle: vendorDecides},
 		"noiseIsolation":             {Type: shape.Map, Idle: "the box leaves noise as it is"},
-		"turnTaking":                 {Type: shape.Map, Idle: noRecogniser},
+		"turnTaking":                 {Type: shape.Map, Idle: vendorDecides},
 		"earlyMedia":                 {Type: shape.Bool, Idle: answersFirst},
 		"disableTtsCache":            {Type: shape.Bool, Idle: "texts that were spoken are kept for a short while"},
 	}

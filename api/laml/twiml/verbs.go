@@ -116,11 +116,13 @@ func (d *decoder) pause(n *node) script.Verb {
 func (d *decoder) gather(n *node) script.Verb {
 	a := d.attributes(n, gatherAttrs)
 	input := strings.Fields(strings.ToLower(a.text("input", "dtmf")))
+	keys, speech := false, false
 	for _, word := range input {
 		switch word {
 		case "dtmf":
+			keys = true
 		case "speech":
-			d.warn(n, codeUnsupported, "speech input of <Gather> is not available, there is no recogniser; keys are taken")
+			speech = true
 		default:
 			d.warn(n, 13326, "input of <Gather> holds %q, which is neither dtmf nor speech", clip(word))
 		}
@@ -134,6 +136,9 @@ func (d *decoder) gather(n *node) script.Verb {
 	if _, ok := a.values["numDigits"]; ok {
 		g.NumDigits = a.integer("numDigits", 0, 1, script.MaxGatherDigits, 13314)
 	}
+	if speech {
+		g.Speech = d.gatherSpeech(a, !keys, g.Timeout)
+	}
 	for _, k := range n.kids {
 		if k.name != "" && promptVerbs[k.name] == nil {
 			d.warn(k, 13320, "<%s> cannot stand in <Gather> and was skipped", clip(k.name))
@@ -143,6 +148,35 @@ func (d *decoder) gather(n *node) script.Verb {
 	}
 	return g
 }
+
+// gatherSpeech reads how a Gather listens (call-api.md §5.2).
+func (d *decoder) gatherSpeech(a attrs, only bool, timeout time.Duration) *script.GatherSpeech {
+	s := &script.GatherSpeech{Only: only,
+		Hearing: call.Hearing{Language: a.text("language", "en-US"), Model: a.text("speechModel", ""),
+			NoProfanity: a.boolean("profanityFilter", true, codeUnknown)},
+		Longest: a.seconds("maxSpeechTime", 60, 1, 600, codeUnknown),
+	}
+	for hint := range strings.SplitSeq(a.text("hints", ""), ",") {
+		if hint = strings.TrimSpace(hint); hint != "" && len(s.Hearing.Hints) < maxHints {
+			s.Hearing.Hints = append(s.Hearing.Hints, hint)
+		}
+	}
+	switch a.text("speechTimeout", "") {
+	case "auto": // when the recogniser says so
+	case "":
+		s.Pause = timeout
+	default:
+		s.Pause = a.seconds("speechTimeout", 5, 1, 600, 13327)
+	}
+	if a.boolean("bargeIn", true, codeUnknown) {
+		s.Interrupts = 1
+	}
+	s.Partial = a.hook("partialResultCallback", "partialResultCallbackMethod", 13312)
+	return s
+}
+
+// maxHints bounds the hints of a Gather.
+const maxHints = 500
 
 // record decodes a Record.
 func (d *decoder) record(n *node) script.Verb {
