@@ -59,7 +59,7 @@ func (k ears) listen(ctx context.Context, h call.Hearing, paused *atomic.Bool) (
 	if h.Track == call.TrackOutbound {
 		way = session.Out
 	}
-	l := &listener{Recognition: r, paused: paused}
+	l := &hearer{Recognition: r, paused: paused}
 	err = k.ask(ctx, func() error {
 		if k.c.sess == nil {
 			return call.ErrEnded
@@ -74,22 +74,22 @@ func (k ears) listen(ctx context.Context, h call.Hearing, paused *atomic.Bool) (
 	return l, nil
 }
 
-// listener is a recognition that listens to a session.
-type listener struct {
+// hearer is a recognition that listens to a session.
+type hearer struct {
 	Recognition
 	remove func()
 	paused *atomic.Bool // nil: never
 }
 
 // WriteFrame passes the sound on.
-func (l *listener) WriteFrame(f *media.Frame) {
+func (l *hearer) WriteFrame(f *media.Frame) {
 	if l.paused == nil || !l.paused.Load() {
 		l.Recognition.WriteFrame(f)
 	}
 }
 
 // Close stops listening.
-func (l *listener) Close() {
+func (l *hearer) Close() {
 	l.remove()
 	l.Recognition.Close()
 }
