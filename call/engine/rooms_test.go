@@ -93,8 +93,8 @@ func TestConference(t *testing.T) {
 		w.ends(ida, call.Completed)
 		w.ends(idc, call.Completed)
 		pass(time.Second)
-		want := fmt.Sprintf("1 conference-start , 2 participant-join %[1]s, 3 participant-join %[2]s, 4 participant-join %[3]s, "+
-			"5 participant-mute %[1]s, 6 participant-leave %[2]s, 7 participant-leave %[1]s, 8 participant-leave %[3]s, 9 conference-end ", ida, idb, idc)
+		want := fmt.Sprintf("1 conference-start %[1]s, 2 participant-join %[1]s, 3 participant-join %[2]s, 4 participant-join %[3]s, "+
+			"5 participant-mute %[1]s, 6 participant-leave %[2]s, 7 participant-leave %[1]s, 8 participant-leave %[3]s, 9 conference-end %[3]s", ida, idb, idc)
 		if got := w.conferenceEvents(); got != want {
 			t.Errorf("told\n%s, want\n%s", got, want)
 		}

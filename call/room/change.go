@@ -124,6 +124,10 @@ func (c *conference) announced(h call.Hook, m *member, err error) {
 	if err != nil {
 		t, news.Fault = call.EventAnnouncementFail, err.Error()
 	}
+	if m == nil {
+		c.tellAll(t, nil, news)
+		return
+	}
 	c.tell(t, m, news)
 }
 

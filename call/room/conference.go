@@ -30,7 +30,7 @@ type conference struct {
 	record    *call.RecordOptions
 	recording script.Recording
 	grace     *time.Timer // the conference ends when it fires; nil: none
-	ender     string      // id of the call whose leaving started grace
+	ender     *member     // whose leaving started grace
 	told      []call.Hook // announcements that wait; the first is being played
 	hush      context.CancelFunc
 	over      bool
@@ -89,7 +89,7 @@ func (c *conference) run() {
 			c.end(call.EndedWithMember, c.ender)
 		case <-alone.C:
 			if len(c.members) == 0 {
-				c.end(call.EndedEmpty, "")
+				c.end(call.EndedEmpty, nil)
 			}
 		}
 	}
@@ -127,18 +127,24 @@ func (c *conference) publish() {
 	c.view.Store(v)
 }
 
-// tell tells of something that has happened, about m unless that is nil.
+// tell tells of something that has happened to m.
 func (c *conference) tell(t call.EventType, m *member, news call.ConferenceNews) {
+	p := m.p
+	news.Participant = &p
+	c.tellAll(t, m, news)
+}
+
+// tellAll tells of something that concerns all; by is who brought it about, nil
+// when that was no party.
+func (c *conference) tellAll(t call.EventType, by *member, news call.ConferenceNews) {
 	now := c.h.cfg.Now()
 	c.c.Updated = now
 	ev := call.Event{Type: t, Seq: c.c.Seq, At: now, Record: &call.Record{API: c.api, Account: c.account}}
 	c.c.Seq++
 	c.publish()
 	news.Conference = c.c
-	if m != nil {
-		p := m.p
-		news.Participant = &p
-		ev.Record = m.record()
+	if by != nil {
+		ev.Record = by.record()
 	}
 	ev.Conference = &news
 	c.h.cfg.Log.Info("conference", "conference", c.id, "call", ev.Record.ID, "event", string(t))
@@ -174,7 +180,7 @@ func (c *conference) admit(party Party, w script.Conference) *member {
 	}
 	m.conf, m.party, m.seat = c, party, c.room.Seat()
 	m.news, m.out = make(chan struct{}, 1), make(chan struct{})
-	m.quorum, m.wait, m.grace = w.StartWith, w.Wait, w.Grace
+	m.quorum, m.wait, m.hold, m.grace = w.StartWith, w.Wait, call.WaitSound{Silent: true}, w.Grace
 	m.p.Joined, m.p.Updated, m.p.Waiting = &now, now, true
 	m.p.Muted, m.p.StartOnEnter, m.p.EndOnExit, m.p.BeepOnExit = w.Muted, w.StartOnEnter, w.EndOnExit, w.BeepOnExit
 	m.p.Coach, m.p.Tag, m.p.SpeakTo = w.Coach, w.Tag, w.SpeakTo
@@ -193,7 +199,7 @@ func (c *conference) admit(party Party, w script.Conference) *member {
 		c.grace.Stop()
 		c.grace = nil
 	}
-	c.begin()
+	c.begin(m)
 	c.tell(call.EventJoin, m, call.ConferenceNews{})
 	if w.BeepOnEnter {
 		c.ring(true)
@@ -202,8 +208,8 @@ func (c *conference) admit(party Party, w script.Conference) *member {
 	return m
 }
 
-// begin starts the conference when all that it takes is there.
-func (c *conference) begin() {
+// begin starts the conference when all that it takes is there; m has just come.
+func (c *conference) begin(m *member) {
 	if c.c.State == call.ConferenceInit && slices.ContainsFunc(c.members, func(m *member) bool {
 		return m.party != nil && m.p.StartOnEnter && c.joined >= m.quorum
 	}) {
@@ -212,7 +218,7 @@ func (c *conference) begin() {
 		for _, m := range c.members {
 			m.p.Waiting = false
 		}
-		c.tell(call.EventConferenceStart, nil, call.ConferenceNews{})
+		c.tellAll(call.EventConferenceStart, m, call.ConferenceNews{})
 	}
 	if c.c.State != call.ConferenceRunning {
 		return
@@ -331,15 +337,15 @@ func (c *conference) leave(m *member, why call.Departure) {
 		if c.grace != nil {
 			c.grace.Stop()
 		}
-		c.grace, c.ender = time.NewTimer(m.grace), m.p.Call
+		c.grace, c.ender = time.NewTimer(m.grace), m
 	case m.p.EndOnExit && kicked:
-		c.end(call.EndedWithKicked, m.p.Call)
+		c.end(call.EndedWithKicked, m)
 	case m.p.EndOnExit:
-		c.end(call.EndedWithMember, m.p.Call)
+		c.end(call.EndedWithMember, m)
 	case c.joined == 0 && kicked:
-		c.end(call.EndedByKick, m.p.Call)
+		c.end(call.EndedByKick, m)
 	case c.joined == 0:
-		c.end(call.EndedEmpty, m.p.Call)
+		c.end(call.EndedEmpty, m)
 	default:
 		c.arrange()
 	}
@@ -364,14 +370,17 @@ func (c *conference) remove(m *member, why call.Departure) bool {
 	return true
 }
 
-// end ends the conference for all.
-func (c *conference) end(why call.ConferenceEnd, by string) {
+// end ends the conference for all; by is whose leaving did it, nil: nobody's.
+func (c *conference) end(why call.ConferenceEnd, by *member) {
 	if c.over {
 		return
 	}
 	c.over = true
 	now := c.h.cfg.Now()
-	c.c.State, c.c.Ended, c.c.Updated, c.c.Reason, c.c.EndedBy = call.ConferenceEnded, &now, now, why, by
+	c.c.State, c.c.Ended, c.c.Updated, c.c.Reason = call.ConferenceEnded, &now, now, why
+	if by != nil {
+		c.c.EndedBy = by.p.Call
+	}
 	for _, m := range slices.Clone(c.members) {
 		if m.party != nil {
 			c.remove(m, call.LeftAtEnd)
@@ -380,7 +389,7 @@ func (c *conference) end(why call.ConferenceEnd, by string) {
 		}
 	}
 	c.members = nil
-	c.tell(call.EventConferenceEnd, nil, call.ConferenceNews{})
+	c.tellAll(call.EventConferenceEnd, by, call.ConferenceNews{})
 }
 
 // invite expects a party.
@@ -408,6 +417,6 @@ func (c *conference) uninvite(rec call.Record) {
 	m.rec = &rec
 	c.remove(m, call.LeftByHangup)
 	if len(c.members) == 0 {
-		c.end(call.EndedEmpty, rec.ID)
+		c.end(call.EndedEmpty, m)
 	}
 }

@@ -284,7 +284,7 @@ func (h *House) PartyOf(account, id string) (call.Participant, bool) {
 // EndConference ends a live conference for all.
 func (h *House) EndConference(ctx context.Context, account, id string) (call.Conference, error) {
 	return h.ask(ctx, account, id, func(c *conference) error {
-		c.end(call.EndedByRequest, "")
+		c.end(call.EndedByRequest, nil)
 		return nil
 	})
 }
