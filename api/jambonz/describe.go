@@ -55,6 +55,13 @@ func operations() map[string]operation {
 		"POST Calls/{call}":   change,
 		"DELETE Calls/{call}": {summary: "End a call, or forget one that is over", answers: []api.Answer{{Status: http.StatusNoContent}}},
 		"GET CallCount":       {summary: "Count the calls that are up", answers: one("How many", strict("CallCount", fields(number, "inbound", "outbound")))},
+		"GET Conferences": {
+			summary: "List the names of the conferences that are going on", answers: one("Their names", &api.Schema{Type: "array", Items: text}),
+		},
+		"GET Queues": {
+			summary: "List the queues in which calls wait", query: []api.Field{{Name: "search", Schema: text}},
+			answers: one("The queues", &api.Schema{Type: "array", Items: strict("Queue", fields(text, "name"), fields(number, "length"))}),
+		},
 		"GET RecentCalls": {
 			summary: "List the calls that are over",
 			query: []api.Field{

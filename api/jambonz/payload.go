@@ -78,6 +78,7 @@ func (d *Dialect) DocumentRequest(h call.Hook, rec call.Record, res *script.Resu
 	o := d.common(rec)
 	if res != nil {
 		addResult(&o, res)
+		d.addMeeting(&o, rec, res)
 		return d.outgoing(h, rec, o)
 	}
 	if rec.Direction == call.Inbound {
@@ -210,6 +211,9 @@ func dialOutcome(r script.DialResult) string {
 // Callback gives the message that ev owes to the call's status hook: every
 // change, unless the hook asked for certain ones only.
 func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
+	if ev.Conference != nil {
+		return d.conferenceCallback(ev)
+	}
 	rec := *ev.Record
 	switch ev.Type {
 	case call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded:

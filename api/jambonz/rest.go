@@ -62,6 +62,8 @@ var routes = []route{
 		"DELETE": func(s rest, w http.ResponseWriter, q request) { s.h.EndCall(w, q.Request, s) },
 	}},
 	{"CallCount", map[string]act{"GET": rest.countCalls}},
+	{"Conferences", map[string]act{"GET": rest.listConferences}},
+	{"Queues", map[string]act{"GET": rest.listQueues}},
 	{"RecentCalls", map[string]act{"GET": rest.recentCalls}},
 	{"RecentCalls/{call}", map[string]act{"GET": rest.recentCall}},
 	{"RecentCalls/{call}/record/{year}/{month}/{day}/{format}", map[string]act{"GET": rest.recording, "HEAD": rest.recording}},

@@ -79,12 +79,6 @@ func (d *decoder) alert(o shape.Object) ([]script.Verb, error) {
 	return nil, nil
 }
 
-// leave decodes a leave.
-func (d *decoder) leave(o shape.Object) ([]script.Verb, error) {
-	d.warn(o.Path + " has no effect: the call is in no queue")
-	return nil, nil
-}
-
 // config decodes a config: what it says of speech holds for the rest of the call.
 func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 	s := d.synthesizer(o)

@@ -4,8 +4,7 @@ import "callbox/api/jambonz/shape"
 
 // Why verbs and properties cannot be used, in one place each.
 const (
-	noConferences = "the box has no conferences"
-	noQueues      = "the box has no queues"
+	noRooms       = "calls meet in a conference"
 	noStreams     = "the box does not stream sound to a websocket"
 	vendorDecides = "the speech vendor decides on that"
 	noAssistants  = "the box has no assistants and language models"
@@ -35,11 +34,14 @@ func init() { // the makers of some verbs look into the table
 		"sip:decline": {props: declineProps, make: (*decoder).decline},
 		"alert":       {props: alertProps, make: (*decoder).alert},
 		"leave":       {make: (*decoder).leave},
+		"conference":  {props: conferenceProps, make: (*decoder).conference},
+		"enqueue":     {props: enqueueProps, make: (*decoder).enqueue},
+		"dequeue":     {props: dequeueProps, make: (*decoder).dequeue},
 		"config":      {props: configProps, make: (*decoder).config},
 		"transcribe":  {props: transcribeProps, make: (*decoder).transcribe},
 	}
 	for name, why := range map[string]string{
-		"conference": noConferences, "room": noConferences, "enqueue": noQueues, "dequeue": noQueues, "listen": noStreams, "stream": noStreams,
+		"room": noRooms, "listen": noStreams, "stream": noStreams,
 		"message": noMessages, "dub": noTracks, "sip:request": noRequests, "sip:refer": noTransfer, "transfer": noTransfer,
 		"lex": noAssistants, "dialogflow": noAssistants, "rasa": noAssistants, "llm": noAssistants, "s2s": noAssistants, "agent": noAssistants,
 		"pipeline": noAssistants, "openai_s2s": noAssistants, "google_s2s": noAssistants, "elevenlabs_s2s": noAssistants, "deepgram_s2s": noAssistants,
