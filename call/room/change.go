@@ -192,7 +192,7 @@ var (
 
 const (
 	// maxShared bounds the keys that wait to be sent to a party; later ones are
-	// dropped, nobody presses so fast.
+	// dropped and counted.
 	maxShared = 32
 	// keyPatience bounds the sending of one of them.
 	keyPatience = 3 * time.Second
@@ -211,6 +211,7 @@ func (c *conference) share(from *member, d byte) {
 		select {
 		case m.keys <- d:
 		default:
+			c.h.lost.Add(1)
 		}
 	}
 }

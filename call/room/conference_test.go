@@ -279,6 +279,9 @@ func TestSharedKeys(t *testing.T) {
 		if _, err := w.h.ChangeParticipant(t.Context(), account, "", "c", call.ParticipantChange{Held: ptr(true)}); err != nil {
 			t.Fatal(err)
 		}
+		if s := w.h.Stats(); s.Conferences != 1 || s.Parties != 3 {
+			t.Errorf("%+v", s)
+		}
 		a.keys <- '4'
 		a.keys <- '2'
 		pass(time.Millisecond)

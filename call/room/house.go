@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"callbox/call"
@@ -90,6 +91,8 @@ type House struct {
 	past   []call.Conference      // finished, oldest first
 	queues map[string]*queue      // by account and name
 
+	lost atomic.Int64 // keys that were to be shared and were not
+
 	save sync.Mutex // held while the queues are being kept; taken before mu
 }
 
@@ -108,6 +111,29 @@ func New(cfg Config) (*House, error) {
 		h.queues[key(q.Account, q.Name)] = &queue{h: h, q: q}
 	}
 	return h, nil
+}
+
+// Stats are a house's counters.
+type Stats struct {
+	Conferences int // live
+	Parties     int // in them, those who wait for a start included
+	Queues      int
+	Waiting     int // calls in queues
+	LostKeys    int // shared keys that a party could not be sent in time
+}
+
+// Stats gives the counters.
+func (h *House) Stats() Stats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := Stats{Conferences: len(h.ids), Queues: len(h.queues), LostKeys: int(h.lost.Load())}
+	for _, c := range h.ids {
+		s.Parties += c.view.Load().conference.Members
+	}
+	for _, q := range h.queues {
+		s.Waiting += len(q.waiting)
+	}
+	return s
 }
 
 // key is an account's name for something.

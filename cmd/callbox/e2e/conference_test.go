@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -377,4 +378,21 @@ func TestQueue(t *testing.T) {
 	hears(t, "alice", heard, fromBob)
 	hears(t, "bob", bob.heard(), fromAlice)
 	hears(t, "carol waiting", carol.heard(), tone.Music()[:6*rate])
+}
+
+// TestQueuesLast: queues are there again after a restart, without their calls.
+func TestQueuesLast(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, "")
+	q, err := g.twilio().Api.CreateQueue(&openapi.CreateQueueParams{FriendlyName: ptr("support"), MaxSize: ptr(7)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, token := g.account, g.token
+	g.stop(syscall.SIGKILL, 10*time.Second)
+	g.start()
+	g.account, g.token = account, token
+	if got, err := g.twilio().Api.FetchQueue(*q.Sid, nil); err != nil || *got.FriendlyName != "support" || got.MaxSize != 7 || got.CurrentSize != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
