@@ -28,7 +28,6 @@ type listener struct {
 	end    script.StreamEnd
 	accept chan struct{}
 	leave  chan error // what ends it
-	stuck  chan struct{}
 
 	over chan error // what Next or the context said at the end
 }
