@@ -145,6 +145,8 @@ func TestDocumentRequests(t *testing.T) {
 	get.Method = "GET"
 	apitest.Golden(t, "session-new-get.txt", text(t, d.DocumentRequest(get, in, nil)))
 
+	said := call.Transcript{Final: true, Language: "de-DE", Channel: 2, Vendor: "vosk", Raw: `{"type":"transcription"}`,
+		Alternatives: []call.Alternative{{Text: "guten Tag", Confidence: 0.5}, {Text: "guter Tag"}}}
 	var out strings.Builder
 	dial := func(r script.DialResult) *script.Result { return &script.Result{Verb: "dial", Dial: &r} }
 	for _, tc := range []struct {
@@ -162,6 +164,20 @@ func TestDocumentRequests(t *testing.T) {
 		{"dial declined", *dial(script.DialResult{State: call.Busy, Child: "c1", SIPStatus: 603})},
 		{"dial no answer", *dial(script.DialResult{State: call.NoAnswer, Child: "c1", SIPStatus: 487})},
 		{"dial nobody", *dial(script.DialResult{State: call.Failed, Cause: call.Cause{Q850: call.Q850NoRoute}})},
+		{"gather said", script.Result{Verb: "gather", Speech: &said}},
+		{"gather unsure", script.Result{Verb: "gather", Speech: &said, Unsure: true}},
+		{"partial", script.Result{Verb: script.PartialResult, Speech: &call.Transcript{Channel: 1, Vendor: "vosk", Alternatives: []call.Alternative{{Text: "go"}}}}},
+		{"transcript", script.Result{Verb: script.TranscriptResult, Speech: &said}},
+		{"dtmf", script.Result{Verb: "dtmf", Digits: "*1"}},
+		{"hold", script.Result{Verb: "hold", Hold: &script.HoldResult{From: "+15550100", To: "client:bob"}}},
+		{"sip:request", script.Result{Verb: "sip:request", Answer: &call.SIPResponse{Status: 202, Reason: "Accepted"}}},
+		{"sip:request failed", script.Result{Verb: "sip:request", Fault: "no answer within 32 s"}},
+		{"refer", script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 202, Final: 486}}},
+		{"refer refused", script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 603}}},
+		{"refer step", script.Result{Verb: script.ReferEvent, Refer: &script.ReferResult{Status: 180}}},
+		{"message", script.Result{Verb: "message", Message: &call.Message{ID: "SM1", Status: call.MessageQueued}}},
+		{"message failed", script.Result{Verb: "message", Message: &call.Message{ID: "SM1", Status: call.MessageFailed, Error: "the network refused it"}}},
+		{"message without a line", script.Result{Verb: "message", Message: &call.Message{Status: call.MessageFailed, Error: call.ErrNoMessenger.Error()}}},
 		{"error", script.Result{Verb: "error", Error: &script.FetchError{Code: 11200, URL: "http://app.lan/x", Err: errors.New("the answer is HTTP status 500")}}},
 	} {
 		var own js.Object
@@ -173,8 +189,10 @@ func TestDocumentRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range v.Members[len(base.Members):] { // what the verb adds
-			own.Add(m.Name, m.Value)
+		for i, m := range v.Members { // what the verb adds or changes
+			if i >= len(base.Members) || m.Value.String() != base.Members[i].Value.String() {
+				own.Add(m.Name, m.Value)
+			}
 		}
 		fmt.Fprintf(&out, "%s: %s\n", tc.name, own.Value())
 	}

@@ -154,6 +154,22 @@ func addResult(o *js.Object, res *script.Result) {
 		if res.Speech != nil {
 			o.Object("speech", said(*res.Speech))
 		}
+	case res.Verb == "sip:request" && res.Answer == nil:
+		o.Text("result", "failed")
+		o.Text("err", res.Fault)
+	case res.Verb == "sip:request":
+		o.Text("result", "success")
+		o.Set("sip_status", js.Value{Kind: js.Number, Number: float64(res.Answer.Status)})
+	case res.Verb == script.ReferEvent && res.Refer != nil:
+		o.Text("event", "transfer-status")
+		o.Set("call_status", js.Value{Kind: js.Number, Number: float64(res.Refer.Status)})
+	case res.Refer != nil:
+		o.Number("refer_status", float64(res.Refer.Status))
+		if res.Refer.Final > 0 {
+			o.Number("final_referred_call_status", float64(res.Refer.Final))
+		}
+	case res.Message != nil:
+		addMessage(o, res.Message)
 	case res.Verb == "dtmf":
 		o.Text("dtmf", res.Digits)
 	case res.Hold != nil:
@@ -177,6 +193,21 @@ func addResult(o *js.Object, res *script.Result) {
 		e.Text("message", res.Error.Error())
 		e.Some("url", res.Error.URL)
 		o.Object("error", e)
+	}
+}
+
+// addMessage adds what became of a text message.
+func addMessage(o *js.Object, m *call.Message) {
+	o.Some("message_sid", m.ID)
+	switch {
+	case m.Status != call.MessageFailed:
+		o.Text("message_status", "success")
+	case m.ID == "":
+		o.Text("message_status", "no carriers")
+		o.Text("message_failure_reason", m.Error)
+	default:
+		o.Text("message_status", "failure")
+		o.Text("message_failure_reason", m.Error)
 	}
 }
 

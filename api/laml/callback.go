@@ -122,6 +122,14 @@ func (d *Dialect) addResult(f *Form, res *script.Result) {
 			break
 		}
 		f.Add("Digits", res.Digits)
+	case "refer":
+		if res.Refer != nil {
+			f.Add("ReferCallStatus", referStatus(*res.Refer))
+			f.Add("ReferSipResponseCode", strconv.Itoa(res.Refer.Status))
+			if res.Refer.Final > 0 {
+				f.Add("NotifySipResponseCode", strconv.Itoa(res.Refer.Final))
+			}
+		}
 	case script.PartialResult:
 		if res.Speech != nil {
 			f.Add("StableSpeechResult", "")
@@ -164,6 +172,19 @@ func smsStatus(s call.MessageStatus) string {
 		return string(s)
 	}
 	return string(call.MessageSent)
+}
+
+// referStatus is how a referral ended: in-progress when the far end got through.
+func referStatus(r script.ReferResult) string {
+	switch {
+	case r.Status/100 != 2:
+		return "failed"
+	case r.Final/100 == 2:
+		return "in-progress"
+	case r.Final == 0:
+		return "failed"
+	}
+	return call.FromSIP(r.Final, call.Remote, "").Outcome().String()
 }
 
 // addRecording adds a recording that is complete.

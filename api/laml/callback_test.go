@@ -144,6 +144,11 @@ func TestDocumentRequests(t *testing.T) {
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "record", Recording: &r, Digit: '#'}),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "record", Recording: &r, HungUp: true}),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "record", Recording: &r}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: "gather", Speech: &call.Transcript{Final: true, Alternatives: []call.Alternative{{Text: "good morning", Confidence: 0.875}}}}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: script.PartialResult, Number: 3, Speech: &call.Transcript{Alternatives: []call.Alternative{{Text: "good", Confidence: 0.5}}}}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 202, Final: 200}}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 202, Final: 486}}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 603}}),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "dial", Dial: &script.DialResult{
 			State: call.Completed, Child: "CA2", Duration: 61 * time.Second, Bridged: true, SIPCallID: "x@y", SIPStatus: 200, Recording: &r,
 		}}),

@@ -218,21 +218,7 @@ func (e *Engine) Tell(ctx context.Context, account, id string, m call.SIPMessage
 		}
 		return call.SIPResponse{}, call.ErrEnded
 	}
-	leg, err := control{c: c}.leg(ctx)
-	if err != nil {
-		return call.SIPResponse{}, err
-	}
-	teller, ok := leg.(call.Teller)
-	if !ok {
-		return call.SIPResponse{}, fmt.Errorf("%w: its far end does not speak SIP", call.ErrWrongState)
-	}
-	ctx, cancel := context.WithTimeout(ctx, tellTime)
-	defer cancel()
-	res, err := teller.Tell(ctx, m)
-	if errors.Is(err, call.ErrLegEnded) {
-		err = call.ErrEnded
-	}
-	return res, err
+	return c.signal(ctx, m)
 }
 
 // maxMessages is how many requests of the far end one call tells.
@@ -240,6 +226,9 @@ const maxMessages = 1000
 
 // onMessage tells a request of the far end.
 func (c *live) onMessage(m *call.SIPMessage) {
+	if c.notified != nil {
+		c.notified(m)
+	}
 	if c.beside.messages++; c.beside.messages > maxMessages {
 		if c.beside.messages == maxMessages+1 {
 			c.note(call.EventWarning, fmt.Sprintf("the far end has sent %d requests within the call; further ones are not told", maxMessages))

@@ -217,6 +217,12 @@ func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, 
 		w.startRecording()
 	}
 	w.startStream(ctx)
+	if w.d.Loudness != nil || len(w.d.Tracks) > 0 {
+		err := control{c: child}.Change(ctx, call.Change{Loudness: w.d.Loudness, Tracks: w.d.Tracks})
+		if err != nil && !over(ctx, err) {
+			w.Tell(call.EventWarning, "the callee hears what it would without this dial's settings: "+err.Error())
+		}
+	}
 	if w.d.Transcribe != nil {
 		s := w.c.startScribe(*w.d.Transcribe)
 		defer s.cancel()

@@ -54,11 +54,12 @@ type live struct {
 	cause     *call.Cause // why we are ending the leg ourselves
 	timers    timers
 	script    *running
-	next      *call.ScriptSource // to run when the present script has gone
-	ready     bool               // a child that its Dial may connect
-	link      *link              // set while a Dial has connected this call with another
-	dialled   *call.Cause        // why the last Dial connected nobody
-	scribe    *scribe            // the call's transcription; nil: none
+	next      *call.ScriptSource     // to run when the present script has gone
+	ready     bool                   // a child that its Dial may connect
+	link      *link                  // set while a Dial has connected this call with another
+	dialled   *call.Cause            // why the last Dial connected nobody
+	scribe    *scribe                // the call's transcription; nil: none
+	notified  func(*call.SIPMessage) // takes requests of the far end first; nil: nobody does
 	recording recordings
 	beside    beside
 	streams   streams

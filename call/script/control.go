@@ -101,6 +101,7 @@ type Env struct {
 	Streams
 	Messenger  // nil: the box sends no text messages
 	Recogniser // nil: nobody turns speech into text
+	Signaller
 }
 
 // Target is one party of a Dial.
@@ -141,6 +142,8 @@ type Dial struct {
 	AnswerOnBridge bool                // keep the caller ringing until a callee answers
 	HangupOnStar   bool                // the caller's * ends the connection
 	RingTone       string              // country of the ringback; empty: the box's
+	Loudness       *float64            // of what the callee hears, in dB; nil: as it is
+	Tracks         []call.Track        // what the callee hears besides
 	Music          string              // URL of a sound that the caller hears, again and again, until a callee answers; empty: ringing
 	Keys           KeyWatch            // whom to tell of keys during the connection
 	Transcribe     *call.Transcription // of the connection; nil: none
@@ -181,10 +184,12 @@ type Result struct {
 	Recording *call.Recording // record
 	// Speech is what was said: gather, PartialResult, TranscriptResult.
 	Speech  *call.Transcript
-	Unsure  bool // gather: Speech has too little confidence
-	Number  int  // PartialResult: how many were told before
-	Digit   byte // record: the key that ended it, 0 when none
-	HungUp  bool // record: the caller hung up
+	Unsure  bool              // gather: Speech has too little confidence
+	Number  int               // PartialResult: how many were told before
+	Answer  *call.SIPResponse // sip:request
+	Refer   *ReferResult      // refer, and the step of one in ReferEvent
+	Digit   byte              // record: the key that ended it, 0 when none
+	HungUp  bool              // record: the caller hung up
 	Dial    *DialResult
 	Message *call.Message // message: as it was taken, or with its failure
 	// Conference, Queue and Dequeue are how those verbs ended.
@@ -207,6 +212,9 @@ const ScreenResult = "screen"
 const (
 	PartialResult    = "partial"
 	TranscriptResult = "transcribe"
+	// ReferEvent is the Verb of a Result with a step of a referral: the status of
+	// the call that the far end makes.
+	ReferEvent = "refer-event"
 )
 
 // FetchError is a failure to get or understand a document. Code is the number

@@ -75,12 +75,14 @@ func TestObject(t *testing.T) {
 	o.Text("a<b", "c&d\u2028")
 	o.Some("empty", "")
 	o.Some("some", "thing")
-	o.Number("n", 200)
+	o.Number("n", 7)
 	o.Bool("t", true)
 	o.Object("inner", inner)
 	o.Add("null", Value{})
-	const want = `{"a<b":"c&d` + "\u2028" + `","some":"thing","n":200,"t":true,"inner":{"x":""},"null":null}`
-	if got := o.Value().String(); got != want || len(o.Members()) != 6 {
+	o.Set("n", Value{Kind: Number, Number: 200})
+	o.Set("set", Value{Kind: Bool})
+	const want = `{"a<b":"c&d` + "\u2028" + `","some":"thing","n":200,"t":true,"inner":{"x":""},"null":null,"set":false}`
+	if got := o.Value().String(); got != want || len(o.Members()) != 7 {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if s := (Value{Kind: Text, Text: "a\xffb"}).String(); s != "\"a\ufffdb\"" {

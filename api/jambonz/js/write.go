@@ -33,6 +33,17 @@ func (o *Object) Object(name string, inner Object) { o.Add(name, inner.Value()) 
 // Add adds a member. A name must not be added twice.
 func (o *Object) Add(name string, v Value) { o.members = append(o.members, Member{name, v}) }
 
+// Set adds a member in place of one of the same name.
+func (o *Object) Set(name string, v Value) {
+	for i := range o.members {
+		if o.members[i].Name == name {
+			o.members[i].Value = v
+			return
+		}
+	}
+	o.Add(name, v)
+}
+
 // Value is the object as a value.
 func (o Object) Value() Value { return Value{Kind: Map, Members: o.members} }
 

@@ -73,6 +73,12 @@ func (d *decoder) during(o shape.Object, v *script.Dial) (err error) {
 	if v.OnHold, err = o.Hook("onHoldHook", d.base); err != nil {
 		return err
 	}
+	if v.Loudness, err = DB(o, "boostAudioSignal"); err != nil {
+		return err
+	}
+	if v.Tracks, err = d.dubs(o); err != nil {
+		return err
+	}
 	if o.Has("transcribe") {
 		t, err := d.transcription(o.Object("transcribe"))
 		if err != nil {

@@ -92,6 +92,16 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 	if c.Transcribe, err = d.transcribing(o); err != nil {
 		return nil, err
 	}
+	if c.Loudness, err = DB(o, "boostAudioSignal"); err != nil {
+		return nil, err
+	}
+	if o.Has("sipRequestWithinDialogHook") {
+		h, err := o.Hook("sipRequestWithinDialogHook", d.base)
+		if err != nil {
+			return nil, err
+		}
+		c.Messages = &h
+	}
 	if o.Has("notifyEvents") {
 		tell := o.Is("notifyEvents")
 		c.Notify = &tell

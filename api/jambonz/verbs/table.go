@@ -8,10 +8,7 @@ const (
 	noStreams     = "the box does not stream sound to a websocket"
 	vendorDecides = "the speech vendor decides on that"
 	noAssistants  = "the box has no assistants and language models"
-	noTransfer    = "the box does not take or make SIP transfers"
-	noRequests    = "the box does not send or take SIP requests within a call"
-	noTracks      = "the box does not mix tracks into a call"
-	noMessages    = "the box sends no messages"
+	noTransfer    = "the box does not take SIP transfers"
 	wholeTexts    = "the box speaks whole texts"
 	answersFirst  = "the box answers a call before it is heard"
 )
@@ -39,10 +36,13 @@ func init() { // the makers of some verbs look into the table
 		"dequeue":     {props: dequeueProps, make: (*decoder).dequeue},
 		"config":      {props: configProps, make: (*decoder).config},
 		"transcribe":  {props: transcribeProps, make: (*decoder).transcribe},
+		"sip:request": {props: requestProps, make: (*decoder).request},
+		"sip:refer":   {props: referProps, make: (*decoder).refer},
+		"message":     {props: messageProps, make: (*decoder).message},
+		"dub":         {props: DubProps, make: (*decoder).dub},
 	}
 	for name, why := range map[string]string{
-		"room": noRooms, "listen": noStreams, "stream": noStreams,
-		"message": noMessages, "dub": noTracks, "sip:request": noRequests, "sip:refer": noTransfer, "transfer": noTransfer,
+		"room": noRooms, "listen": noStreams, "stream": noStreams, "transfer": noTransfer,
 		"lex": noAssistants, "dialogflow": noAssistants, "rasa": noAssistants, "llm": noAssistants, "s2s": noAssistants, "agent": noAssistants,
 		"pipeline": noAssistants, "openai_s2s": noAssistants, "google_s2s": noAssistants, "elevenlabs_s2s": noAssistants, "deepgram_s2s": noAssistants,
 		"ultravox_s2s": noAssistants, "qwen_s2s": noAssistants, "gptlive_s2s": noAssistants,
@@ -120,11 +120,11 @@ var (
 		"forwardPAI":       {Type: shape.Bool, Idle: "the callee is shown the caller's number, or callerId"},
 		"exitMediaPath":    {Type: shape.Bool, Idle: "the box keeps the sound of its calls on their way"},
 		"amd":              {Type: shape.Map, Props: shape.AMDProps},
-		"boostAudioSignal": {Type: number, Idle: "the box does not change the loudness of a call"},
+		"boostAudioSignal": {Type: number},
 		"dialMusic":        {Type: shape.Text},
 		"dtmfCapture":      {Type: shape.List | shape.Map},
 		"dtmfHook":         shape.HookProp(),
-		"dub":              {Type: shape.Map | shape.List, Props: DubProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}}), Idle: noTracks},
+		"dub":              {Type: shape.Map | shape.List, Props: DubProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}})},
 		"listen":           {Type: shape.Map, Idle: noStreams},
 		"stream":           {Type: shape.Map, Idle: noStreams},
 		"transcribe":       {Type: shape.Map, Props: transcribeProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}})},
@@ -160,9 +160,9 @@ var (
 		"notifySttLatency":           {Type: shape.Bool, Idle: vendorDecides},
 		"reset":                      {Type: shape.Text | shape.List, Idle: "settings of speech stay until others replace them"},
 		"onHoldMusic":                {Type: shape.Text},
-		"sipRequestWithinDialogHook": {Type: shape.HookType, Props: shape.HookProps, Idle: noRequests},
+		"sipRequestWithinDialogHook": shape.HookProp(),
 		"referHook":                  {Type: shape.HookType, Props: shape.HookProps, Idle: noTransfer},
-		"boostAudioSignal":           {Type: number, Idle: "the box does not change the loudness of a call"},
+		"boostAudioSignal":           {Type: number},
 		"vad":                        {Type: shape.Map, Idle: vendorDecides},
 		"noiseIsolation":             {Type: shape.Map, Idle: "the box leaves noise as it is"},
 		"turnTaking":                 {Type: shape.Map, Idle: vendorDecides},

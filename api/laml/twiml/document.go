@@ -232,7 +232,7 @@ func (d *decoder) skip(n *node) {
 
 // cloudVerbs exist in the language but not on this box.
 var cloudVerbs = map[string]bool{
-	"Refer": true, "Echo": true, "Pay": true, "Prompt": true,
+	"Echo": true, "Pay": true, "Prompt": true,
 	"Task": true, "Application": true, "Sim": true, "WhatsApp": true,
 }
 

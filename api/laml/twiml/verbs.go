@@ -22,7 +22,7 @@ var (
 	responseVerbs = map[string]maker{
 		"Say": (*decoder).say, "Play": (*decoder).play, "Pause": (*decoder).pause,
 		"Gather": (*decoder).gather, "Record": (*decoder).record, "Dial": (*decoder).dial,
-		"Hangup": (*decoder).hangup, "Reject": (*decoder).reject, "Redirect": (*decoder).redirect,
+		"Hangup": (*decoder).hangup, "Refer": (*decoder).refer, "Reject": (*decoder).reject, "Redirect": (*decoder).redirect,
 		"Start": (*decoder).start, "Stop": (*decoder).stop, "Connect": (*decoder).connect,
 		"Sms": (*decoder).message, "Message": (*decoder).message,
 		"Enqueue": (*decoder).enqueue, "Leave": (*decoder).leave,
