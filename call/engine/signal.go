@@ -29,7 +29,7 @@ const maxSteps = 16
 
 // Refer sends a REFER (RFC 3515) and follows the NOTIFYs to it.
 func (k signals) Refer(ctx context.Context, r script.Referral, tell func(status int)) (script.ReferResult, error) {
-	m := call.SIPMessage{Method: "REFER", Headers: append([]call.Header{{Name: "Refer-To", Value: "<" + r.To + ">"}}, r.Headers...)}
+	m := call.SIPMessage{Method: "REFER", Headers: append([]call.Header{{Name: "Refer-To", Value: address(r.To)}}, r.Headers...)}
 	if r.By != "" {
 		by := "<" + r.By + ">"
 		if r.As != "" {
@@ -79,6 +79,15 @@ func (k signals) Refer(ctx context.Context, r script.Referral, tell func(status 
 			return res, ctx.Err()
 		}
 	}
+}
+
+// address writes a URI for a header. It stands bare where that is allowed (RFC
+// 3515 §2.1), since there are phones that take the brackets for a part of it.
+func address(uri string) string {
+	if strings.ContainsAny(uri, ",?;") {
+		return "<" + uri + ">"
+	}
+	return uri
 }
 
 // fragment is the status in the NOTIFY of a referral, whose body is the beginning

@@ -10,6 +10,14 @@ import (
 	"callbox/call/script"
 )
 
+func TestAddress(t *testing.T) {
+	for uri, want := range map[string]string{"sip:a@b": "sip:a@b", "sip:a@b;transport=tcp": "<sip:a@b;transport=tcp>", "sip:a@b?X=1": "<sip:a@b?X=1>"} {
+		if got := address(uri); got != want {
+			t.Errorf("%s", got)
+		}
+	}
+}
+
 func TestFragment(t *testing.T) {
 	for body, want := range map[string]int{"SIP/2.0 100 Trying\r\n": 100, "sip/2.0 486 Busy Here": 486, "SIP/2.0 99 x": 0, "SIP/2.0": 0, "INVITE sip:a SIP/2.0": 0, "": 0, "SIP/2.0 x y": 0} {
 		if got := fragment(&call.SIPMessage{Method: "NOTIFY", ContentType: "message/sipfrag;version=2.0", Body: body}); got != want {
@@ -69,7 +77,7 @@ func TestRefer(t *testing.T) {
 					t.Errorf("%+v, %v, %d steps, after %s", res, err, told, time.Since(began))
 				}
 				m := <-got
-				if m.Method != "REFER" || m.Headers[0] != (call.Header{Name: "Refer-To", Value: "<sip:carol@biloxi.example>"}) || m.Headers[1].Value != `"De\"sk" <sip:desk@biloxi.example>` {
+				if m.Method != "REFER" || m.Headers[0] != (call.Header{Name: "Refer-To", Value: "sip:carol@biloxi.example"}) || m.Headers[1].Value != `"De\"sk" <sip:desk@biloxi.example>` {
 					t.Errorf("%+v", m)
 				}
 				leg.end(call.NormalClearing(call.Remote))
