@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"callbox/sip/locate"
 	"callbox/sip/wire"
 )
 
@@ -45,8 +46,8 @@ type Config struct {
 	MaxDialogs int
 	// Watch is shown the messages of calls, see [wire.Config]; nil: nobody watches.
 	Watch func(wire.Message)
-	// Resolver looks names up; nil: net.DefaultResolver.
-	Resolver *net.Resolver
+	// Resolver looks names up; nil: one that does it the system's way.
+	Resolver *locate.Resolver
 }
 
 // Validate reports the first thing wrong with the configuration.
@@ -110,6 +111,8 @@ type StatusError struct {
 	Status int    // 300…699
 	Text   string // reason phrase
 	Reason Reason // from the Reason header, zero when there was none
+	// RetryAfter is how long the sender asks to wait, 0 when it does not say.
+	RetryAfter time.Duration
 }
 
 // Error gives the status and its phrase.

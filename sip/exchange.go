@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
 
+	"callbox/sip/locate"
 	"callbox/sip/wire"
 )
 
@@ -19,16 +21,22 @@ import (
 const maxTries = 4
 
 // exchange is one request and its responses, with the answers to challenges
-// (RFC 3261 §22.2) in between.
+// (RFC 3261 §22.2) in between, and with the next server when one fails (RFC 3263
+// §4.3).
 type exchange struct {
 	s     *Stack
-	dest  wire.Dest
 	creds *Credentials
 	seq   func() uint32 // CSeq of the next try
 	on    wire.OnResponse
-	body  bool // set by start
+	late  func(*gosip.Response, wire.Flow) // a 2xx from a server that was given up; nil: forget it
+	body  bool                             // set by start
 
 	mu       sync.Mutex // guards the rest
+	dest     wire.Dest
+	next     []locate.Hop // servers to try when the present one fails
+	turn     int          // counts the servers
+	waiting  *wire.Timer  // for any word of the present one
+	heard    bool         // it came
 	req      *gosip.Request
 	tx       *wire.ClientTx
 	tries    int
@@ -49,21 +57,125 @@ func (x *exchange) start() error {
 
 // send is called with mu held.
 func (x *exchange) send() error {
-	req := x.req.Clone()
-	// Clone makes up a destination and source of its own, which wire does not use.
-	tx, err := x.s.wire.Send(req, x.dest, x.receive)
-	if err != nil {
-		return sipError(err)
+	for {
+		req := x.req.Clone()
+		turn := x.turn
+		// Clone makes up a destination and source of its own, which wire does not use.
+		tx, err := x.s.wire.Send(req, x.dest, func(res *gosip.Response, flow wire.Flow, err error) { x.receive(turn, res, flow, err) })
+		if err == nil {
+			x.tx = tx
+			x.tries++
+			x.watch(turn)
+			return nil
+		}
+		if len(x.next) == 0 || !errors.Is(err, wire.ErrTransport) {
+			return sipError(err)
+		}
+		x.advance(0)
 	}
-	x.tx = tx
-	x.tries++
-	return nil
 }
 
-// receive passes on every response but a challenge that can be answered.
-func (x *exchange) receive(res *gosip.Response, flow wire.Flow, err error) {
+// watch gives the present server giveUp to say anything. It is called with mu held.
+func (x *exchange) watch(turn int) {
+	if x.waiting.Stop(); len(x.next) == 0 || x.heard {
+		return
+	}
+	x.waiting = x.s.wire.After(giveUp*x.s.cfg.T1, func() { x.move(turn, 0) })
+}
+
+// advance makes the next server the present one. The one before is avoided, for
+// as long as it wished if it did. It is called with mu held.
+func (x *exchange) advance(wish time.Duration) {
+	x.s.shun.add(x.dest, max(wish, avoid*x.s.cfg.T1))
+	h := x.next[0]
+	x.next = x.next[1:]
+	x.turn++
+	x.dest = x.dest.Towards(h.Transport, h.Addr)
+	x.heard, x.tries, x.answered = false, 0, nil // it has nonces of its own
+	if c, ok := x.req.GetHeader("Contact").(*gosip.ContactHeader); ok {
+		x.req.ReplaceHeader(x.s.recontact(c, h.Transport, h.Addr.Addr(), wire.Flow{}))
+	}
+}
+
+// move goes on to the next server because that of turn has failed; false when
+// there is none.
+func (x *exchange) move(turn int, wish time.Duration) bool {
+	ok, err := x.tryMove(turn, wish)
 	if err != nil {
-		x.on(nil, flow, sipError(err))
+		x.on(nil, wire.Flow{}, err)
+	}
+	return ok
+}
+
+func (x *exchange) tryMove(turn int, wish time.Duration) (ok bool, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if turn != x.turn || x.canceled || x.req == nil || len(x.next) == 0 {
+		return false, nil
+	}
+	old := x.tx
+	x.s.log.Info("a SIP server does not answer, the next is tried", "method", string(x.req.Method), "remote", x.dest.Addrs[0], "next", x.next[0].Addr)
+	x.advance(wish)
+	err = x.send()
+	old.Abandon()
+	return true, err
+}
+
+// hears notes a word of the server of turn; false when that is not the present one.
+func (x *exchange) hears(turn int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if turn != x.turn {
+		return false
+	}
+	if !x.heard {
+		x.heard = true
+		x.waiting.Stop()
+		x.s.shun.remove(x.dest)
+	}
+	return true
+}
+
+// present reports whether the server of turn has not been given up.
+func (x *exchange) present(turn int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return turn == x.turn
+}
+
+// silent reports whether the server of turn is the present one and said nothing.
+func (x *exchange) silent(turn int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return turn == x.turn && !x.heard
+}
+
+// moved reports whether the present server is not the first.
+func (x *exchange) moved() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.turn > 0
+}
+
+// receive passes on every response but a challenge that can be answered and a
+// failure that another server may not have.
+func (x *exchange) receive(turn int, res *gosip.Response, flow wire.Flow, err error) {
+	if err != nil {
+		if x.silent(turn) && !errors.Is(err, wire.ErrClosed) && x.move(turn, 0) {
+			return
+		}
+		if x.present(turn) {
+			x.on(nil, flow, sipError(err))
+		}
+		return
+	}
+	if !x.hears(turn) {
+		if res.IsSuccess() && x.late != nil {
+			x.late(res, flow)
+		}
+		return
+	}
+	if res.StatusCode == 503 && x.move(turn, min(headerSeconds(res, "Retry-After"), maxAvoid)) {
 		return
 	}
 	if (res.StatusCode == 401 || res.StatusCode == 407) && x.retry(res, flow) {
@@ -72,6 +184,7 @@ func (x *exchange) receive(res *gosip.Response, flow wire.Flow, err error) {
 	if res.StatusCode >= 200 {
 		x.mu.Lock()
 		x.req = nil // nothing will be sent again
+		x.waiting.Stop()
 		x.mu.Unlock()
 	}
 	x.on(res, flow, nil)
@@ -160,6 +273,7 @@ func cnonce() string {
 func (x *exchange) abort(headers ...gosip.Header) {
 	x.mu.Lock()
 	x.canceled = true
+	x.waiting.Stop()
 	tx := x.tx
 	x.mu.Unlock()
 	tx.Cancel(headers...)
@@ -188,5 +302,5 @@ func sipError(err error) error {
 
 // statusError is the error of a refusal.
 func statusError(res *gosip.Response) *StatusError {
-	return &StatusError{Status: res.StatusCode, Text: clean(res.Reason), Reason: reasonOf(res)}
+	return &StatusError{Status: res.StatusCode, Text: clean(res.Reason), Reason: reasonOf(res), RetryAfter: headerSeconds(res, "Retry-After")}
 }

@@ -13,12 +13,17 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"callbox/sip/locate"
 	"callbox/sip/wire"
 )
 
 // keepAlive is how often a UDP registration is pinged, so that NATs keep the
 // way back open (RFC 5626 §4.4 asks for 25–30 s).
 const keepAlive = 25 * time.Second
+
+// lookAround is how often, in T1 (0.5 s), a registration looks whether the box has
+// another address towards its registrar.
+const lookAround = 4
 
 // RegState is how an outgoing registration stands.
 type RegState struct {
@@ -51,10 +56,11 @@ type registration struct {
 	cfg       RegistrationConfig
 	aor, uri  gosip.Uri
 	hop       gosip.Uri
-	transport string
+	transport string // empty: as the records of the domain say
 	callID    string
 	tag       string
 	seq       atomic.Uint32
+	servers   []locate.Hop  // of the registrar, as they were last looked up
 	expires   time.Duration // what we ask for; a 423 raises it
 	state     RegState
 	flow      wire.Flow // of the last success
@@ -62,9 +68,12 @@ type registration struct {
 }
 
 // Register keeps a registration alive until ctx ends, then removes it (for at
-// most 4 T1) and returns nil. It refreshes at 80 % of the granted time and after
-// a failure tries again with a pause that doubles from 4 T1 to 600 T1 (2 s to
-// 5 min), with jitter. Only a wrong configuration returns an error.
+// most 4 T1) and returns nil. It refreshes at 80 % of the granted time, and
+// sooner to come back to a better server that failed before. After a failure it
+// tries again with a pause that doubles from 4 T1 to 600 T1 (2 s to 5 min), with
+// jitter, and not before the time in Retry-After (at most 1 h). When the address
+// of ours that reaches the registrar changes, it registers at once. Only a wrong
+// configuration returns an error.
 func (s *Stack) Register(ctx context.Context, cfg RegistrationConfig) error {
 	r, err := s.newRegistration(cfg)
 	if err != nil {
@@ -76,9 +85,9 @@ func (s *Stack) Register(ctx context.Context, cfg RegistrationConfig) error {
 		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
 			break
 		}
-		wait := granted * 4 / 5
+		wait := r.refresh(granted)
 		if err != nil {
-			wait = time.Duration(float64(pause) * (0.75 + rand.Float64()/2))
+			wait = max(time.Duration(float64(pause)*(0.75+rand.Float64()/2)), retryAfter(err))
 			pause = min(2*pause, 600*s.cfg.T1)
 			r.failed(err, wait)
 		} else {
@@ -91,6 +100,24 @@ func (s *Stack) Register(ctx context.Context, cfg RegistrationConfig) error {
 	}
 	r.unregister()
 	return nil
+}
+
+// refresh is when to register again.
+func (r *registration) refresh(granted time.Duration) time.Duration {
+	wait := granted * 4 / 5
+	if at := r.s.shun.soonest(r.servers); !at.IsZero() {
+		wait = min(wait, max(time.Until(at), r.s.cfg.T1))
+	}
+	return wait
+}
+
+// retryAfter is how long the far end asked to be left alone.
+func retryAfter(err error) time.Duration {
+	var se *StatusError
+	if errors.As(err, &se) {
+		return min(se.RetryAfter, time.Hour)
+	}
+	return 0
 }
 
 func (s *Stack) newRegistration(cfg RegistrationConfig) (*registration, error) {
@@ -119,7 +146,7 @@ func (s *Stack) newRegistration(cfg RegistrationConfig) (*registration, error) {
 			return nil, err
 		}
 	}
-	r.transport = firstOf(cfg.Transport, transportOf(r.hop), transportOf(r.uri), wire.UDP)
+	r.transport = firstOf(cfg.Transport, transportOf(r.hop), transportOf(r.uri))
 	if r.expires <= 0 {
 		r.expires = 5 * time.Minute
 	}
@@ -179,12 +206,18 @@ func (r *registration) granted(res *gosip.Response, asked time.Duration) time.Du
 	return min(got, 24*time.Hour)
 }
 
+// headerSeconds reads a number of seconds, which parameters or a comment may
+// follow (RFC 3261 §20.33).
 func headerSeconds(m *gosip.Response, name string) time.Duration {
 	h := m.GetHeader(name)
 	if h == nil {
 		return 0
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(h.Value()), 10, 31)
+	digits := strings.TrimSpace(h.Value())
+	if end := strings.IndexFunc(digits, func(c rune) bool { return c < '0' || c > '9' }); end >= 0 {
+		digits = digits[:end]
+	}
+	n, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil {
 		return 0
 	}
@@ -195,10 +228,12 @@ func (r *registration) contactUser() string { return firstOf(r.cfg.ContactUser, 
 
 // send sends one REGISTER and waits for its final response.
 func (r *registration) send(ctx context.Context, expires time.Duration) (*gosip.Response, wire.Flow, error) {
-	addrs, err := r.s.resolve(ctx, r.hop, r.transport)
-	if err != nil {
+	var err error
+	if r.servers, err = r.s.resolve(ctx, r.hop, r.transport); err != nil {
 		return nil, wire.Flow{}, err
 	}
+	servers := r.s.shun.last(r.servers, 0)
+	first := servers[0]
 	req := gosip.NewRequest(gosip.REGISTER, r.uri)
 	from := &gosip.FromHeader{Address: r.aor}
 	from.Params.Add("tag", r.tag)
@@ -206,7 +241,7 @@ func (r *registration) send(ctx context.Context, expires time.Duration) (*gosip.
 	hops := gosip.MaxForwardsHeader(70)
 	for _, h := range []gosip.Header{
 		&hops, from, &gosip.ToHeader{Address: r.aor}, &callID, &gosip.CSeqHeader{SeqNo: r.seq.Add(1), MethodName: gosip.REGISTER},
-		r.s.contact(r.contactUser(), r.transport, addrs[0].Addr(), wire.Flow{}),
+		r.s.contact(r.contactUser(), first.Transport, first.Addr.Addr(), wire.Flow{}),
 		gosip.NewHeader("Expires", strconv.Itoa(int(expires/time.Second))),
 		gosip.NewHeader("User-Agent", r.s.cfg.UserAgent),
 	} {
@@ -223,7 +258,7 @@ func (r *registration) send(ctx context.Context, expires time.Duration) (*gosip.
 	}
 	final := make(chan result, 1)
 	x := &exchange{s: r.s, req: req, creds: r.creds(), seq: func() uint32 { return r.seq.Add(1) },
-		dest: wire.Dest{Transport: r.transport, Addrs: addrs, Host: r.hop.Host},
+		dest: wire.Dest{Host: r.hop.Host}.Towards(first.Transport, first.Addr), next: servers[1:],
 		on: func(res *gosip.Response, flow wire.Flow, err error) {
 			if err == nil && res.StatusCode < 200 {
 				return
@@ -297,6 +332,9 @@ func (r *registration) sleep(ctx context.Context, d time.Duration) bool {
 	defer t.Stop()
 	ping := time.NewTicker(keepAlive)
 	defer ping.Stop()
+	network := time.NewTicker(lookAround * r.s.cfg.T1)
+	defer network.Stop()
+	local := r.local()
 	var lost <-chan struct{}
 	if r.state.Registered {
 		lost = r.flow.Done()
@@ -312,12 +350,38 @@ func (r *registration) sleep(ctx context.Context, d time.Duration) bool {
 		case <-lost:
 			lost = nil
 			t.Reset(min(d, r.s.cfg.T1)) // not at once: the far end may be starting again
+		case <-network.C:
+			// Another address of ours, or a network that came back: what the registrar
+			// has is of no use, or can be renewed.
+			if now := r.local(); now != local && now.IsValid() {
+				r.s.log.Info("the address towards the registrar changed", "aor", r.aor.Addr(), "from", local, "to", now)
+				return true
+			} else if !now.IsValid() {
+				local = now
+			}
 		case <-ping.C:
 			if r.state.Registered && r.flow.Valid() && r.flow.Alive() {
 				r.flow.Ping()
 			}
 		}
 	}
+}
+
+// anywhere is an address beyond every network of ours (RFC 5737): the way to it is
+// the default one.
+var anywhere = netip.AddrFrom4([4]byte{198, 51, 100, 1})
+
+// local is our address towards the registrar, or, as long as that is unknown,
+// towards everybody; invalid without a network. It costs a few system calls.
+func (r *registration) local() netip.Addr {
+	to := anywhere
+	switch {
+	case r.state.Registered:
+		to = r.flow.Remote.Addr()
+	case len(r.servers) > 0:
+		to = r.servers[0].Addr.Addr()
+	}
+	return r.s.wire.LocalFor(to, netip.Addr{})
 }
 
 // unregister removes our contact, as well as it goes in 4 T1.

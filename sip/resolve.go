@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"callbox/sip/locate"
 	"callbox/sip/wire"
 )
-
-// maxAddrs bounds how many addresses of one name are tried.
-const maxAddrs = 8
 
 // LocalFor is the address of this machine that the kernel uses towards host (an
 // address or a name, with or without port): the one for SDP. When no route is
@@ -24,7 +21,7 @@ func (s *Stack) LocalFor(host string) netip.Addr {
 	}
 	a, err := netip.ParseAddr(host)
 	if err != nil {
-		addrs, err := s.cfg.Resolver.LookupNetIP(s.base, "ip", host)
+		addrs, err := s.cfg.Resolver.Addrs(s.base, host)
 		if err != nil || len(addrs) == 0 {
 			return netip.Addr{}
 		}
@@ -38,81 +35,42 @@ func (s *Stack) LocalFor(host string) netip.Addr {
 func Outside(remote, external netip.Addr) bool { return wire.Outside(remote, external.String()) }
 
 // Resolve gives the addresses that requests to uri go to, best first (a "sip:"
-// URI, "host" or "host:port"): SRV records of its transport when it has no
-// port, else A and AAAA (RFC 3263 §4, without NAPTR). The transport is that of
-// the URI, "udp" when it names none.
+// URI, "host" or "host:port"): as the NAPTR, SRV, A and AAAA records of its host
+// say (RFC 3263 §4), those that failed lately last. The transport is that of the
+// URI, else of the first address.
 func (s *Stack) Resolve(ctx context.Context, uri string) (transport string, addrs []netip.AddrPort, err error) {
 	u, err := parseURI(uri)
 	if err != nil {
 		return "", nil, err
 	}
-	if transport = transportOf(u); transport == "" {
-		transport = wire.UDP
-	}
-	addrs, err = s.resolve(ctx, u, transport)
-	return transport, addrs, err
-}
-
-func (s *Stack) resolve(ctx context.Context, u gosip.Uri, transport string) ([]netip.AddrPort, error) {
-	if a, ok := hostAddr(u.Host); ok {
-		return []netip.AddrPort{netip.AddrPortFrom(a, portOf(u, transport))}, nil
-	}
-	if u.Port == 0 {
-		if addrs := s.lookupSRV(ctx, u.Host, transport); len(addrs) > 0 {
-			return addrs, nil
-		}
-	}
-	return s.lookupHost(ctx, u.Host, portOf(u, transport))
-}
-
-func (s *Stack) lookupSRV(ctx context.Context, host, transport string) []netip.AddrPort {
-	service, proto := "sip", transport
-	if transport == wire.TLS {
-		service, proto = "sips", wire.TCP
-	}
-	_, srvs, err := s.cfg.Resolver.LookupSRV(ctx, service, proto, host)
+	hops, err := s.resolve(ctx, u, transportOf(u))
 	if err != nil {
-		return nil
+		return "", nil, err
 	}
-	var addrs []netip.AddrPort
-	for _, r := range srvs {
-		if more, err := s.lookupHost(ctx, r.Target, r.Port); err == nil {
-			addrs = append(addrs, more...)
-		}
-		if len(addrs) >= maxAddrs {
-			return addrs[:maxAddrs]
-		}
-	}
-	return addrs
+	hops = s.shun.last(hops, later*s.cfg.T1)
+	return hops[0].Transport, addrsOf(hops), nil
 }
 
-func (s *Stack) lookupHost(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
-	ips, err := s.cfg.Resolver.LookupNetIP(ctx, "ip", host)
+// resolve gives at least one server, or says why there is none. An empty
+// transport leaves the choice to the domain.
+func (s *Stack) resolve(ctx context.Context, u gosip.Uri, transport string) ([]locate.Hop, error) {
+	switch transport {
+	case "", wire.UDP, wire.TCP, wire.TLS:
+	default:
+		return nil, fmt.Errorf("sip: unknown transport %q", transport)
+	}
+	hops, err := s.cfg.Resolver.Hops(ctx, locate.Query{Host: u.Host, Port: uint16(max(u.Port, 0)), Transport: transport})
 	if err != nil {
-		return nil, fmt.Errorf("sip: look %s up: %w", host, err)
+		return nil, fmt.Errorf("sip: %w", err)
 	}
-	for i := range ips {
-		ips[i] = ips[i].Unmap()
+	if len(hops) == 0 {
+		return nil, fmt.Errorf("sip: %s has no address", u.Host)
 	}
-	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() }) // IPv4 first
-	addrs := make([]netip.AddrPort, 0, min(len(ips), maxAddrs))
-	for _, ip := range ips[:min(len(ips), maxAddrs)] {
-		addrs = append(addrs, netip.AddrPortFrom(ip, port))
-	}
-	if len(addrs) == 0 {
-		return nil, fmt.Errorf("sip: %s has no address", host)
-	}
-	return addrs, nil
+	return hops, nil
 }
 
 // hostAddr reads a host that is an address.
-func hostAddr(host string) (netip.Addr, bool) {
-	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
-		host = host[1 : len(host)-1]
-	}
-	a, err := netip.ParseAddr(host)
-	return a.Unmap(), err == nil
-}
+func hostAddr(host string) (netip.Addr, bool) { return locate.Address(host) }
 
 func portOf(u gosip.Uri, transport string) uint16 {
 	switch {

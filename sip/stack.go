@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"callbox/sip/locate"
 	"callbox/sip/wire"
 )
 
@@ -27,6 +27,7 @@ type Stack struct {
 	stop  context.CancelFunc
 	wg    sync.WaitGroup // goroutines started by spawn
 	count counters
+	shun  shunned
 
 	mu      sync.Mutex // guards the rest
 	peers   []*peer    // in the order of AddPeer; replaced, never changed
@@ -61,6 +62,7 @@ func New(cfg Config) (*Stack, error) {
 	cfg = cfg.withDefaults()
 	s := &Stack{
 		cfg: cfg, log: cfg.Logger, auth: newAuthenticator(cfg.Realm, cfg.NonceLife),
+		shun:  shunned{until: map[locate.Hop]time.Time{}},
 		users: map[string]*peer{}, dialogs: map[string]*Dialog{}, merged: map[string]*Dialog{}, gone: map[string]time.Time{},
 	}
 	var err error
@@ -97,7 +99,7 @@ func (c Config) withDefaults() Config {
 		c.MaxDialogs = 512
 	}
 	if c.Resolver == nil {
-		c.Resolver = net.DefaultResolver
+		c.Resolver = locate.New(locate.Config{})
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -10,6 +10,7 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
+	"callbox/sip/locate"
 	"callbox/sip/wire"
 )
 
@@ -37,7 +38,8 @@ type Invite struct {
 	// SDP is the offer; nil asks the far end for one.
 	SDP []byte
 	// Transport is "udp", "tcp" or "tls"; empty: from Route, Target or Binding, else
-	// UDP, with TCP for messages above 1,300 bytes when the peer takes it.
+	// as the records of the domain say, else UDP. UDP means TCP for messages above
+	// 1,300 bytes when the peer takes it.
 	Transport string
 }
 
@@ -56,6 +58,14 @@ func (s *Stack) contact(user, transport string, remote netip.Addr, flow wire.Flo
 	return c
 }
 
+// recontact is a Contact of ours as another peer, or the same by another
+// transport, is shown it.
+func (s *Stack) recontact(c *gosip.ContactHeader, transport string, remote netip.Addr, flow wire.Flow) *gosip.ContactHeader {
+	out := s.contact("", transport, remote, flow)
+	out.Address.User = c.Address.User
+	return out
+}
+
 // localOf is our address on a flow.
 func (s *Stack) localOf(flow wire.Flow) netip.Addr {
 	if a := flow.Local.Addr(); a.IsValid() && !a.IsUnspecified() {
@@ -65,13 +75,15 @@ func (s *Stack) localOf(flow wire.Flow) netip.Addr {
 }
 
 // Invite starts an outgoing dialog. It returns when the INVITE is on its way;
-// what follows arrives on Events. ctx bounds name look-ups only. A wrong URI or
+// what follows arrives on Events. Of several servers of the target's domain the
+// next is tried when one says nothing for 7 T1 (3.5 s), cannot be reached, or
+// answers 503. ctx bounds name look-ups only. A wrong URI or
 // header, a name without address and ErrLimit are errors.
 func (s *Stack) Invite(ctx context.Context, inv Invite) (*Dialog, error) {
 	if err := checkHeaders(inv.Headers); err != nil {
 		return nil, err
 	}
-	target, dest, err := s.aim(ctx, inv)
+	target, dest, rest, err := s.aim(ctx, inv)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +98,7 @@ func (s *Stack) Invite(ctx context.Context, inv Invite) (*Dialog, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.call = &exchange{s: s, req: req, dest: dest, creds: inv.Auth, seq: d.nextSeq, on: d.onResponse}
+	d.call = &exchange{s: s, req: req, dest: dest, next: rest, creds: inv.Auth, seq: d.nextSeq, on: d.onResponse, late: d.onLate}
 	if err := d.call.start(); err != nil {
 		d.call = nil
 		d.told = true
@@ -111,42 +123,40 @@ func checkHeaders(hs []Header) error {
 	return nil
 }
 
-// aim finds the request URI and the next hop.
-func (s *Stack) aim(ctx context.Context, inv Invite) (target gosip.Uri, dest wire.Dest, err error) {
+// aim finds the request URI, the next hop, and those to try after it.
+func (s *Stack) aim(ctx context.Context, inv Invite) (target gosip.Uri, dest wire.Dest, rest []locate.Hop, err error) {
 	uri := inv.Target
 	if uri == "" && inv.Binding != nil {
 		uri = inv.Binding.Contact
 	}
 	if target, err = parseURI(uri); err != nil {
-		return target, dest, err
+		return target, dest, nil, err
 	}
 	target.Headers = nil // of the URI: not for the wire (RFC 3261 §19.1.5)
 	switch inv.Transport {
 	case "", wire.UDP, wire.TCP, wire.TLS:
 	default:
-		return target, dest, fmt.Errorf("sip: unknown transport %q", inv.Transport)
+		return target, dest, nil, fmt.Errorf("sip: unknown transport %q", inv.Transport)
 	}
 	if b := inv.Binding; b != nil && inv.Route == "" {
 		dest.Flow = b.flow
 		dest.Local = b.Local
 		dest.Transport, dest.Addrs = b.next()
-		return target, dest, nil
+		return target, dest, nil, nil
 	}
 	hop := target
 	if inv.Route != "" {
 		if hop, err = parseURI(inv.Route); err != nil {
-			return target, dest, err
+			return target, dest, nil, err
 		}
 	}
-	dest.Transport = firstOf(inv.Transport, transportOf(hop), transportOf(target), wire.UDP)
 	dest.Host = hop.Host
-	switch dest.Transport {
-	case wire.UDP, wire.TCP, wire.TLS:
-	default:
-		return target, dest, fmt.Errorf("sip: unknown transport %q", dest.Transport)
+	hops, err := s.resolve(ctx, hop, firstOf(inv.Transport, transportOf(hop), transportOf(target)))
+	if err != nil {
+		return target, dest, nil, err
 	}
-	dest.Addrs, err = s.resolve(ctx, hop, dest.Transport)
-	return target, dest, err
+	hops = s.shun.last(hops, later*s.cfg.T1)
+	return target, dest.Towards(hops[0].Transport, hops[0].Addr), hops[1:], nil
 }
 
 // buildInvite fills in the dialog and makes the INVITE.
@@ -224,6 +234,15 @@ func (d *Dialog) onResponse(res *gosip.Response, flow wire.Flow, err error) {
 	}
 }
 
+// onLate takes a 2xx from a server that had been given up for another one.
+func (d *Dialog) onLate(res *gosip.Response, flow wire.Flow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if tag, ok := wire.Param(res.To().Params, "tag"); ok && tag != d.path.remoteTag {
+		d.dismiss(res, flow, tag)
+	}
+}
+
 func (d *Dialog) reasonWanted() Reason {
 	if d.wanted != nil {
 		return *d.wanted
@@ -297,6 +316,9 @@ func (d *Dialog) follow(res *gosip.Response, flow wire.Flow, tag string) {
 	p.remoteTag = tag
 	p.remote.Params.Add("tag", tag)
 	p.flow = flow
+	if d.call != nil && d.call.moved() {
+		p.contact = d.s.recontact(p.contact, flow.Transport, flow.Remote.Addr(), flow)
+	}
 	if cs := contactsOf(res); len(cs) > 0 && cs[0].Address.Host != "" && !cs[0].Address.Wildcard {
 		p.target = cs[0].Address
 	}

@@ -403,6 +403,29 @@ func (tx *ClientTx) Cancel(headers ...sip.Header) {
 	}
 }
 
+// Abandon gives this transaction up for another one elsewhere: nothing is
+// repeated any more, and an INVITE that turns out to have arrived is cancelled.
+// What the far end answers, a 2xx above all, still reaches the user; a request
+// other than INVITE is forgotten.
+func (tx *ClientTx) Abandon() {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	switch {
+	case tx.state != stCalling && tx.state != stProceeding:
+	case !tx.invite:
+		tx.finish()
+	default:
+		tx.repeat.Stop()
+		tx.tries = nil
+		if tx.wanted {
+			return
+		}
+		if tx.wanted = true; tx.state == stProceeding {
+			tx.sendCancel()
+		}
+	}
+}
+
 // sendCancel is called with mu held.
 func (tx *ClientTx) sendCancel() {
 	req := cancelRequest(tx.req, tx.cancel)

@@ -90,6 +90,11 @@ type Dest struct {
 	Host string
 }
 
+// Towards is d with one address of its servers.
+func (d Dest) Towards(transport string, addr netip.AddrPort) Dest {
+	return Dest{Transport: transport, Addrs: []netip.AddrPort{addr}, Local: d.Local, Host: d.Host}
+}
+
 // key identifies a connection.
 func connKey(transport string, remote netip.AddrPort) string {
 	var b strings.Builder

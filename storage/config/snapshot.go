@@ -89,9 +89,11 @@ type Messaging struct {
 
 // Trunk is a SIP provider or telephone system.
 type Trunk struct {
-	Name      string `json:"name"`           // the line's id
-	Host      string `json:"host"`           // name or address
-	Port      int    `json:"port,omitempty"` // 0: as the SRV records of Host say, else 5060, or 5061 with tls
+	Name string `json:"name"`           // the line's id
+	Host string `json:"host"`           // name or address
+	Port int    `json:"port,omitempty"` // 0: as the SRV records of Host say, else 5060, or 5061 with tls
+	// Transport is auto (also empty: the NAPTR and SRV records of Host say), udp, tcp
+	// or tls.
 	Transport string `json:"transport"`
 	Username  string `json:"username,omitempty"`
 	Password  Secret `json:"password,omitempty"`
@@ -283,9 +285,10 @@ const (
 
 // Transports of a trunk.
 const (
-	UDP = "udp"
-	TCP = "tcp"
-	TLS = "tls"
+	Auto = "auto" // as the records of the host's name say, else UDP
+	UDP  = "udp"
+	TCP  = "tcp"
+	TLS  = "tls"
 )
 
 // WithDefaults fills what was left empty. The receiver is not changed.
@@ -315,7 +318,7 @@ func (s Snapshot) WithDefaults() Snapshot {
 	s.Trunks = append([]Trunk(nil), s.Trunks...)
 	for i := range s.Trunks {
 		t := &s.Trunks[i]
-		def(&t.Transport, UDP)
+		def(&t.Transport, Auto)
 		def(&t.Expires, Duration(time.Hour))
 		if len(t.Codecs) == 0 {
 			t.Codecs = []string{"PCMU", "PCMA"}

@@ -72,7 +72,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	given := office()
 	s := given.WithDefaults()
-	if s.Trunks[0].Port != 0 || s.Trunks[1].Transport != UDP || s.Trunks[0].Expires.Std() != time.Hour {
+	if s.Trunks[0].Port != 0 || s.Trunks[1].Transport != Auto || s.Trunks[0].Expires.Std() != time.Hour {
 		t.Errorf("trunks %+v", s.Trunks)
 	}
 	if !slices.Equal(s.Trunks[0].Codecs, []string{"PCMU", "PCMA"}) || !slices.Equal(s.Trunks[1].Codecs, []string{"PCMA"}) {

@@ -235,8 +235,8 @@ func (v *validator) trunk(f string, t Trunk) {
 	v.host(f+".host", t.Host)
 	v.between(f+".port", t.Port, 0, 65535)
 	v.protection(f+".srtp", t.SRTP)
-	if t.Transport != UDP && t.Transport != TCP && t.Transport != TLS {
-		v.bad(f+".transport", "%q is not udp, tcp or tls", t.Transport)
+	if !slices.Contains([]string{Auto, UDP, TCP, TLS}, t.Transport) {
+		v.bad(f+".transport", "%q is not auto, udp, tcp or tls", t.Transport)
 	}
 	if t.Register && (t.Username == "" || t.Password == "") {
 		v.bad(f+".username", "a trunk that registers needs username and password")

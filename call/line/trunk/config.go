@@ -21,7 +21,8 @@ type Config struct {
 	Host string
 	// Proxy is the next hop when it is not Host: "sip:proxy.biloxi.example:5060;transport=tcp".
 	Proxy string
-	// Transport is "udp", "tcp" or "tls"; empty: as Proxy says, else UDP.
+	// Transport is "udp", "tcp" or "tls"; empty: as Proxy says, else as the records
+	// of the host's name say (RFC 3263), else UDP.
 	Transport string
 	// Username and Password answer challenges, for calls and registration.
 	Username, Password string

@@ -5,86 +5,46 @@ package e2e
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
-// nameServer answers SRV and A queries on UDP port 53 of 127.0.0.1: enough of RFC
-// 1035 for a resolver that asks one question at a time. A zone maps "A name" to
-// addresses and "SRV name" to "priority weight port target".
-func nameServer(t *testing.T, zone map[string][]string) {
+// nameServer answers for the records of a zone on UDP port 53 of 127.0.0.1.
+func nameServer(t *testing.T, zone ...string) {
 	t.Helper()
+	records := map[dns.Question][]dns.RR{}
+	for _, line := range zone {
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		h := rr.Header()
+		q := dns.Question{Name: h.Name, Qtype: h.Rrtype, Qclass: h.Class}
+		records[q] = append(records[q], rr)
+	}
 	pc, err := net.ListenPacket("udp", "127.0.0.1:53")
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		buf := make([]byte, 1500)
-		for {
-			n, from, err := pc.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			if n > 12 {
-				pc.WriteTo(nameAnswer(buf[:n], zone), from)
-			}
-		}
-	}()
-	t.Cleanup(func() { pc.Close(); <-done })
-}
-
-// nameAnswer is the answer to a query, whose question it repeats.
-func nameAnswer(query []byte, zone map[string][]string) []byte {
-	var labels []string
-	p := 12
-	for p < len(query) && query[p] != 0 {
-		end := min(p+1+int(query[p]), len(query))
-		labels = append(labels, string(query[p+1:end]))
-		p = end
-	}
-	p += 5 // the root, type and class
-	if p > len(query) {
-		return query[:12]
-	}
-	kind := binary.BigEndian.Uint16(query[p-4:])
-	name := map[uint16]string{1: "A ", 33: "SRV "}[kind] + strings.ToLower(strings.Join(labels, "."))
-	out := append([]byte(nil), query[:p]...)
-	out[2], out[3] = 0x84, 0 // a response, with authority
-	records := zone[name]
-	for i := 6; i < 12; i++ {
-		out[i] = 0
-	}
-	binary.BigEndian.PutUint16(out[6:], uint16(len(records)))
-	for _, r := range records {
-		out = append(out, 0xc0, 12) // the name of the question
-		out = binary.BigEndian.AppendUint16(out, kind)
-		out = append(out, 0, 1, 0, 0, 0, 60) // class IN, a minute
-		var data []byte
-		if kind == 33 {
-			f := strings.Fields(r)
-			for _, v := range f[:3] {
-				n, _ := strconv.Atoi(v)
-				data = binary.BigEndian.AppendUint16(data, uint16(n))
-			}
-			for _, l := range strings.Split(f[3], ".") {
-				data = append(append(data, byte(len(l))), l...)
-			}
-			data = append(data, 0)
-		} else {
-			data = net.ParseIP(r).To4()
-		}
-		out = append(binary.BigEndian.AppendUint16(out, uint16(len(data))), data...)
-	}
-	return out
+	started, ended := make(chan struct{}), make(chan struct{})
+	s := &dns.Server{PacketConn: pc, NotifyStartedFunc: func() { close(started) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, m *dns.Msg) {
+		q := m.Question[0]
+		q.Name = strings.ToLower(q.Name)
+		res := new(dns.Msg)
+		res.SetReply(m)
+		res.Answer = records[q]
+		w.WriteMsg(res)
+	})}
+	go func() { defer close(ended); s.ActivateAndServe() }()
+	<-started
+	t.Cleanup(func() { s.Shutdown(); <-ended })
 }
 
 // TestServiceRecords dials trunks that have a name and no port: their SRV records
@@ -96,14 +56,17 @@ func TestServiceRecords(t *testing.T) {
 		return
 	}
 	resolvConf(t)
-	nameServer(t, map[string][]string{
-		"SRV _sip._udp.west.example":  {"20 0 5077 b.west.example", "10 0 5076 a.west.example"},
-		"SRV _sip._tcp.east.example":  {"10 0 5076 a.east.example", "20 0 5078 b.east.example"}, // nobody is at a
-		"SRV _sips._tcp.safe.example": {"10 0 5079 a.safe.example"},
-		"A a.west.example":            {"127.0.0.21"}, "A b.west.example": {"127.0.0.22"},
-		"A a.east.example": {"127.0.0.23"}, "A b.east.example": {"127.0.0.24"},
-		"A a.safe.example": {"127.0.0.25"}, "A west.example": {"127.0.0.26"},
-	})
+	nameServer(t,
+		"_sip._udp.west.example. SRV 20 0 5077 b.west.example.", "_sip._udp.west.example. SRV 10 0 5076 a.west.example.",
+		"_sip._tcp.east.example. SRV 10 0 5076 a.east.example.", "_sip._tcp.east.example. SRV 20 0 5078 b.east.example.", // nobody is at a
+		"_sips._tcp.safe.example. SRV 10 0 5079 a.safe.example.",
+		`north.example. NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.servers.example.`, `north.example. NAPTR 20 10 "s" "SIP+D2U" "" _sip._udp.servers.example.`,
+		"_sip._tcp.servers.example. SRV 10 0 5081 a.north.example.", "_sip._udp.north.example. SRV 1 0 5070 a.west.example.",
+		"_sip._udp.south.example. SRV 10 0 5082 a.south.example.", "_sip._udp.south.example. SRV 20 0 5082 b.south.example.",
+		"a.west.example. A 127.0.0.21", "b.west.example. A 127.0.0.22", "a.east.example. A 127.0.0.23", "b.east.example. A 127.0.0.24",
+		"a.safe.example. A 127.0.0.25", "west.example. A 127.0.0.26", "a.north.example. A 127.0.0.27",
+		"a.south.example. A 127.0.0.28", "b.south.example. A 127.0.0.29",
+	)
 	a := newApp(t)
 	a.doc("/voice", `<Response><Hangup/></Response>`)
 	g := &gateway{t: t, dir: t.TempDir(), listen: "127.0.0.1:5060"}
@@ -114,11 +77,15 @@ trunks:
 - {name: west-itself, host: west.example, port: 5060}
 - {name: east, host: east.example, transport: tcp}
 - {name: safe, host: safe.example, transport: tls}
+- {name: north, host: north.example}
+- {name: south, host: south.example}
 routes:
 - {name: west, prefix: "+1415", lines: [west]}
 - {name: west-itself, prefix: "+1416", lines: [west-itself]}
 - {name: east, prefix: "+1212", lines: [east]}
 - {name: safe, prefix: "+1312", lines: [safe]}
+- {name: north, prefix: "+1218", lines: [north]}
+- {name: south, prefix: "+1205", lines: [south]}
 `)
 	dial := func(number string) string {
 		return g.create(url.Values{"To": {number}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
@@ -130,6 +97,7 @@ routes:
 		transport string
 	}{
 		"UDP": {"+14155550123", "127.0.0.21", 5076, "u1"}, "TCP, the second": {"+12125550123", "127.0.0.24", 5078, "t1"},
+		"NAPTR":  {"+12185550123", "127.0.0.27", 5081, "t1"},
 		"a port": {"+14165550123", "127.0.0.26", 5060, "u1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,6 +113,26 @@ routes:
 			s.succeeds(ctx)
 		})
 	}
+	t.Run("failover", func(t *testing.T) {
+		silent, second := listenUDP(t, "127.0.0.28:5082"), listenUDP(t, "127.0.0.29:5082")
+		sid := dial("+12055550123")
+		_, _ = nextRequest(t, silent, "INVITE")
+		asked := time.Now()
+		invite, from := nextRequest(t, second, "INVITE")
+		if took := time.Since(asked); took < 3*time.Second || took > 4*time.Second {
+			t.Errorf("the second server was asked %v after the first", took)
+		}
+		refuse(second, from, invite, "486 Busy Here")
+		g.until(sid, "busy", 60*time.Second)
+		sid = dial("+12055550123")
+		asked = time.Now()
+		invite, from = nextRequest(t, second, "INVITE")
+		if took := time.Since(asked); took > 2*time.Second {
+			t.Errorf("the silent server was waited for again: %v", took)
+		}
+		refuse(second, from, invite, "486 Busy Here")
+		g.until(sid, "busy", 60*time.Second)
+	})
 	t.Run("TLS", func(t *testing.T) {
 		ln, err := net.Listen("tcp", "127.0.0.25:5079")
 		if err != nil {
@@ -183,4 +171,47 @@ routes:
 			t.Errorf("record %v", rec)
 		}
 	})
+}
+
+func listenUDP(t *testing.T, addr string) net.PacketConn {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pc.Close() })
+	return pc
+}
+
+// nextRequest takes the next request with a method.
+func nextRequest(t *testing.T, pc net.PacketConn, method string) (string, net.Addr) {
+	t.Helper()
+	buf := make([]byte, 65536)
+	pc.SetReadDeadline(time.Now().Add(60 * time.Second))
+	for {
+		n, from, err := pc.ReadFrom(buf)
+		if err != nil {
+			t.Fatalf("no %s came: %v", method, err)
+		}
+		if strings.HasPrefix(string(buf[:n]), method+" ") {
+			return string(buf[:n]), from
+		}
+	}
+}
+
+// refuse answers a request with a status.
+func refuse(pc net.PacketConn, to net.Addr, request, status string) {
+	var b strings.Builder
+	b.WriteString("SIP/2.0 " + status + "\r\n")
+	for line := range strings.SplitSeq(request, "\r\n") {
+		name, value, _ := strings.Cut(line, ":")
+		switch name {
+		case "To":
+			fmt.Fprintf(&b, "To:%s;tag=%d\r\n", value, time.Now().UnixNano())
+		case "Via", "From", "Call-ID", "CSeq":
+			b.WriteString(line + "\r\n")
+		}
+	}
+	b.WriteString("Content-Length: 0\r\n\r\n")
+	pc.WriteTo([]byte(b.String()), to)
 }
