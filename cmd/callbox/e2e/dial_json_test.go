@@ -1,0 +1,128 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// jsonHooks are the hooks of an application in JSON.
+type jsonHooks struct {
+	t    *testing.T
+	base string
+	told map[string]chan map[string]any
+}
+
+// serveJSON answers each path with a document.
+func serveJSON(t *testing.T, a *app, documents map[string]string) *jsonHooks {
+	h := &jsonHooks{t: t, told: map[string]chan map[string]any{}}
+	for path, body := range documents {
+		ch := make(chan map[string]any, 1000)
+		h.told[path] = ch
+		u := a.handle(path, func(w http.ResponseWriter, r *http.Request) {
+			var m map[string]any
+			_ = json.NewDecoder(r.Body).Decode(&m)
+			ch <- m
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, body)
+		})
+		h.base = strings.TrimSuffix(u, path)
+	}
+	return h
+}
+
+// await waits for the next request to path.
+func (h *jsonHooks) await(path string) map[string]any {
+	h.t.Helper()
+	select {
+	case m := <-h.told[path]:
+		return m
+	case <-time.After(60 * time.Second):
+		h.t.Fatalf("%s was not asked", path)
+		return nil
+	}
+}
+
+// TestDialMusicKeysHold: the caller hears an MP3 sound until the callee lifts, the
+// keys of both are told, and who is held hears the hook's sound.
+func TestDialMusicKeysHold(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	a := newApp(t)
+	mp3, err := os.ReadFile("../../../media/mp3/testdata/music.mp3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := readWAV(t, "../../../media/mp3/testdata/music.wav")
+	a.handle("/music.mp3", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "audio/mpeg")
+		_, _ = w.Write(mp3)
+	})
+	wait := speak(t, "Please hold the line, somebody will be with you again in a moment.")
+	hold := a.wav("/hold.wav", wait)
+	h := serveJSON(t, a, map[string]string{
+		"/first": `[{"verb":"dial","target":[{"type":"user","name":"alice"}],"dialMusic":"/music.mp3","actionHook":"/done","onHoldHook":"/held","dtmfHook":"/keys",
+			"dtmfCapture":{"parentCall":["*1"],"childCall":["99"]}}]`,
+		"/done": `[{"verb":"hangup"}]`, "/keys": "", "/held": fmt.Sprintf(`[{"verb":"play","url":%q}]`, hold),
+	})
+	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "manual"})
+	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
+	if code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first")); code != http.StatusCreated {
+		t.Fatalf("create: %d %v", code, body)
+	}
+	alice.wait("CALL_INCOMING", 60*time.Second)
+	pauseFor(5 * time.Second) // the music is heard once, and begins again
+	alice.do("accept", "")
+	alice.wait("CALL_ESTABLISHED", 60*time.Second)
+	pauseFor(time.Second)
+	bob.press("5*1")
+	if m := h.await("/keys"); m["dtmf"] != "*1" || m["call_sid"] == nil {
+		t.Errorf("the caller's keys: %v", m)
+	}
+	alice.press("99")
+	if m := h.await("/keys"); m["dtmf"] != "99" {
+		t.Errorf("the callee's keys: %v", m)
+	}
+	alice.do("hold", "")
+	if m := h.await("/held"); fmt.Sprint(m["hold_detail"]) != "map[from:1 to:alice]" {
+		t.Errorf("who holds: %v", m["hold_detail"])
+	}
+	pauseFor(time.Duration(len(wait))*time.Second/rate + time.Second)
+	alice.do("resume", "")
+	pauseFor(time.Second)
+	alice.do("hangup", "")
+	if m := h.await("/done"); m["dial_call_status"] != "completed" {
+		t.Errorf("dial told %v", m)
+	}
+	heard := bob.heard()
+	hears(t, "the caller", heard, f)
+	hears(t, "the caller on hold", heard, wait)
+}
+
+// TestDialDub: the callee hears a track besides the caller, who does not.
+func TestDialDub(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	a := newApp(t)
+	track := speak(t, "This is a track that only the callee can hear, nobody else.")
+	h := serveJSON(t, a, map[string]string{
+		"/first": fmt.Sprintf(`[{"verb":"dial","target":[{"type":"user","name":"alice"}],"dub":[{"action":"addTrack","track":"t","play":%q}],"boostAudioSignal":"-6 dB","timeLimit":8}]`, a.wav("/track.wav", track)),
+	})
+	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
+	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
+	if code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first")); code != http.StatusCreated {
+		t.Fatalf("create: %d %v", code, body)
+	}
+	alice.wait("CALL_CLOSED", 60*time.Second)
+	hears(t, "the callee", alice.heard(), track)
+	if s := similarity(bob.heard(), track); s > 0.5 {
+		t.Errorf("the caller hears the callee's track (%.2f)", s)
+	}
+}
