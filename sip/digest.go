@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -22,10 +21,9 @@ import (
 // Limits of the authenticator's tables.
 const (
 	maxNonces   = 4096 // nonces in use
-	maxFailures = 1024 // sources that gave wrong credentials
-	failLimit   = 10   // wrong answers of one source for one user, then silence for failTime
-	failTime    = time.Minute
-	plainAfter  = 2 // challenges without a reaction, then only MD5 is offered
+	maxFailures = 1024 // sources that do not react to challenges
+	maxUserSize = 128  // bytes of a user name that are looked at
+	plainAfter  = 2    // challenges without a reaction, then only MD5 is offered
 )
 
 // md5Only lists User-Agents, by prefix, that give up on a challenge with any
@@ -39,7 +37,7 @@ const (
 	authGood    verdict = iota
 	authMissing         // none, or none for our realm: challenge
 	authStale           // right, but the nonce is old or used up: challenge with stale=true
-	authBad             // wrong: challenge, and count it
+	authBad             // wrong: challenge, and count it towards a ban
 )
 
 // authenticator checks digest credentials (RFC 3261 §22, RFC 8760). Nonces hold
@@ -49,32 +47,24 @@ type authenticator struct {
 	realm string
 	life  time.Duration
 	key   [32]byte
+	decoy string // the password of users that do not exist
 
 	mu     sync.Mutex // guards the rest
 	used   map[string]nonceUse
-	floor  time.Time // nonces made before and not in used count as used up
-	failed map[failure]*strikes
+	floor  time.Time       // nonces made before and not in used count as used up
 	silent map[failure]int // challenges that were not reacted to
 }
 
 type nonceUse struct {
 	made  time.Time
-	count int // highest nc seen
-}
-
-type failure struct {
-	addr netip.Addr
-	user string
-}
-
-type strikes struct {
-	n     int
-	until time.Time
+	count int    // highest nc seen
+	user  string // who answered right with it
 }
 
 func newAuthenticator(realm string, life time.Duration) *authenticator {
-	a := &authenticator{realm: realm, life: life, used: map[string]nonceUse{}, failed: map[failure]*strikes{}, silent: map[failure]int{}}
+	a := &authenticator{realm: realm, life: life, used: map[string]nonceUse{}, silent: map[failure]int{}}
 	_, _ = rand.Read(a.key[:]) // never fails (crypto/rand)
+	a.decoy = rand.Text()
 	return a
 }
 
@@ -162,7 +152,7 @@ func (a *authenticator) checkOne(c *digest.Credentials, req *gosip.Request, user
 	if sameUser&sameHash != 1 || !sameResource(c.URI, req.Recipient) {
 		return authBad
 	}
-	if now.Sub(made) > a.life || made.After(now.Add(time.Minute)) || !a.use(c.Nonce, c.Nc, made, now) {
+	if now.Sub(made) > a.life || made.After(now.Add(time.Minute)) || !a.use(c.Nonce, c.Nc, user, made, now) {
 		return authStale
 	}
 	return authGood
@@ -180,7 +170,7 @@ func sameResource(uri string, want gosip.Uri) bool {
 
 // use notes a nonce count and reports whether it is higher than all before: a
 // request that is sent again by somebody who overheard it is refused.
-func (a *authenticator) use(nonce string, count int, made, now time.Time) bool {
+func (a *authenticator) use(nonce string, count int, user string, made, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	u, ok := a.used[nonce]
@@ -195,7 +185,7 @@ func (a *authenticator) use(nonce string, count int, made, now time.Time) bool {
 			a.evict(now)
 		}
 	}
-	a.used[nonce] = nonceUse{made: made, count: count}
+	a.used[nonce] = nonceUse{made: made, count: count, user: user}
 	return true
 }
 
@@ -213,33 +203,27 @@ func (a *authenticator) evict(now time.Time) {
 	}
 }
 
-// fail counts a wrong answer; blocked says that the source gets silence now.
-func (a *authenticator) fail(f failure, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s := a.failed[f]
-	if s == nil || now.After(s.until) {
-		if len(a.failed) >= maxFailures {
-			clear(a.failed)
-		}
-		s = &strikes{}
-		a.failed[f] = s
+// knows reports whether a request uses a nonce that its user has answered right
+// before: nobody else but an eavesdropper has it.
+func (a *authenticator) knows(req *gosip.Request, user string) bool {
+	c := a.credentials(req)
+	if c == nil || c.Username != user {
+		return false
 	}
-	s.n++
-	s.until = now.Add(failTime)
-}
-
-func (a *authenticator) blocked(f failure, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.failed[f]
-	return s != nil && s.n >= failLimit && now.Before(s.until)
+	u, ok := a.used[c.Nonce]
+	return ok && u.user == user
 }
 
-func (a *authenticator) forgive(f failure) {
-	a.mu.Lock()
-	delete(a.failed, f)
-	a.mu.Unlock()
+// credentials are the first of a request that are for our realm, nil without.
+func (a *authenticator) credentials(req *gosip.Request) *digest.Credentials {
+	for _, h := range req.GetHeaders("Authorization") {
+		if c, err := digest.ParseCredentials(h.Value()); err == nil && c.Realm == a.realm {
+			return c
+		}
+	}
+	return nil
 }
 
 // plain notes a challenge, or that one was reacted to, and reports whether the
@@ -249,7 +233,9 @@ func (a *authenticator) plain(f failure, userAgent string, reacted bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if reacted {
-		delete(a.silent, f)
+		if a.silent[f] <= plainAfter { // else it is one, and stays one
+			delete(a.silent, f)
+		}
 	} else {
 		if len(a.silent) >= maxFailures {
 			clear(a.silent)
@@ -260,15 +246,21 @@ func (a *authenticator) plain(f failure, userAgent string, reacted bool) bool {
 }
 
 // authorize lets a request of a user pass or answers it. Guessing passwords
-// earns silence.
+// earns silence. A user that does not exist takes the same way.
 func (s *Stack) authorize(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) bool {
 	now := time.Now()
-	who := failure{flow.Remote.Addr(), p.Username}
-	if s.auth.blocked(who, now) {
+	who := failure{flow.Remote.Addr(), clipUser(p.Username)}
+	home := p.reg.has(flow)
+	blocked := s.guard.blocks(who, now)
+	knows := s.auth.knows(req, p.Username)
+	if !home && !knows && (blocked || !s.guard.spend(who.addr, priceAsk, now)) {
 		s.stranger(req, flow, tx)
 		return false
 	}
 	v := s.auth.check(req, p.Username, p.Password, now)
+	if p.ghost && v != authMissing && v != authStale {
+		v = authBad
+	}
 	var userAgent string
 	if h := req.GetHeader("User-Agent"); h != nil {
 		userAgent = h.Value()
@@ -276,14 +268,30 @@ func (s *Stack) authorize(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.
 	plain := s.auth.plain(who, userAgent, v != authMissing)
 	switch v {
 	case authGood:
-		s.auth.forgive(who)
+		s.guard.right(who, now)
 		return true
 	case authBad:
-		s.count.authFailures.Add(1)
-		s.auth.fail(who, now)
-		s.log.Warn("wrong SIP credentials", "user", p.Username, "remote", flow.Remote, "method", string(req.Method))
+		s.wrong(who, req, flow, now)
 	}
 	s.count.challenges.Add(1)
 	s.respond(tx, req, 401, "", s.auth.challenges(now, v == authStale, plain)...)
+	if !home && v == authMissing {
+		tx.Drop() // whoever only asks leaves nothing behind (RFC 3261 §26.3.2.4)
+	}
 	return false
 }
+
+// wrong counts a wrong answer and tells of the ban that it earns.
+func (s *Stack) wrong(who failure, req *gosip.Request, flow wire.Flow, now time.Time) {
+	s.count.authFailures.Add(1)
+	pair, whole := s.guard.wrong(who, now)
+	s.log.Warn("wrong SIP credentials", "user", who.user, "remote", flow.Remote, "method", string(req.Method))
+	if pair {
+		s.log.Warn("banned from SIP for wrong passwords: one user at one address; lift it with callbox bans", "user", who.user, "remote", flow.Remote)
+	}
+	if whole {
+		s.log.Warn("banned from SIP for wrong passwords: an address, but for the users that have answered right from there; lift it with callbox bans", "remote", flow.Remote)
+	}
+}
+
+func clipUser(user string) string { return user[:min(len(user), maxUserSize)] }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
-	"github.com/icholy/digest"
 
 	"callbox/sip/wire"
 )
@@ -18,8 +18,11 @@ import (
 //
 // A request belongs to the user it has credentials of; else to the user named
 // in From if it comes from where that user is registered; else to the first
-// trunk with its source address; else to the user named in From (To for
-// REGISTER). Users are always challenged, trunks never.
+// trunk with its source address; else, when it is a REGISTER or an INVITE, to the
+// user named in To or From. Users are always challenged, trunks never. While there
+// are users, one that does not exist is challenged like one that does, so that
+// nobody learns who exists; an INVITE over UDP from where its user is not
+// registered is challenged when it is repeated, as every caller does and no scanner.
 type Peer struct {
 	// Name identifies the peer in logs and DialogInfo.Peer; unique in the stack.
 	Name string
@@ -48,7 +51,8 @@ type Peer struct {
 // peer is a Peer in the stack.
 type peer struct {
 	Peer
-	reg *bindings
+	reg   *bindings
+	ghost bool // a user that does not exist
 }
 
 // AddPeer makes a peer known. remove forgets it, with its bindings; its dialogs
@@ -110,31 +114,64 @@ func (p *peer) at(flow wire.Flow) bool {
 	return slices.ContainsFunc(p.Addrs, func(a netip.Prefix) bool { return a.Contains(flow.Remote.Addr().WithZone("")) })
 }
 
-// identify finds the peer of a request and whether it has to prove itself.
+// identify finds the peer of a request and whether it has to prove itself. A
+// request that phones begin with, or one with credentials, finds a peer whoever it
+// claims to be: a user that does not exist is challenged as one that does.
 func (s *Stack) identify(req *gosip.Request, flow wire.Flow) (p *peer, challenge bool) {
 	user := userOf(req.From().Address)
 	if req.Method == gosip.REGISTER {
 		user = userOf(req.To().Address)
 	}
-	var claimed string
-	if h := req.GetHeader("Authorization"); h != nil {
-		if c, err := digest.ParseCredentials(h.Value()); err == nil {
-			claimed = c.Username
+	c := s.auth.credentials(req)
+	if c != nil {
+		if _, ours := s.auth.made(c.Nonce); !ours && req.Method != gosip.REGISTER && req.Method != gosip.INVITE {
+			c = nil // made up: this is no answer to a challenge
 		}
 	}
 	s.mu.Lock()
-	byClaim, byName := s.users[claimed], s.users[user]
+	byName, phones := s.users[user], len(s.users) > 0
+	var byClaim *peer
+	if c != nil {
+		byClaim = s.users[c.Username]
+	}
 	s.mu.Unlock()
 	if byClaim != nil {
 		return byClaim, true
 	}
-	if byName != nil && (req.Method == gosip.REGISTER || byName.reg.has(flow)) {
+	if byName != nil && (c == nil && req.Method == gosip.REGISTER || byName.reg.has(flow)) {
 		return byName, true
 	}
-	if p := s.trunk(req, flow); p != nil {
-		return p, false
+	if req.Method != gosip.REGISTER {
+		if p := s.trunk(req, flow); p != nil {
+			return p, false
+		}
 	}
-	return byName, true
+	switch {
+	case !phones:
+		return nil, false
+	case c != nil:
+		return s.ghost(c.Username), true
+	case req.Method == gosip.REGISTER:
+		return s.ghost(user), true
+	case req.Method != gosip.INVITE || !s.earnest(req, flow):
+		return nil, false
+	case byName != nil:
+		return byName, true
+	}
+	return s.ghost(user), true
+}
+
+// ghost stands for a user that does not exist. It has a password that nobody
+// knows, so that checking it takes as long.
+func (s *Stack) ghost(user string) *peer {
+	return &peer{Peer: Peer{Username: user, Password: s.auth.decoy}, reg: s.nobody, ghost: true}
+}
+
+// earnest reports whether an INVITE from nowhere is worth a challenge: it came
+// by a connection, or comes again.
+func (s *Stack) earnest(req *gosip.Request, flow wire.Flow) bool {
+	return flow.Transport != wire.UDP ||
+		s.guard.repeated(flow.Remote.String()+" "+req.CallID().Value()+" "+req.CSeq().Value(), time.Now())
 }
 
 // trunk is the trunk that a request from flow belongs to.

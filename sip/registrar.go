@@ -13,8 +13,11 @@ import (
 	"callbox/sip/wire"
 )
 
-// maxBindings is how many contacts one user may have at a time.
-const maxBindings = 10
+// How many contacts one user, and all users, may have at a time.
+const (
+	maxBindings    = 10
+	maxAllBindings = 4096
+)
 
 // bindings are the registrations of one user (RFC 3261 §10.3).
 type bindings struct {
@@ -74,9 +77,16 @@ func (b *bindings) has(flow wire.Flow) bool {
 
 func (b *bindings) close() {
 	b.mu.Lock()
-	b.isClosed, b.list = true, nil
+	b.isClosed = true
+	b.set(nil)
 	b.timer.Stop()
 	b.mu.Unlock()
+}
+
+// set replaces the list. It is called with mu held.
+func (b *bindings) set(list []*binding) {
+	b.s.bound.Add(int64(len(list) - len(b.list)))
+	b.list = list
 }
 
 // register answers an authorized REGISTER.
@@ -144,7 +154,7 @@ func (b *bindings) update(req *gosip.Request, flow wire.Flow, now time.Time) (in
 		if w.expires == 0 {
 			continue
 		}
-		if len(list) >= maxBindings {
+		if len(list) >= maxBindings || len(list) >= len(b.list) && b.s.bound.Load() >= maxAllBindings {
 			return 503, nil
 		}
 		e := &binding{key: key, instance: w.instance, callID: callID, seq: seq, Binding: Binding{
@@ -157,7 +167,7 @@ func (b *bindings) update(req *gosip.Request, flow wire.Flow, now time.Time) (in
 		list = append([]*binding{e}, list...)
 	}
 	changed := len(wishes) > 0 || all
-	b.list = list
+	b.set(list)
 	b.schedule(now)
 	if changed {
 		b.tell()
@@ -230,7 +240,7 @@ func (b *bindings) expire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := len(b.list)
-	b.list = slices.DeleteFunc(b.list, func(e *binding) bool { return !e.Expires.After(now) })
+	b.set(slices.DeleteFunc(slices.Clone(b.list), func(e *binding) bool { return !e.Expires.After(now) }))
 	b.schedule(now)
 	if len(b.list) != n {
 		b.tell()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,13 @@ func challenge(t testing.TB, res *gosip.Response, algorithm string) *digest.Chal
 // authorization answers a challenge.
 func authorization(t testing.TB, c *digest.Challenge, method, uri, password string, count int) string {
 	t.Helper()
-	cred, err := digest.Digest(c, digest.Options{Method: method, URI: uri, Username: "201", Password: password, Count: count})
+	return authorizationOf(t, c, "201", method, uri, password, count)
+}
+
+// authorizationOf answers a challenge as any user.
+func authorizationOf(t testing.TB, c *digest.Challenge, user, method, uri, password string, count int) string {
+	t.Helper()
+	cred, err := digest.Digest(c, digest.Options{Method: method, URI: uri, Username: user, Password: password, Count: count})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,9 +313,20 @@ func TestGuessingEarnsSilence(t *testing.T) {
 	}
 	r.send(r.text("REGISTER", "201", "reg", authorization(t, c, "REGISTER", uri, userPass, 2)))
 	r.silent()
-	if got := s.Counters().AuthFailures; got != failLimit {
-		t.Errorf("%d failures counted", got)
+	if c := s.Counters(); c.AuthFailures != failLimit || c.Bans != 1 {
+		t.Errorf("%d failures, %d bans counted", c.AuthFailures, c.Bans)
 	}
+	if bans := s.Bans(); len(bans) != 1 || bans[0].User != "201" || bans[0].Addr.String() != "127.0.0.1" || bans[0].Failures != failLimit || bans[0].Dropped != 1 {
+		t.Errorf("bans %+v", bans)
+	}
+	if !strings.Contains(log.String(), "banned from SIP") {
+		t.Error("the log says nothing of the ban")
+	}
+	if n := s.Unban(netip.MustParseAddr("127.0.0.1")); n != 1 || len(s.Bans()) != 0 {
+		t.Errorf("%d bans were lifted, left %+v", n, s.Bans())
+	}
+	r.send(r.text("REGISTER", "201", "reg", authorization(t, c, "REGISTER", uri, userPass, 3)))
+	r.response(200)
 	for _, secret := range []string{userPass, c.Nonce, "response="} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log holds %q", secret)

@@ -23,11 +23,15 @@ type Stack struct {
 	log   *slog.Logger
 	wire  *wire.Layer
 	auth  *authenticator
+	guard *guard
 	base  context.Context // ends when Serve ends; for look-ups and registrations
 	stop  context.CancelFunc
 	wg    sync.WaitGroup // goroutines started by spawn
 	count counters
 	shun  shunned
+
+	nobody *bindings    // of users that do not exist
+	bound  atomic.Int64 // bindings of all users
 
 	mu      sync.Mutex // guards the rest
 	peers   []*peer    // in the order of AddPeer; replaced, never changed
@@ -47,6 +51,8 @@ type Counters struct {
 	Strangers     uint64 // requests that matched no peer
 	Challenges    uint64 // 401 sent
 	AuthFailures  uint64 // wrong credentials
+	Bans          uint64 // addresses, and users at an address, banned for wrong credentials
+	OverBudget    uint64 // messages of strangers beyond what their address may ask for
 	EventsDropped uint64 // DialogEvents that nobody took
 	Dialogs       int    // live now
 }
@@ -61,10 +67,11 @@ func New(cfg Config) (*Stack, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Stack{
-		cfg: cfg, log: cfg.Logger, auth: newAuthenticator(cfg.Realm, cfg.NonceLife),
+		cfg: cfg, log: cfg.Logger, auth: newAuthenticator(cfg.Realm, cfg.NonceLife), guard: newGuard(),
 		shun:  shunned{until: map[locate.Hop]time.Time{}},
 		users: map[string]*peer{}, dialogs: map[string]*Dialog{}, merged: map[string]*Dialog{}, gone: map[string]time.Time{},
 	}
+	s.nobody = newBindings(s, &peer{})
 	var err error
 	s.wire, err = wire.New(wire.Config{
 		UDP: cfg.UDP, TCP: cfg.TCP, TLS: cfg.TLS, TLSConfig: cfg.TLSConfig,
@@ -193,7 +200,8 @@ func (s *Stack) Counters() Counters {
 	n := len(s.dialogs)
 	s.mu.Unlock()
 	c := &s.count
-	return Counters{
+	bans, over := s.guard.counts()
+	return Counters{Bans: bans, OverBudget: over,
 		Counters: s.wire.Counters(), Strangers: c.strangers.Load(), Challenges: c.challenges.Load(),
 		AuthFailures: c.authFailures.Load(), EventsDropped: c.eventsDropped.Load(), Dialogs: n,
 	}
@@ -204,6 +212,31 @@ func (s *Stack) Counters() Counters {
 func (s *Stack) Known(flow wire.Flow) bool {
 	for _, p := range s.peersNow() {
 		if p.at(flow) || p.reg.has(flow) {
+			return true
+		}
+	}
+	return false
+}
+
+// Admit implements [wire.Handler]: whether a message from there is looked at.
+func (s *Stack) Admit(flow wire.Flow) bool {
+	return !s.guard.shut(flow.Remote.Addr(), time.Now()) || s.Known(flow) || s.talksTo(flow.Remote)
+}
+
+// Nonsense implements [wire.Handler]: malformed messages cost as others do.
+func (s *Stack) Nonsense(flow wire.Flow) {
+	if !s.Known(flow) {
+		s.guard.spend(flow.Remote.Addr(), priceAsk, time.Now())
+	}
+}
+
+// talksTo reports whether a dialog has its far end there.
+func (s *Stack) talksTo(remote netip.AddrPort) bool {
+	s.mu.Lock()
+	ds := s.live()
+	s.mu.Unlock()
+	for _, d := range ds {
+		if d.info.Remote == remote {
 			return true
 		}
 	}
@@ -248,8 +281,9 @@ func (s *Stack) Request(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) {
 // outOfDialog handles requests that start something.
 func (s *Stack) outOfDialog(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) {
 	p, challenge := s.identify(req, flow)
-	if p == nil || (req.Method == gosip.REGISTER && !p.Register) {
+	if p == nil {
 		s.stranger(req, flow, tx)
+		s.guard.spend(flow.Remote.Addr(), priceAsk, time.Now())
 		return
 	}
 	if challenge && req.Method != gosip.CANCEL {
@@ -267,6 +301,10 @@ func (s *Stack) outOfDialog(req *gosip.Request, flow wire.Flow, tx *wire.ServerT
 	}
 	switch req.Method {
 	case gosip.REGISTER:
+		if !p.Register {
+			s.respond(tx, req, 403, "")
+			return
+		}
 		s.register(p, req, flow, tx)
 	case gosip.INVITE:
 		s.arrive(p, req, flow, tx)

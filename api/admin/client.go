@@ -72,6 +72,20 @@ func (c *Client) Lines(ctx context.Context) ([]Line, error) {
 	return l, err
 }
 
+// Bans lists who gets no answer on SIP, the newest first.
+func (c *Client) Bans(ctx context.Context) ([]Ban, error) {
+	var l []Ban
+	err := c.json(ctx, http.MethodGet, "/v1/bans", nil, &l)
+	return l, err
+}
+
+// Unban lifts the bans of an address and tells how many there were.
+func (c *Client) Unban(ctx context.Context, addr string) (int, error) {
+	var n int
+	err := c.json(ctx, http.MethodDelete, "/v1/bans/"+url.PathEscape(addr), nil, &n)
+	return n, err
+}
+
 // Explain says how a number would be routed.
 func (c *Client) Explain(ctx context.Context, to, from string) ([]string, error) {
 	var l []string

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -42,6 +43,24 @@ type Box interface {
 	Account() string
 	// NewRequest completes a call made by hand with an id and the dialect's name.
 	NewRequest(r NewCall) (call.Request, error)
+}
+
+// Bans knows who gets no answer on SIP for having guessed passwords.
+type Bans interface {
+	// Bans lists those that hold, the newest first.
+	Bans() []Ban
+	// Unban lifts those of an address and tells how many there were.
+	Unban(addr netip.Addr) int
+}
+
+// Ban is an address, or one user at an address, that gets no answer on SIP.
+type Ban struct {
+	Addr     netip.Addr `json:"addr"`           // of IPv6 the first of its /64
+	User     string     `json:"user,omitempty"` // empty: everybody there but the users that have answered right
+	Since    time.Time  `json:"since"`
+	Until    time.Time  `json:"until"`
+	Failures int        `json:"failures"` // wrong answers that earned it
+	Dropped  uint64     `json:"dropped"`  // requests that it kept away
 }
 
 // NewCall asks for a call by hand.
@@ -103,6 +122,10 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	h.mux.HandleFunc("DELETE /v1/calls/{id}", h.hangup)
 	h.mux.HandleFunc("GET /v1/events", h.events)
 	h.mux.HandleFunc("GET /v1/lines", h.lines)
+	if b, ok := box.(Bans); ok {
+		h.mux.HandleFunc("GET /v1/bans", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, b.Bans()) })
+		h.mux.HandleFunc("DELETE /v1/bans/{addr}", func(w http.ResponseWriter, r *http.Request) { unban(w, r, b) })
+	}
 	h.mux.HandleFunc("GET /v1/route", h.route)
 	h.mux.HandleFunc("GET /v1/config", h.export)
 	h.mux.HandleFunc("PUT /v1/config", h.importConfig)
@@ -227,6 +250,15 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) lines(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, h.box.Lines())
+}
+
+func unban(w http.ResponseWriter, r *http.Request, b Bans) {
+	addr, err := netip.ParseAddr(r.PathValue("addr"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, fmt.Errorf("%q is not an IP address", r.PathValue("addr")))
+		return
+	}
+	answer(w, http.StatusOK, b.Unban(addr))
 }
 
 func (h *Handler) route(w http.ResponseWriter, r *http.Request) {

@@ -19,10 +19,29 @@ import (
 // gateway is the running app as the control interface sees it.
 type gateway struct{ a *app }
 
-var _ admin.Box = gateway{}
+var (
+	_ admin.Box  = gateway{}
+	_ admin.Bans = gateway{}
+)
 
 // Lines lists the lines.
 func (g gateway) Lines() []admin.Line { return g.a.lines.list() }
+
+// Bans lists who gets no answer on SIP.
+func (g gateway) Bans() []admin.Ban {
+	list := []admin.Ban{}
+	for _, b := range g.a.stack.Bans() {
+		list = append(list, admin.Ban(b))
+	}
+	return list
+}
+
+// Unban lifts the bans of an address.
+func (g gateway) Unban(addr netip.Addr) int {
+	n := g.a.stack.Unban(addr)
+	g.a.log.Info("bans lifted by hand", "remote", addr, "bans", n)
+	return n
+}
 
 // Explain tells how a number would be routed.
 func (g gateway) Explain(to, _ string) []string { return g.a.router.explain(to) }

@@ -30,6 +30,7 @@ type commands struct {
 	Calls   callsCmd   `cmd:"" help:"List the newest calls."`
 	Trace   traceCmd   `cmd:"" help:"Show what was said on the lines for a call: its SIP messages and events."`
 	Lines   linesCmd   `cmd:"" help:"List the lines and how they are."`
+	Bans    bansCmd    `cmd:"" help:"List who gets no answer on SIP for having guessed passwords, or lift the bans of an address."`
 	Route   routeCmd   `cmd:"" help:"Explain how a number would be routed, without calling."`
 	Config  configCmd  `cmd:"" help:"Show or change the configuration."`
 	CA      caCmd      `cmd:"" name:"ca" help:"Print the certificate of the box's own CA, for programs that use the API over TLS."`

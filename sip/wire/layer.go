@@ -44,6 +44,11 @@ type Handler interface {
 	Request(req *sip.Request, flow Flow, tx *ServerTx)
 	// Known reports whether the sender of a malformed request deserves a 400.
 	Known(flow Flow) bool
+	// Admit reports whether a message from there is looked at; it is asked before
+	// the message is parsed. One that is not costs its sender the connection.
+	Admit(flow Flow) bool
+	// Nonsense is told of each malformed message.
+	Nonsense(flow Flow)
 }
 
 // Config is what a [Layer] needs.
@@ -223,6 +228,10 @@ func (l *Layer) guard(fn func()) (ok bool) {
 func (l *Layer) Receive(raw []byte, flow Flow) {
 	l.count.received.Add(1)
 	l.guard(func() {
+		if !l.handler.Admit(flow) {
+			flow.Close()
+			return
+		}
 		msg, err := l.parser.ParseSIP(raw)
 		switch m := msg.(type) {
 		case *sip.Request:
@@ -255,6 +264,7 @@ func (l *Layer) Receive(raw []byte, flow Flow) {
 // and is silent otherwise: a scanner learns nothing from it.
 func (l *Layer) malformed(req *sip.Request, flow Flow, err error) {
 	l.count.malformed.Add(1)
+	l.handler.Nonsense(flow)
 	l.log.Debug("malformed SIP message", "err", err, "remote", flow.Remote, "transport", flow.Transport)
 	if req != nil && req.Method != sip.ACK && answerable(req) && l.handler.Known(flow) {
 		markVia(req, flow)

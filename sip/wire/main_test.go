@@ -38,6 +38,8 @@ func newHandler(answer func(seen)) *handler {
 }
 
 func (h *handler) Known(Flow) bool { return h.known }
+func (h *handler) Admit(Flow) bool { return true }
+func (h *handler) Nonsense(Flow)   {}
 
 func (h *handler) Request(req *sip.Request, flow Flow, tx *ServerTx) {
 	s := seen{req, flow, tx}

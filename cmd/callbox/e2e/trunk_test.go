@@ -359,7 +359,7 @@ func TestStrangers(t *testing.T) {
 	for _, m := range []string{
 		"OPTIONS" + head + from + "CSeq: 1 OPTIONS\r\n" + rest,
 		"INVITE" + head + from + "CSeq: 1 INVITE\r\n" + rest,
-		"REGISTER" + head + from + "CSeq: 1 REGISTER\r\n" + rest,
+		"SUBSCRIBE" + head + from + "CSeq: 1 SUBSCRIBE\r\n" + rest,
 		"INVITE" + head + "To: <sip:bob@192.0.2.1>\r\nCSeq: 1 INVITE\r\n" + rest, // no From
 		"INVITE" + head, "\r\n\r\n", "\x00\x01\x02", strings.Repeat("A", 60000),
 		"INVITE" + head + "From: <sip:bob@192.0.2.1>;tag=1\r\nTo: <sip:bob@192.0.2.1>\r\nCSeq: 1 INVITE\r\nCall-ID: 2\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\nContent-Length: 2\r\n\r\n\r\n",
@@ -378,10 +378,7 @@ func TestStrangers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The last message names a known user and so may be challenged.
-		if text := string(buf[:n]); !strings.HasPrefix(text, "SIP/2.0 401") || !strings.Contains(text, "bob@") {
-			t.Errorf("a stranger was answered: %s", text)
-		}
+		t.Errorf("a stranger was answered: %s", buf[:n])
 	}
 	if m := g.metrics(); m["go_goroutines"] == 0 {
 		t.Error("the gateway is gone")
