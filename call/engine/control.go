@@ -79,7 +79,7 @@ func (p prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error)
 }
 
 // errVendor says that a speech vendor is not set up.
-var errVendor = fmt.Errorf("%w: it is not set up", script.ErrNoSpeech)
+var errVendor = fmt.Errorf("%w: none is set up", script.ErrNoSpeech)
 
 // by speaks by the vendor that s names and no other.
 func (p prompts) by(ctx context.Context, s script.Speech) (media.Clip, error) {
@@ -87,7 +87,7 @@ func (p prompts) by(ctx context.Context, s script.Speech) (media.Clip, error) {
 		s.Vendor = ""
 	}
 	if v, ok := p.Prompts.(interface{ Speaks(vendor string) bool }); ok && s.Vendor != "" && !v.Speaks(s.Vendor) {
-		return nil, fmt.Errorf("%w: %.64q", errVendor, s.Vendor)
+		return nil, fmt.Errorf("%w with the name %.64q", errVendor, s.Vendor)
 	}
 	return p.Prompts.Speak(ctx, s)
 }

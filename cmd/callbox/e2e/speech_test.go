@@ -204,7 +204,7 @@ func TestSpeechJambonz(t *testing.T) {
 		t.Errorf("%d recognitions, want the gather's and the transcription's", len(v.starts))
 	}
 	_, c := g.askJSON(http.MethodGet, "/Calls/"+body["sid"].(string), "")
-	if w := fmt.Sprint(c["warnings"]); !strings.Contains(w, `speech vendor not available: none with the name "nobody"`) {
+	if w := fmt.Sprint(c["warnings"]); !strings.Contains(w, `speech vendor not available: none is set up with the name "nobody"`) {
 		t.Errorf("warnings: %s", w)
 	}
 }
