@@ -105,7 +105,7 @@ type Trunk struct {
 	FromUser   string `json:"from_user,omitempty"`
 	FromDomain string `json:"from_domain,omitempty"`
 	// Inbound are addresses and prefixes (192.0.2.0/24) from which calls of this
-	// trunk arrive, besides Host.
+	// trunk arrive, besides Host and Proxy.
 	Inbound []string `json:"inbound,omitempty"`
 	Codecs  []string `json:"codecs"` // best first; empty: PCMU, PCMA
 	// SRTP protects the sound by keys in the session descriptions: off (also

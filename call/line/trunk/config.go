@@ -37,8 +37,8 @@ type Config struct {
 	FromUser, FromHost string
 	// AssertIdentity adds P-Asserted-Identity (RFC 3325) also without FromUser.
 	AssertIdentity bool
-	// Allow are the addresses that calls may come from; empty: those of Host and
-	// Proxy, looked up again every few minutes.
+	// Allow are the addresses that calls may come from besides those of Host and
+	// Proxy, which are looked up again every few minutes.
 	Allow []netip.Prefix
 	// AllowPort narrows that to one source port, to tell two trunks on one address
 	// apart; 0: any.

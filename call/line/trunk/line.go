@@ -202,12 +202,9 @@ func (l *Line) reachable(err error) {
 
 // addresses are those that the trunk's calls may come from, sorted.
 func (l *Line) addresses(ctx context.Context) ([]netip.Prefix, error) {
-	if len(l.cfg.Allow) > 0 {
-		return l.cfg.Allow, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, lookUpTime)
 	defer cancel()
-	var out []netip.Prefix
+	out := slices.Clone(l.cfg.Allow)
 	add := func(a netip.Addr) {
 		if p := netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()); !slices.Contains(out, p) {
 			out = append(out, p)
@@ -236,6 +233,6 @@ func (l *Line) addresses(ctx context.Context) ([]netip.Prefix, error) {
 	if len(out) == 0 {
 		return nil, failed
 	}
-	slices.SortFunc(out, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+	slices.SortFunc(out, netip.Prefix.Compare)
 	return out, nil
 }

@@ -248,6 +248,30 @@ func TestStranger(t *testing.T) {
 	}
 }
 
+// TestAllow: calls come from the addresses allowed and from the host itself.
+func TestAllow(t *testing.T) {
+	t.Parallel()
+	stack, ports := newBox(t)
+	host := siptest.NewEndpoint(t, siptest.Config{Host: "127.0.0.12", Box: stack.Addr("udp")})
+	media := siptest.NewEndpoint(t, siptest.Config{Host: "127.0.0.13", Box: stack.Addr("udp")})
+	line, err := trunk.New(trunk.Config{ID: "provider", Host: host.Addr().String(), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.13/32")}}, stack, ports, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := serve(t, line)
+	for name, far := range map[string]*siptest.Endpoint{"the host": host, "another address": media} {
+		if err := far.Call(bounded(t), number); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case leg := <-in:
+			leg.Hangup(call.Cause{Q850: call.Q850Normal, SIP: 486})
+		case <-bounded(t).Done():
+			t.Errorf("a call from %s was not taken", name)
+		}
+	}
+}
+
 // TestWrongPassword: the provider's challenge cannot be met.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
