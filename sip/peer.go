@@ -17,12 +17,13 @@ import (
 // answer on UDP and a closed connection on TCP and TLS.
 //
 // A request belongs to the user it has credentials of; else to the user named
-// in From if it comes from where that user is registered; else to the first
-// trunk with its source address; else, when it is a REGISTER or an INVITE, to the
-// user named in To or From. Users are always challenged, trunks never. While there
-// are users, one that does not exist is challenged like one that does, so that
-// nobody learns who exists; an INVITE over UDP from where its user is not
-// registered is challenged when it is repeated, as every caller does and no scanner.
+// in From if it comes from where that user is registered; else to the exchange
+// that is registered there; else to the first trunk with its source address; else,
+// when it is a REGISTER or an INVITE, to the user named in To or From. Whoever has
+// a Password is always challenged, nobody else ever. While there are users, one
+// that does not exist is challenged like one that does, so that nobody learns who
+// exists; an INVITE over UDP from where its user is not registered is challenged
+// when it is repeated, as every caller does and no scanner.
 type Peer struct {
 	// Name identifies the peer in logs and DialogInfo.Peer; unique in the stack.
 	Name string
@@ -35,11 +36,13 @@ type Peer struct {
 	// one provider: the one that lists the user part of the request URI gets the
 	// request, else the first without a list.
 	RequestUsers []string
-	// Username and Password are the digest credentials of a peer that is not known
-	// by address.
+	// Username and Password are the digest credentials that the peer must show.
 	Username, Password string
 	// Register accepts REGISTER from Username: the peer is a user with phones.
 	Register bool
+	// Exchange says that the peer is a telephone system, which writes its callers
+	// into From: it is known by where it is registered.
+	Exchange bool
 	// Invite receives each arriving INVITE as a dialog, on its own goroutine. It
 	// owns the dialog from then on. nil refuses calls with 403.
 	Invite func(*Dialog)
@@ -142,8 +145,13 @@ func (s *Stack) identify(req *gosip.Request, flow wire.Flow) (p *peer, challenge
 		return byName, true
 	}
 	if req.Method != gosip.REGISTER {
+		for _, p := range s.peersNow() {
+			if p.Exchange && p.reg.has(flow) {
+				return p, true
+			}
+		}
 		if p := s.trunk(req, flow); p != nil {
-			return p, false
+			return p, p.Password != ""
 		}
 	}
 	switch {

@@ -251,36 +251,10 @@ func (r *registration) send(ctx context.Context, expires time.Duration) (*gosip.
 		req.AppendHeader(&gosip.RouteHeader{Address: r.hop})
 	}
 	req.SetBody(nil)
-	type result struct {
-		res  *gosip.Response
-		flow wire.Flow
-		err  error
-	}
-	final := make(chan result, 1)
 	x := &exchange{s: r.s, req: req, creds: r.creds(), seq: func() uint32 { return r.seq.Add(1) },
-		dest: wire.Dest{Host: r.hop.Host}.Towards(first.Transport, first.Addr), next: servers[1:],
-		on: func(res *gosip.Response, flow wire.Flow, err error) {
-			if err == nil && res.StatusCode < 200 {
-				return
-			}
-			select {
-			case final <- result{res, flow, err}:
-			default:
-			}
-		}}
-	if err := x.start(); err != nil {
-		return nil, wire.Flow{}, err
-	}
+		dest: wire.Dest{Host: r.hop.Host}.Towards(first.Transport, first.Addr), next: servers[1:]}
 	r.open = true
-	select {
-	case got := <-final:
-		return got.res, got.flow, got.err
-	case <-ctx.Done():
-		x.current().Detach()
-		return nil, wire.Flow{}, ctx.Err()
-	case <-r.s.base.Done():
-		return nil, wire.Flow{}, ErrClosed
-	}
+	return x.roundTrip(ctx)
 }
 
 func (r *registration) creds() *Credentials {

@@ -130,7 +130,8 @@ func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 	}
 	cfg := trunk.Config{ID: t.Name, Host: host, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
-		FromHost: t.FromDomain, Channels: t.MaxChannels, Codecs: t.Codecs, Security: protection(t.SRTP), Advertise: advertised(snap)}
+		FromHost: t.FromDomain, InUsername: t.InboundUsername, InPassword: t.InboundPassword.Reveal(), KeepAlive: t.KeepAlive.Std(),
+		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Advertise: advertised(snap)}
 	if t.Transport == config.Auto {
 		cfg.Transport = ""
 	}

@@ -90,7 +90,7 @@ type Messaging struct {
 // Trunk is a SIP provider or telephone system.
 type Trunk struct {
 	Name string `json:"name"`           // the line's id
-	Host string `json:"host"`           // name or address
+	Host string `json:"host"`           // name or address; empty: the far end registers with the box, see InboundUsername
 	Port int    `json:"port,omitempty"` // 0: as the SRV records of Host say, else 5060, or 5061 with tls
 	// Transport is auto (also empty: the NAPTR and SRV records of Host say), udp, tcp
 	// or tls.
@@ -107,11 +107,21 @@ type Trunk struct {
 	// Inbound are addresses and prefixes (192.0.2.0/24) from which calls of this
 	// trunk arrive, besides Host and Proxy.
 	Inbound []string `json:"inbound,omitempty"`
-	Codecs  []string `json:"codecs"` // best first; empty: PCMU, PCMA
+	// InboundUsername and InboundPassword are what the far end must prove to us, for
+	// its calls and, without Host, to register.
+	InboundUsername string `json:"inbound_username,omitempty"`
+	InboundPassword Secret `json:"inbound_password,omitempty"`
+	// KeepAlive is how often the far end is asked (OPTIONS) whether it is there, 10 s
+	// to 1 h; 0: never. While it is not, routes skip the trunk.
+	KeepAlive Duration `json:"keep_alive,omitempty"`
+	Codecs    []string `json:"codecs"` // best first; empty: PCMU, PCMA
 	// SRTP protects the sound by keys in the session descriptions: off (also
 	// empty), optional, or mandatory. They are worth what Transport is: tls.
 	SRTP        string `json:"srtp,omitempty"`
 	MaxChannels int    `json:"max_channels"` // 0: no limit of its own
+	// MaxInbound and MaxOutbound bound the calls that arrive and that are placed; 0: no limit.
+	MaxInbound  int `json:"max_inbound,omitempty"`
+	MaxOutbound int `json:"max_outbound,omitempty"`
 	// SIPURIs lets calls to SIP addresses of other hosts go out by this trunk.
 	SIPURIs bool `json:"sip_uris,omitempty"`
 }

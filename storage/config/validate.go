@@ -80,6 +80,7 @@ func (s Snapshot) Validate() error {
 	v.applications(s)
 	for i, t := range s.Trunks {
 		v.trunk(fmt.Sprintf("trunks[%d]", i), t)
+		v.proof(s, i)
 	}
 	for i, u := range s.Users {
 		v.user(fmt.Sprintf("users[%d]", i), u)
@@ -228,35 +229,6 @@ func (v *validator) codecs(field string, list []string) {
 			v.bad(field, "%q is unknown or named twice; the box speaks %s", c, strings.Join(codecs, " and "))
 		}
 	}
-}
-
-func (v *validator) trunk(f string, t Trunk) {
-	v.line(f+".name", t.Name)
-	v.host(f+".host", t.Host)
-	v.between(f+".port", t.Port, 0, 65535)
-	v.protection(f+".srtp", t.SRTP)
-	if !slices.Contains([]string{Auto, UDP, TCP, TLS}, t.Transport) {
-		v.bad(f+".transport", "%q is not auto, udp, tcp or tls", t.Transport)
-	}
-	if t.Register && (t.Username == "" || t.Password == "") {
-		v.bad(f+".username", "a trunk that registers needs username and password")
-	}
-	v.period(f+".expires", t.Expires, time.Minute, 24*time.Hour)
-	if t.Proxy != "" && !strings.HasPrefix(t.Proxy, "sip:") && !strings.HasPrefix(t.Proxy, "sips:") {
-		v.bad(f+".proxy", "%q must be a SIP address such as sip:proxy.example:5060;transport=tcp", t.Proxy)
-	}
-	if t.FromDomain != "" {
-		v.host(f+".from_domain", t.FromDomain)
-	}
-	for i, a := range t.Inbound {
-		_, err1 := netip.ParseAddr(a)
-		_, err2 := netip.ParsePrefix(a)
-		if err1 != nil && err2 != nil {
-			v.bad(fmt.Sprintf("%s.inbound[%d]", f, i), "%q is not an address or a range such as 192.0.2.0/24", a)
-		}
-	}
-	v.codecs(f+".codecs", t.Codecs)
-	v.between(f+".max_channels", t.MaxChannels, 0, 10_000)
 }
 
 func (v *validator) digits(field, s string) {

@@ -15,6 +15,7 @@ type Group struct {
 	mu      sync.Mutex // guards what follows
 	open    bool
 	busy    int // channels: legs that have not ended, and those being made
+	arrived int // those of busy that arrived
 	legs    map[*Leg]struct{}
 	waiting chan struct{} // closed when the last leg is gone, while closing
 }
@@ -66,19 +67,30 @@ func (g *Group) Busy() int {
 func (g *Group) Config() Config { return g.cfg }
 
 // reserve takes a channel; the error is a call.Cause.
-func (g *Group) reserve() error {
+func (g *Group) reserve(inbound bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.open {
 		return g.notRunning()
 	}
-	if g.cfg.Channels > 0 && g.busy >= g.cfg.Channels {
+	full := func(n int, which string) call.Cause {
 		return call.Cause{
 			Q850: call.Q850NoCircuit, SIP: 503, Who: call.Box,
-			Text: fmt.Sprintf("all %d channels of %s are in use", g.cfg.Channels, g.cfg.Title),
+			Text: fmt.Sprintf("all %d channels %sof %s are in use", n, which, g.cfg.Title),
 		}
 	}
+	switch {
+	case g.cfg.Channels > 0 && g.busy >= g.cfg.Channels:
+		return full(g.cfg.Channels, "")
+	case inbound && g.cfg.In > 0 && g.arrived >= g.cfg.In:
+		return full(g.cfg.In, "for arriving calls ")
+	case !inbound && g.cfg.Out > 0 && g.busy-g.arrived >= g.cfg.Out:
+		return full(g.cfg.Out, "for outgoing calls ")
+	}
 	g.busy++
+	if inbound {
+		g.arrived++
+	}
 	return nil
 }
 
@@ -87,10 +99,13 @@ func (g *Group) notRunning() call.Cause {
 }
 
 // released gives a channel back.
-func (g *Group) released() {
+func (g *Group) released(inbound bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy--
+	if inbound {
+		g.arrived--
+	}
 }
 
 // joined enters a leg that is about to start.

@@ -42,17 +42,17 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 		}
 		info.Codec = m.Codec.Name
 	}
-	if err := g.reserve(); err != nil {
+	if err := g.reserve(true); err != nil {
 		return nil, err
 	}
 	l, err := newLeg(g, info)
 	if err != nil {
-		g.released()
+		g.released(true)
 		return nil, err
 	}
 	if err := g.joined(l); err != nil {
 		l.audio.close()
-		g.released()
+		g.released(true)
 		return nil, err
 	}
 	l.talk.offer = offer

@@ -30,6 +30,8 @@ type Config struct {
 	Kind call.Kind // Line.Kind
 	// Channels bounds the calls at one time; 0: no limit.
 	Channels int
+	// In and Out bound those that arrive and those that are dialled; 0: no limit.
+	In, Out int
 	// Title names the line in sentences: "trunk provider", "user 201".
 	Title string
 	// Direct says that there is nobody between: sentences are about the address

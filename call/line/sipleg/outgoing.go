@@ -41,14 +41,14 @@ type Invite struct {
 // Dial starts an outgoing leg. It returns when at least one INVITE is on its
 // way; if none is, the error is a call.Cause. ctx bounds only that.
 func (g *Group) Dial(ctx context.Context, stack Inviter, o Outgoing) (*Leg, error) {
-	if err := g.reserve(); err != nil {
+	if err := g.reserve(false); err != nil {
 		return nil, err
 	}
 	l, err := newLeg(g, call.LegInfo{
 		Line: g.cfg.Line, Kind: g.cfg.Kind, From: o.From, FromName: o.FromName, To: o.To, Started: time.Now(),
 	})
 	if err != nil {
-		g.released()
+		g.released(false)
 		return nil, err
 	}
 	branches, err := l.invite(ctx, stack, o)
@@ -68,7 +68,7 @@ func (g *Group) Dial(ctx context.Context, stack Inviter, o Outgoing) (*Leg, erro
 		err = notPlaced(g.cfg, err)
 	}
 	l.audio.close()
-	g.released()
+	g.released(false)
 	return nil, err
 }
 

@@ -137,7 +137,7 @@ func (l *Leg) end(c call.Cause) {
 	for _, b := range t.branches {
 		b.session = nil
 	}
-	l.group.released()
+	l.group.released(l.info.Inbound)
 }
 
 // signal handles a branch's event.

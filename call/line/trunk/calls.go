@@ -19,6 +19,9 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	if d.To == "" {
 		return nil, noNumber(l.cfg.ID)
 	}
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
 	auth := l.cfg.credentials()
 	if d.Auth != nil {
 		auth = d.Auth
@@ -41,6 +44,9 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 		inv.ContactUser = sipleg.EscapeUser(l.cfg.Username)
 	}
 	l.identify(&inv, d)
+	if l.cfg.Host == "" && d.Proxy == "" {
+		return l.dialRegistered(ctx, inv, d)
+	}
 	return dial(ctx, l.stack, l.legs, inv, d)
 }
 
@@ -79,9 +85,13 @@ func dial(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sip.Inv
 			Text: fmt.Sprintf("there is no way to %s: the network is down", addrs[0].Addr()),
 		}
 	}
+	return place(ctx, stack, legs, sipleg.Invite{Invite: inv, Local: local, Remote: addrs[0].Addr()}, d)
+}
+
+// place makes the leg of one INVITE.
+func place(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sipleg.Invite, d call.Dial) (call.Leg, error) {
 	leg, err := legs.Dial(ctx, stack, sipleg.Outgoing{
-		Invites: []sipleg.Invite{{Invite: inv, Local: local, Remote: addrs[0].Addr()}},
-		Codecs:  d.Codecs, To: d.To, From: d.From, FromName: d.FromName,
+		Invites: []sipleg.Invite{inv}, Codecs: d.Codecs, To: d.To, From: d.From, FromName: d.FromName,
 	})
 	if err != nil {
 		return nil, err

@@ -17,7 +17,8 @@ import (
 type Config struct {
 	// ID is the line's name.
 	ID string
-	// Host is where numbers are dialled: "biloxi.example", "192.0.2.7:5062".
+	// Host is where numbers are dialled: "biloxi.example", "192.0.2.7:5062". Empty:
+	// the far end registers with the box as InUsername, and is called there.
 	Host string
 	// Proxy is the next hop when it is not Host: "sip:proxy.biloxi.example:5060;transport=tcp".
 	Proxy string
@@ -43,8 +44,16 @@ type Config struct {
 	// AllowPort narrows that to one source port, to tell two trunks on one address
 	// apart; 0: any.
 	AllowPort uint16
-	// Channels bounds the calls at one time; 0: no limit.
-	Channels int
+	// InUsername and InPassword are what the far end must prove to us, for calls and
+	// to register; empty: it is known by its addresses.
+	InUsername, InPassword string
+	// KeepAlive is how often the far end is asked whether it is there, 10 s to 1 h;
+	// 0: never. As long as it is not, calls fail at once, so that a route takes its
+	// next line.
+	KeepAlive time.Duration
+	// Channels bounds the calls at one time, In those that arrive, Out those that are
+	// dialled; 0: no limit.
+	Channels, In, Out int
 	// Codecs are those of the line, best first; empty: PCMU and PCMA.
 	Codecs []string
 	// InbandDigits uses tones instead of telephone events.
@@ -64,7 +73,13 @@ func (c Config) Validate() error {
 	switch {
 	case c.ID == "":
 		return errors.New("trunk: no name")
-	case c.Host == "" || strings.ContainsAny(c.Host, " @;<>/?\"\r\n"):
+	case c.Host == "" && c.InUsername == "":
+		problem = errors.New("it has neither a host nor a user name that registers with the box")
+	case c.Host == "" && (c.Register || c.KeepAlive != 0 || len(c.Allow) > 0):
+		problem = errors.New("without a host it can neither be registered with, nor asked, nor have addresses")
+	case (c.InUsername == "") != (c.InPassword == ""):
+		problem = errors.New("a user name for calls from it needs a password, and the other way round")
+	case strings.ContainsAny(c.Host, " @;<>/?\"\r\n"):
 		problem = fmt.Errorf("host %q is not a host or host:port", c.Host)
 	case c.Proxy != "" && sipleg.HostOf(c.Proxy) == "":
 		problem = fmt.Errorf("proxy %q is not a sip: URI", c.Proxy)
@@ -72,7 +87,9 @@ func (c Config) Validate() error {
 		problem = errors.New("it registers without a user name")
 	case c.Transport != "" && c.Transport != "udp" && c.Transport != "tcp" && c.Transport != "tls":
 		problem = fmt.Errorf("transport %q is not udp, tcp or tls", c.Transport)
-	case c.Channels < 0 || c.Silence < 0 || c.Expires < 0:
+	case c.KeepAlive != 0 && (c.KeepAlive < 10*time.Second || c.KeepAlive > time.Hour):
+		problem = fmt.Errorf("it is asked every %s, which must be between 10 s and 1 h", c.KeepAlive)
+	case c.Channels < 0 || c.In < 0 || c.Out < 0 || c.Silence < 0 || c.Expires < 0:
 		problem = errors.New("a limit is negative")
 	}
 	if problem != nil {

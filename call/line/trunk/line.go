@@ -40,6 +40,7 @@ type Line struct {
 	mu     sync.Mutex // guards what follows
 	status call.LineStatus
 	remote netip.AddrPort // the registrar that was reached
+	down   string         // why no call can be placed, in a sentence; empty: one can
 }
 
 // New makes a trunk on a stack that is, or will be, served. ports gives the RTP
@@ -57,7 +58,7 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.Trunk, Title: "trunk " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Logger: logger,
+		Channels: cfg.Channels, In: cfg.In, Out: cfg.Out, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Logger: logger,
 	})
 	return l, nil
 }
@@ -97,6 +98,7 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 	moved := make(chan struct{}, 1) // the registrar was reached at a new address
 	var registering sync.WaitGroup
 	var registration error
+	l.isDown("")
 	if l.cfg.Register {
 		l.setStatus(false, "registering")
 		registering.Add(1)
@@ -105,7 +107,14 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 			registration = l.register(ctx, moved)
 		}()
 	}
-	l.listen(ctx, in, moved)
+	if l.cfg.KeepAlive > 0 {
+		registering.Go(func() { l.keepAlive(ctx) })
+	}
+	if l.cfg.Host == "" {
+		registration = l.expect(ctx, in)
+	} else {
+		l.listen(ctx, in, moved)
+	}
 	registering.Wait()
 	l.legs.Close(stopped())
 	l.setStatus(false, "not running")
@@ -124,6 +133,11 @@ func (l *Line) register(ctx context.Context, moved chan<- struct{}) error {
 		Expires: l.cfg.Expires, Transport: l.cfg.Transport,
 		OnState: func(st sip.RegState) {
 			l.setStatus(st.Registered, st.Text)
+			if l.cfg.KeepAlive == 0 && (st.Registered || st.Status != 0) {
+				l.isDown("")
+			} else if l.cfg.KeepAlive == 0 {
+				l.isDown(st.Text) // who does not hear a REGISTER hears no INVITE
+			}
 			l.mu.Lock()
 			changed := st.Remote.IsValid() && st.Remote != l.remote
 			if changed {
@@ -184,7 +198,7 @@ func (l *Line) listen(ctx context.Context, in call.Receiver, moved <-chan struct
 
 func (l *Line) peer(addrs []netip.Prefix, in call.Receiver) sip.Peer {
 	return sip.Peer{
-		Name: l.cfg.ID, Addrs: addrs, Port: l.cfg.AllowPort,
+		Name: l.cfg.ID, Addrs: addrs, Port: l.cfg.AllowPort, Username: l.cfg.InUsername, Password: l.cfg.InPassword,
 		Invite: func(d *sip.Dialog) { l.arrived(d, in) },
 	}
 }
@@ -195,7 +209,7 @@ func (l *Line) reachable(err error) {
 	switch {
 	case err != nil && (!l.cfg.Register || !l.Status().Ready):
 		l.setStatus(false, fmt.Sprintf("%s cannot be used: %v", l.cfg.Host, err))
-	case err == nil && !l.cfg.Register:
+	case err == nil && !l.cfg.Register && l.cfg.KeepAlive == 0:
 		l.setStatus(true, "ready to call "+l.cfg.Host)
 	}
 }

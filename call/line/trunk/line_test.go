@@ -25,6 +25,14 @@ func (c incoming) Incoming(leg call.Leg) { c <- leg }
 func serve(t *testing.T, line call.Line) incoming {
 	t.Helper()
 	in := make(incoming, 4)
+	serveInto(t, line, in)
+	ready(t, line, true)
+	return in
+}
+
+// serveInto serves a line until the end of the test.
+func serveInto(t *testing.T, line call.Line, in incoming) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- line.Serve(ctx, in) }()
@@ -34,8 +42,6 @@ func serve(t *testing.T, line call.Line) incoming {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	ready(t, line, true)
-	return in
 }
 
 func ready(t *testing.T, line call.Line, want bool) {
@@ -409,6 +415,11 @@ func TestValidate(t *testing.T) {
 		func(c *trunk.Config) { c.Username = "" },
 		func(c *trunk.Config) { c.Transport = "sctp" },
 		func(c *trunk.Config) { c.Channels = -1 },
+		func(c *trunk.Config) { c.In = -1 },
+		func(c *trunk.Config) { c.KeepAlive = time.Second },
+		func(c *trunk.Config) { c.InUsername = "pbx" },
+		func(c *trunk.Config) { c.InPassword = "open sesame" },
+		func(c *trunk.Config) { c.Host, c.InUsername, c.InPassword = "", "pbx", "open sesame" },
 	} {
 		bad := good
 		change(&bad)

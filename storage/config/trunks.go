@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (v *validator) trunk(f string, t Trunk) {
+	v.line(f+".name", t.Name)
+	if t.Host != "" || t.InboundUsername == "" {
+		v.host(f+".host", t.Host)
+	} else if t.Register || t.KeepAlive != 0 || len(t.Inbound) > 0 || t.Port != 0 {
+		v.bad(f+".host", "is empty, so that the far end registers with the box: then register, keep_alive, inbound and port make no sense")
+	}
+	if t.KeepAlive != 0 {
+		v.period(f+".keep_alive", t.KeepAlive, 10*time.Second, time.Hour)
+	}
+	v.between(f+".port", t.Port, 0, 65535)
+	v.protection(f+".srtp", t.SRTP)
+	if !slices.Contains([]string{Auto, UDP, TCP, TLS}, t.Transport) {
+		v.bad(f+".transport", "%q is not auto, udp, tcp or tls", t.Transport)
+	}
+	if t.Register && (t.Username == "" || t.Password == "") {
+		v.bad(f+".username", "a trunk that registers needs username and password")
+	}
+	v.period(f+".expires", t.Expires, time.Minute, 24*time.Hour)
+	if t.Proxy != "" && !strings.HasPrefix(t.Proxy, "sip:") && !strings.HasPrefix(t.Proxy, "sips:") {
+		v.bad(f+".proxy", "%q must be a SIP address such as sip:proxy.example:5060;transport=tcp", t.Proxy)
+	}
+	if t.FromDomain != "" {
+		v.host(f+".from_domain", t.FromDomain)
+	}
+	for i, a := range t.Inbound {
+		_, err1 := netip.ParseAddr(a)
+		_, err2 := netip.ParsePrefix(a)
+		if err1 != nil && err2 != nil {
+			v.bad(fmt.Sprintf("%s.inbound[%d]", f, i), "%q is not an address or a range such as 192.0.2.0/24", a)
+		}
+	}
+	v.codecs(f+".codecs", t.Codecs)
+	v.between(f+".max_channels", t.MaxChannels, 0, 10_000)
+	v.between(f+".max_inbound", t.MaxInbound, 0, 10_000)
+	v.between(f+".max_outbound", t.MaxOutbound, 0, 10_000)
+}
+
+// proof checks what the far end of a trunk must prove to us.
+func (v *validator) proof(s Snapshot, i int) {
+	t, f := s.Trunks[i], fmt.Sprintf("trunks[%d]", i)
+	if t.InboundUsername == "" && t.InboundPassword == "" {
+		return
+	}
+	if !nameSyntax.MatchString(t.InboundUsername) {
+		v.bad(f+".inbound_username", "%q must be 1 to %d letters, digits and . _ -, beginning with a letter or digit", t.InboundUsername, maxName)
+	}
+	if len(t.InboundPassword) < 8 {
+		v.bad(f+".inbound_password", "must have at least 8 characters: guessed passwords are the first thing that toll fraud tries")
+	}
+	taken := slices.ContainsFunc(s.Users, func(u User) bool { return u.Name == t.InboundUsername }) ||
+		slices.ContainsFunc(s.Trunks[:i], func(o Trunk) bool { return o.InboundUsername == t.InboundUsername })
+	if taken {
+		v.bad(f+".inbound_username", "%q is a user or belongs to another trunk, choose another", t.InboundUsername)
+	}
+}
