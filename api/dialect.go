@@ -76,3 +76,21 @@ type Outgoing struct {
 	// verbs. Empty: nobody looks at the answer's content.
 	Call string `json:"call,omitempty"`
 }
+
+// StreamDialect is a Dialect whose applications take the sound of calls.
+type StreamDialect interface {
+	// OpenStream says how the application of s is met.
+	OpenStream(s call.Stream, rec call.Record) StreamOpening
+}
+
+// StreamOpening is how an application is met that takes the sound of a call.
+type StreamOpening struct {
+	Account      string   // the account's id as the application knows it
+	Version      string   // of the protocol of media messages
+	KeyLengths   bool     // keys are told with their length
+	Signed       bool     // Sign makes a header of the request, which has no parameters
+	Subprotocols []string // RFC 6455 §1.9, of which the application may choose one
+	// Hello is the first message to an application that takes bare samples instead
+	// of media messages; nil: media messages.
+	Hello []byte
+}

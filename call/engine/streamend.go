@@ -14,9 +14,10 @@ import (
 
 // Bounds of what waits in one stream.
 const (
-	maxPlayed = 120 * time.Second // sound that the call has not heard yet
-	maxMarks  = 500               // marks behind it
-	maxNews   = 64                // keys and marks for the application, besides cleared ones
+	maxPlayed     = 120 * time.Second // sound that the call has not heard yet
+	maxMarks      = 500               // marks behind it
+	maxComplaints = 3                 // that are told
+	maxNews       = 64                // keys and marks for the application, besides cleared ones
 	// heldTicks is how long the beginning of a frame waits for its rest before it is
 	// heard with silence behind it.
 	heldTicks = 3
@@ -40,6 +41,7 @@ type streamEnd struct {
 	marks    int // in queue
 	held     int // ticks that the beginning of a frame has waited
 	lost     call.StreamLoss
+	warned   int // complaints
 }
 
 // played is sound that waits to be heard, or a mark behind it.
@@ -198,19 +200,25 @@ func (e *streamEnd) Mark(name string) bool {
 	return true
 }
 
-// Clear forgets what waits.
-func (e *streamEnd) Clear() {
+// Clear forgets what waits, or its marks only.
+func (e *streamEnd) Clear(marksOnly bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.clearMarks()
-	e.queue, e.waiting, e.held = nil, 0, 0
+	if !marksOnly {
+		e.queue, e.waiting, e.held = nil, 0, 0
+	}
 }
 
-// ClearMarks brings back all marks.
-func (e *streamEnd) ClearMarks() {
+// Warn tells of something that the application did wrong.
+func (e *streamEnd) Warn(text string) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.clearMarks()
+	e.warned++
+	quiet := e.warned > maxComplaints
+	e.mu.Unlock()
+	if !quiet {
+		control{c: e.call}.Tell(call.EventWarning, "a stream's application: "+text)
+	}
 }
 
 // clearMarks takes the marks out of the queue; the lock is held.

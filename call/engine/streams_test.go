@@ -190,12 +190,12 @@ func TestStreamPlays(t *testing.T) {
 		a.end.Play(flat(444, 8000))
 		a.end.Mark("c")
 		a.end.Play(flat(555, 8000))
-		a.end.ClearMarks()
+		a.end.Clear(true)
 		if p := a.next(t, script.StreamMark); p.Mark != "c" || !p.Cleared {
 			t.Errorf("%+v", p.Mark)
 		}
 		heard(444)
-		a.end.Clear()
+		a.end.Clear(false)
 		pass(50 * time.Millisecond)
 		if got := leg.port.out.Load(); got != 0 {
 			t.Errorf("heard after clear: %d", got)

@@ -61,12 +61,14 @@ type StreamEnd interface {
 	// Mark makes a StreamMark of this name come out of Next when all that was played
 	// before it has been heard, or cleared. False: there are too many already.
 	Mark(name string) bool
-	// Clear forgets what was not heard yet. Its marks come back as cleared.
-	Clear()
-	// ClearMarks brings all marks back as cleared; the sound stays.
-	ClearMarks()
+	// Clear forgets what was not heard yet: its marks come back as cleared. With
+	// marksOnly the sound stays.
+	Clear(marksOnly bool)
 	// Press sends keys (0-9 * # A-D) to the call.
 	Press(ctx context.Context, keys string) error
+	// Warn tells of something that the application did wrong; only the first few
+	// sentences are told.
+	Warn(text string)
 }
 
 // StreamPieceKind is what a StreamPiece is.

@@ -64,6 +64,8 @@ var rules = []rule{
 	{"api/jambonz/*", []string{"call", "call/event", "call/script", "api", "api/jambonz/js", "api/jambonz/shape"}},
 	{"api/jambonz", []string{"call", "call/event", "call/script", "api", "api/jambonz/**"}},
 	{"api/admin", []string{"call", "call/event", "call/script", "call/trace", "api"}},
+	// Sound is what it carries.
+	{"api/stream", []string{"call", "call/script", "api", "media", "media/codec", "media/wav"}},
 	// It decodes what vendors speak, and takes the sound of calls.
 	{"api/vendor", []string{"call", "call/script", "media", "media/mp3", "media/wav"}},
 	{"api/**", []string{"call", "call/event", "call/script", "api"}},
@@ -91,7 +93,7 @@ var doors = map[string][]string{
 	"github.com/warthog618/go-gpiocdev": {"hal/bus"},
 	"github.com/gen2brain/alsa":         {"hal/bus"},
 	"github.com/hajimehoshi/go-mp3":     {"media/mp3"},
-	"github.com/coder/websocket":        {"api/jambonz/socket", "api/vendor"},
+	"github.com/coder/websocket":        {"api/jambonz/socket", "api/stream", "api/vendor"},
 	"github.com/alecthomas/kong":        {"cmd/callbox"},
 	"github.com/getkin/kin-openapi":     {}, // it validates in tests, and is too large for the binary
 }
