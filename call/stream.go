@@ -24,25 +24,31 @@ const (
 // StreamOptions say how to carry a call's sound to an application.
 type StreamOptions struct {
 	// URL is where the application listens: ws:// or wss://.
-	URL                string
-	Username, Password string // for HTTP basic authentication; empty: those of URL
-	Bearer             string // a token in place of those
-	Name               string // by which the stream can be stopped, unique in the call; empty: by its id only
-	Track              RecordTrack
-	Mix                StreamMix
-	Rate               int           // of linear samples in Hz, 8,000 to 48,000; 0: 8,000 Hz µ-law
-	Parameters         []Parameter   // told to the application when the stream starts
-	Metadata           string        // JSON that is told to the application when the stream starts
-	Keys               bool          // tell the application of pressed keys
-	TwoWay             bool          // the application may play sound to the call
-	PlayRate           int           // of the bare samples that the application sends, in Hz; 0: it may send none
-	MaxSilence         time.Duration // end it when the leg has been silent for so long; 0: never
-	Source             string        // what asked: "Start", "Connect", "listen"
-	Status             StatusHook    // told of the stream's beginning and end
+	URL      string `json:"url"`
+	Username string `json:"username,omitempty"` // for HTTP basic authentication; empty: that of URL
+	Password string `json:"password,omitempty"`
+	Bearer   string `json:"bearer,omitempty"` // a token in place of those
+	// Name is that by which the stream can be stopped, unique in the call; empty: by
+	// its id only.
+	Name       string        `json:"name,omitempty"`
+	Track      RecordTrack   `json:"track,omitempty"`
+	Mix        StreamMix     `json:"mix,omitempty"`
+	Rate       int           `json:"rate,omitempty"`        // of linear samples in Hz, 8,000 to 64,000; 0: 8,000 Hz µ-law
+	Parameters []Parameter   `json:"parameters,omitempty"`  // told to the application when the stream starts
+	Metadata   string        `json:"metadata,omitempty"`    // JSON that is told to the application when the stream starts
+	Keys       bool          `json:"keys,omitempty"`        // tell the application of pressed keys
+	TwoWay     bool          `json:"two_way,omitempty"`     // the application may play sound to the call
+	PlayRate   int           `json:"play_rate,omitempty"`   // of the bare samples that the application sends, in Hz; 0: it may send none
+	MaxSilence time.Duration `json:"max_silence,omitempty"` // end it when the leg has been silent for so long; 0: never
+	Source     string        `json:"source,omitempty"`      // what asked: "Start", "Connect", "listen"
+	Status     StatusHook    `json:"status"`                // told of the stream's beginning and end
 }
 
 // Parameter is something that a document hands on to an application.
-type Parameter struct{ Name, Value string }
+type Parameter struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // StreamState is where a stream stands.
 type StreamState string

@@ -83,9 +83,9 @@ func (*Client) Explain(doing, url string, err error) *script.FetchError {
 // Close drops the idle connections. Requests under way go on.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// secret gives the key by which d signs for the account, empty when there is no
+// Secret gives the key by which d signs for the account, empty when there is no
 // such account.
-func (c *Client) secret(d api.Dialect, account string) string {
+func (c *Client) Secret(d api.Dialect, account string) string {
 	a, ok := c.accounts.Account(account)
 	if !ok {
 		return ""

@@ -171,7 +171,7 @@ func (c *Client) request(ctx context.Context, o api.Outgoing) (*http.Request, er
 		req.Header["Idempotency-Key"] = []string{}
 	}
 	if d, ok := c.dialects[o.API]; ok {
-		if secret := c.secret(d, o.Account); secret != "" {
+		if secret := c.Secret(d, o.Account); secret != "" {
 			if name, value := d.Sign(secret, o); name != "" {
 				req.Header.Set(name, value)
 			}

@@ -133,6 +133,18 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// TestOpenStream holds what an application is told first that takes the sound of a call.
+func TestOpenStream(t *testing.T) {
+	s := call.Stream{StreamOptions: call.StreamOptions{Mix: call.StreamStereo, Rate: 16000, Metadata: `{"order":17,"callSid":"mine","who":{"name":"alice"}}`}}
+	rec := record()
+	rec.Session.Tag = `{"step_one":1}`
+	o := told(t).OpenStream(s, rec)
+	apitest.Golden(t, "stream.txt", apitest.Indent(string(o.Hello))+"\n")
+	if o.Signed || len(o.Subprotocols) != 2 || o.Subprotocols[0] != "audio.jambonz.org" {
+		t.Errorf("%+v", o)
+	}
+}
+
 // TestDocumentRequests holds what hooks are told: at the start of a call, and
 // by each verb.
 func TestDocumentRequests(t *testing.T) {
@@ -178,6 +190,8 @@ func TestDocumentRequests(t *testing.T) {
 		{"message", script.Result{Verb: "message", Message: &call.Message{ID: "SM1", Status: call.MessageQueued}}},
 		{"message failed", script.Result{Verb: "message", Message: &call.Message{ID: "SM1", Status: call.MessageFailed, Error: "the network refused it"}}},
 		{"message without a line", script.Result{Verb: "message", Message: &call.Message{Status: call.MessageFailed, Error: call.ErrNoMessenger.Error()}}},
+		{"listen", script.Result{Verb: "stream", Stream: &script.StreamResult{Stream: call.Stream{Length: 12400 * time.Millisecond}, Digits: "#"}}},
+		{"listen that ended by itself", script.Result{Verb: "stream", Stream: &script.StreamResult{}}},
 		{"error", script.Result{Verb: "error", Error: &script.FetchError{Code: 11200, URL: "http://app.lan/x", Err: errors.New("the answer is HTTP status 500")}}},
 	} {
 		var own js.Object

@@ -177,6 +177,9 @@ func addResult(o *js.Object, res *script.Result) {
 		detail.Text("from", shown(res.Hold.From))
 		detail.Text("to", shown(res.Hold.To))
 		o.Object("hold_detail", detail)
+	case res.Stream != nil:
+		o.Number("dial_call_duration", wholeSeconds(res.Stream.Stream.Length))
+		o.Some("digits", res.Stream.Digits)
 	case res.Dial != nil:
 		o.Some("dial_call_sid", res.Dial.Child)
 		o.Text("dial_call_status", dialOutcome(*res.Dial))

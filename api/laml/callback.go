@@ -246,6 +246,9 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 	if ev.Conference != nil {
 		return d.conferenceCallback(ev)
 	}
+	if ev.Stream != nil {
+		return d.streamCallback(ev)
+	}
 	if list := d.p.Messages.Statuses(ev); len(list) > 0 {
 		if !ev.Record.Status.Wants(ev.Type) {
 			return nil

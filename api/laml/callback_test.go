@@ -128,6 +128,23 @@ func TestRecordingCallbacks(t *testing.T) {
 	apitest.Golden(t, "recording.txt", apitest.Lines(list...))
 }
 
+// TestStreamCallbacks: what a stream's hook is told, and that others are not.
+func TestStreamCallbacks(t *testing.T) {
+	d := dialect()
+	s := call.Stream{ID: "MZ00112233445566778899aabbccddeeff", Call: record().ID, Account: record().Account, Error: "nobody listens", ErrorCode: 31902,
+		StreamOptions: call.StreamOptions{Name: "ears", Status: call.StatusHook{Hook: call.Hook{URL: "http://pbx.lan/stream"}}}}
+	at := time.Date(2026, 1, 2, 12, 0, 0, 250e6, time.UTC)
+	var list []api.Outgoing
+	for _, typ := range []call.EventType{call.EventStreamStarted, call.EventStreamStopped, call.EventStreamError} {
+		list = append(list, d.Callback(call.Event{Type: typ, At: at, Record: new(record()), Stream: &s})...)
+	}
+	apitest.Golden(t, "stream.txt", apitest.Lines(list...))
+	s.Status = call.StatusHook{}
+	if got := d.Callback(call.Event{Type: call.EventStreamStarted, At: at, Record: new(record()), Stream: &s}); got != nil {
+		t.Errorf("a hook that there is not: %+v", got)
+	}
+}
+
 func TestDocumentRequests(t *testing.T) {
 	d := dialect()
 	hook := call.Hook{URL: "http://app.lan/next", Method: "GET"}

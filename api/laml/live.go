@@ -2,6 +2,7 @@ package laml
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"callbox/api"
@@ -142,4 +143,41 @@ func (s rest) WriteStream(w http.ResponseWriter, q *api.Request, x call.Stream, 
 	}
 	v := viewOf(s.Dialect, x, x.Account, "/Calls/"+x.Call+"/Streams/"+x.ID)
 	s.write(w, q.Request, Answer{status, "Stream", s.p.Shapes.Stream.render(streamFields, v)})
+}
+
+var _ api.StreamDialect = (*Dialect)(nil)
+
+// OpenStream says how the application of a stream is met (call-api.md §5.5).
+func (d *Dialect) OpenStream(_ call.Stream, rec call.Record) api.StreamOpening {
+	o := api.StreamOpening{Account: d.sid(rec.Account), Version: d.p.Messages.StreamVersion, KeyLengths: d.p.Messages.KeyLengths, Signed: true}
+	if o.Version == "" {
+		o.Version = "1.0.0"
+	}
+	return o
+}
+
+// streamEvents are the events of streams that hooks are told of.
+var streamEvents = map[call.EventType]bool{call.EventStreamStarted: true, call.EventStreamStopped: true, call.EventStreamError: true}
+
+// streamCallback is the message about the beginning or the end of a stream.
+func (d *Dialect) streamCallback(ev call.Event) []api.Outgoing {
+	if ev.Stream.Status.IsZero() || !streamEvents[ev.Type] {
+		return nil
+	}
+	var f Form
+	f.Add("AccountSid", d.sid(ev.Stream.Account))
+	f.Add("CallSid", ev.Stream.Call)
+	f.Add("StreamSid", ev.Stream.ID)
+	f.Some("StreamName", ev.Stream.Name)
+	f.Add("StreamEvent", string(ev.Type))
+	if ev.Type == call.EventStreamError {
+		f.Add("StreamError", ev.Stream.Error)
+		if ev.Stream.ErrorCode != 0 {
+			f.Add("StreamErrorCode", strconv.Itoa(ev.Stream.ErrorCode))
+		}
+	}
+	f.Add("Timestamp", ev.At.UTC().Format("2006-01-02T15:04:05.000Z"))
+	o := d.outgoing(ev.Stream.Status.Hook, *ev.Record, f)
+	o.Token = eventToken(ev.Stream.ID, string(ev.Type))
+	return []api.Outgoing{o}
 }

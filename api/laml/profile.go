@@ -136,6 +136,10 @@ type Messages struct {
 	Statuses func(ev call.Event) []Status
 	// Final adds to the last message of a call.
 	Final func(f *Form, ev call.Event)
+	// StreamVersion is that of the protocol of media streams; empty: "1.0.0".
+	StreamVersion string
+	// KeyLengths makes media streams tell how long a key was pressed.
+	KeyLengths bool
 	// Machine is the message about a verdict of machine detection.
 	Machine func(ev call.Event) (h call.Hook, add []api.Param)
 }

@@ -41,7 +41,7 @@ func New(c laml.Config) *laml.Dialect {
 			Participant: laml.ParticipantParams(), Invite: laml.InviteParams(codeURL), Queue: laml.QueueParams(),
 		},
 		Shapes:   shapes,
-		Messages: laml.Messages{Statuses: statuses, Final: final},
+		Messages: laml.Messages{StreamVersion: "0.2.0", KeyLengths: true, Statuses: statuses, Final: final},
 	}, c)
 }
 

@@ -58,13 +58,17 @@ type Config struct {
 type Client struct {
 	cfg      Config
 	dialects map[string]api.Dialect
+	times    times
 }
+
+// times are the limits of one connection; tests have shorter ones.
+type times struct{ handshake, write time.Duration }
 
 var _ script.Streamer = (*Client)(nil)
 
 // New makes a client.
 func New(cfg Config) *Client {
-	c := &Client{cfg: cfg, dialects: map[string]api.Dialect{}}
+	c := &Client{cfg: cfg, dialects: map[string]api.Dialect{}, times: times{handshakeTime, writeTime}}
 	for _, d := range cfg.Dialects {
 		c.dialects[d.Name()] = d
 	}
@@ -113,31 +117,39 @@ func (c *Client) Stream(ctx context.Context, s call.Stream, rec call.Record, end
 	defer conn.CloseNow()
 	c.cfg.Log.Debug("stream connected", "call", s.Call, "stream", s.ID, "url", public(s.URL))
 	connected()
-	return c.talk(ctx, conn, l, end)
+	return (&talk{conn, l, end, c.times.write}).run(ctx)
 }
 
-// talk runs l on a connection until it ends.
-func (c *Client) talk(ctx context.Context, conn *websocket.Conn, l language, end script.StreamEnd) error {
+// talk is a connection at work.
+type talk struct {
+	conn     *websocket.Conn
+	l        language
+	end      script.StreamEnd
+	patience time.Duration // for one message
+}
+
+// run talks until the connection ends.
+func (t *talk) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// Whatever ends the context ends the connection, also one that is being closed.
-	defer context.AfterFunc(ctx, func() { conn.CloseNow() })()
+	defer context.AfterFunc(ctx, func() { t.conn.CloseNow() })()
 	read := make(chan struct{})
 	go func() { // ended by the connection, waited for through read
 		defer close(read)
-		cancel(readAll(ctx, conn, l, end))
+		cancel(t.readAll(ctx))
 	}()
-	err := writeAll(ctx, conn, l, end)
-	over := errors.Is(err, io.EOF)
+	err := t.writeAll(ctx)
+	over := errors.Is(err, errOver)
 	if over { // the call's end has nothing more; the application may be gone already
-		if last := l.farewell(); last == nil || write(ctx, conn, false, last) == nil {
-			_ = conn.Close(websocket.StatusNormalClosure, "")
+		if last := t.l.farewell(); last == nil || t.write(ctx, false, last) == nil {
+			_ = t.conn.Close(websocket.StatusNormalClosure, "")
 		}
 	}
 	cause := context.Cause(ctx) // of the reader's end, if that came first
-	conn.CloseNow()
+	t.conn.CloseNow()
 	<-read
-	if cause != nil {
+	if cause != nil && !errors.Is(err, errSlow) {
 		err = cause
 	}
 	if over || errors.Is(err, errLeft) {
@@ -146,25 +158,34 @@ func (c *Client) talk(ctx context.Context, conn *websocket.Conn, l language, end
 	return err
 }
 
-// errLeft says that the application has taken its leave.
-var errLeft = errors.New("the application has left")
+var (
+	// errLeft says that the application has taken its leave.
+	errLeft = errors.New("the application has left")
+	// errSlow says that it does not take what it is sent.
+	errSlow = errors.New("the application did not take a message in time")
+	// errOver says that the call has nothing more for it.
+	errOver = errors.New("the stream is over")
+)
 
-// writeAll sends what there is for the application until there is no more, io.EOF.
-func writeAll(ctx context.Context, conn *websocket.Conn, l language, end script.StreamEnd) error {
-	for _, msg := range l.begin() {
-		if err := write(ctx, conn, false, msg); err != nil {
+// writeAll sends what there is for the application until there is no more, errOver.
+func (t *talk) writeAll(ctx context.Context) error {
+	for _, msg := range t.l.begin() {
+		if err := t.write(ctx, false, msg); err != nil {
 			return err
 		}
 	}
 	var p script.StreamPiece
 	buf := make([]byte, 0, 4<<10)
 	for {
-		if err := end.Next(ctx, &p); err != nil {
+		switch err := t.end.Next(ctx, &p); {
+		case errors.Is(err, io.EOF): // a lost connection too is an end, but another
+			return errOver
+		case err != nil:
 			return err
 		}
-		messages, binary := l.piece(buf[:0], &p)
+		messages, binary := t.l.piece(buf[:0], &p)
 		for _, msg := range messages {
-			if err := write(ctx, conn, binary, msg); err != nil {
+			if err := t.write(ctx, binary, msg); err != nil {
 				return err
 			}
 		}
@@ -172,45 +193,45 @@ func writeAll(ctx context.Context, conn *websocket.Conn, l language, end script.
 }
 
 // write sends one message.
-func write(ctx context.Context, conn *websocket.Conn, binary bool, msg []byte) error {
+func (t *talk) write(ctx context.Context, binary bool, msg []byte) error {
 	kind := websocket.MessageText
 	if binary {
 		kind = websocket.MessageBinary
 	}
-	one, cancel := context.WithTimeout(ctx, writeTime)
+	one, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
-	err := conn.Write(one, kind, msg)
+	err := t.conn.Write(one, kind, msg)
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(one.Err(), context.DeadlineExceeded) && !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &script.StreamError{Code: codeTimeout, Err: fmt.Errorf("%w: %s", errSlow, t.patience)}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case one.Err() != nil:
-		return &script.StreamError{Code: codeTimeout, Err: fmt.Errorf("the application did not take a message within %s", writeTime)}
 	}
 	return closed(err)
 }
 
 // readAll does what the application says until the connection ends.
-func readAll(ctx context.Context, conn *websocket.Conn, l language, end script.StreamEnd) error {
-	conn.SetReadLimit(maxMessage)
+func (t *talk) readAll(ctx context.Context) error {
+	t.conn.SetReadLimit(maxMessage)
 	faults := 0
 	for {
-		kind, msg, err := conn.Read(ctx)
+		kind, msg, err := t.conn.Read(ctx)
 		if err != nil {
 			if errors.Is(err, websocket.ErrMessageTooBig) {
 				return &script.StreamError{Code: codeMessage, Err: fmt.Errorf("the application sent a message of more than %d bytes", maxMessage)}
 			}
 			return closed(err)
 		}
-		done, err := l.take(ctx, kind == websocket.MessageBinary, msg)
+		done, err := t.l.take(ctx, kind == websocket.MessageBinary, msg)
 		if done {
 			return errLeft
 		}
 		if err == nil {
 			continue
 		}
-		end.Warn(err.Error())
+		t.end.Warn(err.Error())
 		var bad *unreadableError
 		if !errors.As(err, &bad) {
 			continue
@@ -247,7 +268,7 @@ func closed(err error) error {
 
 // connect makes the connection.
 func (c *Client) connect(ctx context.Context, s call.Stream, o api.StreamOpening) (*websocket.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+	ctx, cancel := context.WithTimeout(ctx, c.times.handshake)
 	defer cancel()
 	bare, _, _ := strings.Cut(s.URL, "#")
 	u, err := url.Parse(bare)
@@ -270,7 +291,7 @@ func (c *Client) connect(ctx context.Context, s call.Stream, o api.StreamOpening
 	case resp != nil && resp.StatusCode != http.StatusSwitchingProtocols:
 		return nil, &script.StreamError{Code: codeHandshake, Err: fmt.Errorf("%sthe answer is HTTP status %d instead of a websocket", text, resp.StatusCode)}
 	case ctx.Err() != nil:
-		return nil, &script.StreamError{Code: codeTimeout, Err: fmt.Errorf("%sno connection within %s: %w", text, handshakeTime, ctx.Err())}
+		return nil, &script.StreamError{Code: codeTimeout, Err: fmt.Errorf("%sno connection within %s: %w", text, c.times.handshake, ctx.Err())}
 	case errors.As(err, &refused):
 		code, err = codeRefused, refused
 	}

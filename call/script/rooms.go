@@ -114,8 +114,9 @@ type Waiting struct {
 // ConferenceVerb brings the call into a conference.
 type ConferenceVerb struct {
 	Conference Conference
-	Action     call.Hook // told the outcome; the rest of the document is then dead
-	Resume     bool      // unless the answer holds no verbs: then the document goes on
+	Stream     *call.StreamOptions // carry the call's sound to an application meanwhile; nil: no
+	Action     call.Hook           // told the outcome; the rest of the document is then dead
+	Resume     bool                // unless the answer holds no verbs: then the document goes on
 }
 
 // Name is "conference".
@@ -124,6 +125,14 @@ func (ConferenceVerb) Name() string { return "conference" }
 // Run enters the conference and returns when the call has left it. With Action it
 // jumps there, also when the call has ended.
 func (v ConferenceVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
+	if v.Stream != nil {
+		s, err := env.StartStream(ctx, *v.Stream)
+		if err == nil {
+			defer s.Stop()
+		} else if !over(ctx, err) {
+			env.Tell(call.EventWarning, "the sound is not streamed: "+err.Error())
+		}
+	}
 	res, err := env.Confer(ctx, v.Conference)
 	switch {
 	case err != nil && over(ctx, err):

@@ -137,7 +137,7 @@ func (a *app) openHooks(context.Context) error {
 		return err
 	}
 	a.vendors = a.newVendors(a.hooks)
-	a.sockets = newSockets(a.dialects.json, a.hooks, a.accounts, a.log)
+	a.sockets = newSockets(a.dialects.json, a.hooks, a.log)
 	// The engine comes later, but before anything is delivered.
 	a.deliver = hook.NewDeliverer(a.hooks, a.store, func(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
 		return a.engine.Modify(ctx, account, id, ch)
@@ -242,7 +242,8 @@ func (a *app) openEngine(ctx context.Context) error {
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
 		Publisher: publisher{a.bus, a.sockets, a.trace}, Fetcher: fetcher{a.hooks, a.sockets}, Recogniser: recogniser{a.vendors},
-		Prompts: newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
+		Streamer: newStreams(a.dialects, a.hooks, a.log),
+		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		NewID:    a.dialects.newID,
 		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})

@@ -4,9 +4,10 @@ import (
 	"context"
 	"log/slog"
 
-	"callbox/api"
 	"callbox/api/hook"
+	"callbox/api/jambonz"
 	"callbox/api/jambonz/socket"
+	"callbox/api/stream"
 	"callbox/call"
 	"callbox/call/event"
 	"callbox/call/script"
@@ -15,18 +16,15 @@ import (
 
 // newSockets makes what speaks to applications over websockets. They are those
 // of one dialect, d.
-func newSockets(d interface {
-	socket.Dialect
-	api.KeyHolder
-}, hooks *hook.Client, accounts *accounts, log *slog.Logger) *socket.Hub {
+func newSockets(d *jambonz.Dialect, hooks *hook.Client, log *slog.Logger) *socket.Hub {
 	return socket.New(socket.Config{Dialect: d, Transport: hooks.Transport(), Explain: hooks.Explain,
-		UserAgent: "callbox/" + version, Log: log, Secret: func(id string) string {
-			a, ok := accounts.Account(id)
-			if !ok {
-				return ""
-			}
-			return d.SigningKey(a)
-		}})
+		UserAgent: "callbox/" + version, Log: log, Secret: func(id string) string { return hooks.Secret(d, id) }})
+}
+
+// newStreams makes what carries the sound of calls to applications.
+func newStreams(d dialects, hooks *hook.Client, log *slog.Logger) *stream.Client {
+	return stream.New(stream.Config{Dialects: d.all(), Transport: hooks.Transport(), Secret: hooks.Secret,
+		UserAgent: "callbox/" + version, Log: log})
 }
 
 // fetcher asks applications in the way that their addresses name.

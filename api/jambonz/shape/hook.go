@@ -73,6 +73,18 @@ func (o Object) Address(name, raw string, base *url.URL) (string, error) {
 	return o.address(name, raw, base, "http", "https")
 }
 
+// SocketAddress checks the address raw of a property, taken from base, for a
+// websocket. What a document that came over HTTP names without a scheme is asked
+// for at the same host over a websocket.
+func (o Object) SocketAddress(name, raw string, base *url.URL) (string, error) {
+	if base != nil && !Socket(base.String()) {
+		b := *base
+		b.Scheme = map[string]string{"http": "ws", "https": "wss"}[b.Scheme]
+		base = &b
+	}
+	return o.address(name, raw, base, "ws", "wss")
+}
+
 // address checks an address of one of these schemes.
 func (o Object) address(name, raw string, base *url.URL, schemes ...string) (string, error) {
 	if len(raw) > maxURL {
@@ -89,10 +101,18 @@ func (o Object) address(name, raw string, base *url.URL, schemes ...string) (str
 		u = base.ResolveReference(u)
 	}
 	if u.Scheme = strings.ToLower(u.Scheme); !slices.Contains(schemes, u.Scheme) {
-		return "", o.Refuse(name, "is %q, it must be an %s address", clip(raw), oneOf(schemes))
+		return "", o.Refuse(name, "is %q, it must be %s %s address", clip(raw), article(schemes[0]), oneOf(schemes))
 	}
 	if u.Hostname() == "" {
 		return "", o.Refuse(name, "is %q, which names no host", clip(raw))
 	}
 	return u.String(), nil
+}
+
+// article is that of a scheme.
+func article(scheme string) string {
+	if strings.HasPrefix(scheme, "h") { // "an h…"
+		return "an"
+	}
+	return "a"
 }

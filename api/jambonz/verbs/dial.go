@@ -70,6 +70,9 @@ func (d *decoder) during(o shape.Object, v *script.Dial) (err error) {
 			return err
 		}
 	}
+	if v.Stream, err = d.nested(o); err != nil {
+		return err
+	}
 	if v.OnHold, err = o.Hook("onHoldHook", d.base); err != nil {
 		return err
 	}

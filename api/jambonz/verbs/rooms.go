@@ -38,7 +38,7 @@ var (
 		"statusEvents":           {Type: shape.List},
 		"endHook":                {Type: shape.HookType, Props: shape.HookProps, Idle: "the end of a conference is told to statusHook and actionHook"},
 		"record":                 {Type: shape.Map, Props: shape.Props{"path": {Type: shape.Text}}},
-		"listen":                 {Type: shape.Map, Idle: noStreams},
+		"listen":                 {Type: shape.Map, Props: nestedListenProps},
 	}
 	enqueueProps = shape.Props{
 		"name":       {Type: shape.Text, Need: true},
@@ -111,6 +111,9 @@ func (d *decoder) conference(o shape.Object) ([]script.Verb, error) {
 		}
 	}
 	v := script.ConferenceVerb{Conference: c, Resume: true}
+	if v.Stream, err = d.nested(o); err != nil {
+		return nil, err
+	}
 	if v.Action, err = o.Hook("actionHook", d.base); err != nil {
 		return nil, err
 	}

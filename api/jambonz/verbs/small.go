@@ -115,8 +115,9 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 		}
 		c.HoldMusic = &url
 	}
-	if c.IsZero() {
-		return nil, nil
+	list, err := d.configListen(o)
+	if err != nil || c.IsZero() {
+		return list, err
 	}
-	return []script.Verb{script.Change{Verb: "config", Change: c}}, nil
+	return append(list, script.Change{Verb: "config", Change: c}), nil
 }

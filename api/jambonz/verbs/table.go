@@ -5,7 +5,6 @@ import "callbox/api/jambonz/shape"
 // Why verbs and properties cannot be used, in one place each.
 const (
 	noRooms       = "calls meet in a conference"
-	noStreams     = "the box does not stream sound to a websocket"
 	vendorDecides = "the speech vendor decides on that"
 	noAssistants  = "the box has no assistants and language models"
 	noTransfer    = "the box does not take SIP transfers"
@@ -35,6 +34,8 @@ func init() { // the makers of some verbs look into the table
 		"enqueue":     {props: enqueueProps, make: (*decoder).enqueue},
 		"dequeue":     {props: dequeueProps, make: (*decoder).dequeue},
 		"config":      {props: configProps, make: (*decoder).config},
+		"listen":      {props: listenProps, make: (*decoder).listen},
+		"stream":      {props: listenProps, make: (*decoder).listen},
 		"transcribe":  {props: transcribeProps, make: (*decoder).transcribe},
 		"sip:request": {props: requestProps, make: (*decoder).request},
 		"sip:refer":   {props: referProps, make: (*decoder).refer},
@@ -42,7 +43,7 @@ func init() { // the makers of some verbs look into the table
 		"dub":         {props: DubProps, make: (*decoder).dub},
 	}
 	for name, why := range map[string]string{
-		"room": noRooms, "listen": noStreams, "stream": noStreams, "transfer": noTransfer,
+		"room": noRooms, "transfer": noTransfer,
 		"lex": noAssistants, "dialogflow": noAssistants, "rasa": noAssistants, "llm": noAssistants, "s2s": noAssistants, "agent": noAssistants,
 		"pipeline": noAssistants, "openai_s2s": noAssistants, "google_s2s": noAssistants, "elevenlabs_s2s": noAssistants, "deepgram_s2s": noAssistants,
 		"ultravox_s2s": noAssistants, "qwen_s2s": noAssistants, "gptlive_s2s": noAssistants,
@@ -125,8 +126,8 @@ var (
 		"dtmfCapture":      {Type: shape.List | shape.Map},
 		"dtmfHook":         shape.HookProp(),
 		"dub":              {Type: shape.Map | shape.List, Props: DubProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}})},
-		"listen":           {Type: shape.Map, Idle: noStreams},
-		"stream":           {Type: shape.Map, Idle: noStreams},
+		"listen":           {Type: shape.Map, Props: nestedListenProps},
+		"stream":           {Type: shape.Map, Props: nestedListenProps},
 		"transcribe":       {Type: shape.Map, Props: transcribeProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}})},
 		"referHook":        {Type: shape.HookType, Props: shape.HookProps, Idle: noTransfer},
 		"onHoldHook":       shape.HookProp(),
@@ -150,8 +151,8 @@ var (
 		"ttsStream":                  {Type: shape.Map, Idle: wholeTexts},
 		"autoStreamTts":              {Type: shape.Bool, Idle: wholeTexts},
 		"record":                     {Type: shape.Map, Idle: "the box cannot record by request during a call"},
-		"listen":                     {Type: shape.Map, Idle: noStreams},
-		"stream":                     {Type: shape.Map, Idle: noStreams},
+		"listen":                     {Type: shape.Map, Props: configListenProps},
+		"stream":                     {Type: shape.Map, Props: configListenProps},
 		"transcribe":                 {Type: shape.Map, Props: transcribeProps.With(shape.Props{"enable": {Type: shape.Bool, Need: true}})},
 		"amd":                        {Type: shape.Map, Props: shape.AMDProps, Idle: "the box detects machines on calls that it is asked to create only"},
 		"fillerNoise":                {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
