@@ -56,8 +56,8 @@ func (b *Box) Record(_ context.Context, account, id string, ch call.RecordingCha
 	if err != nil {
 		return call.Recording{}, err
 	}
-	b.live.changes = append(b.live.changes, ch)
 	if ch.Start != nil {
+		b.live.changes = append(b.live.changes, ch)
 		r := call.Recording{ID: fmt.Sprintf("RE%032d", len(b.recordings)+1), Call: id, Account: account, API: rec.API, Status: call.RecordingRunning,
 			Source: "StartCallRecordingAPI", Track: ch.Start.Track, Channels: ch.Start.Channels, Created: b.now, Started: b.now, Updated: b.now, Hook: ch.Start.Status}
 		b.recordings = slices.Insert(b.recordings, 0, r)
@@ -70,6 +70,7 @@ func (b *Box) Record(_ context.Context, account, id string, ch call.RecordingCha
 			if r.Status == call.RecordingStopped {
 				return *r, call.ErrEnded
 			}
+			b.live.changes = append(b.live.changes, ch)
 			r.Status = ch.Status
 			return *r, nil
 		}

@@ -64,7 +64,7 @@ func (s rest) ReadRecording(q *api.Request) (call.RecordOptions, error) {
 // ReadRecordingChange reads what to do with a recording of a live call.
 func (s rest) ReadRecordingChange(q *api.Request) (call.RecordingChange, error) {
 	v, err := s.table(q, s.p.Tables.UpdateRecording)
-	ch := call.RecordingChange{ID: q.Recording, Status: v.Text("Status"), Silence: v.Text("PauseBehavior") != "skip"}
+	ch := call.RecordingChange{ID: q.Recording, Status: v.Text("Status"), Silence: v.Text("Status") == call.RecordingPaused && v.Text("PauseBehavior") != "skip"}
 	if strings.EqualFold(ch.ID, current) {
 		ch.ID = ""
 	}
