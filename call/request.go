@@ -169,9 +169,26 @@ func (s Speech) With(t Speech) Speech {
 	return s
 }
 
+// Split gives the part of s that speaks and the part that listens.
+func (s Speech) Split() (voice, ears Speech) {
+	voice = s
+	voice.Recognizer, voice.RecognizerLabel, voice.RecognizerLanguage = "", "", ""
+	voice.FallbackRecognizer, voice.FallbackRecognizerLabel, voice.FallbackRecognizerLanguage = "", "", ""
+	ears = Speech{
+		Recognizer: s.Recognizer, RecognizerLabel: s.RecognizerLabel, RecognizerLanguage: s.RecognizerLanguage,
+		FallbackRecognizer: s.FallbackRecognizer, FallbackRecognizerLabel: s.FallbackRecognizerLabel,
+		FallbackRecognizerLanguage: s.FallbackRecognizerLanguage,
+	}
+	return voice, ears
+}
+
 // Change modifies a live call. Exactly the set parts are done, in this order.
 type Change struct {
-	Tag       *string        // replace Session.Tag
+	Tag *string // replace Session.Tag
+	// ResetVoice and ResetRecognizer bring back what Session.Speech said of them
+	// when the call began; Speech comes behind.
+	ResetVoice, ResetRecognizer bool
+
 	Speech    *Speech        // replace the set fields of Session.Speech
 	Notify    *bool          // replace Session.Notify
 	HoldMusic *string        // replace Session.HoldMusic
@@ -194,6 +211,9 @@ type Change struct {
 	// Transcribe replaces the transcription of the call; without a Hook it ends.
 	Transcribe       *Transcription
 	TranscribePaused *bool // leave out what is said meanwhile
+	// AMD listens for an answering machine from now on, or from the answer. It never
+	// holds up the script.
+	AMD *AMD
 }
 
 // IsZero reports whether nothing is to be changed.

@@ -40,7 +40,8 @@ type live struct {
 	sendDigits  string
 	announce    bool // tell the caller that it rings, before the script
 	record      *call.RecordOptions
-	watch       *news // of the Dial that made this call; nil without one, or when the call has left it
+	speech      call.Speech // Session.Speech when the call began
+	watch       *news       // of the Dial that made this call; nil without one, or when the call has left it
 
 	way       Route
 	attempt   int      // index into way.Attempts
@@ -86,7 +87,7 @@ func (e *Engine) newLive(r *call.Record) *live {
 	now := e.cfg.Now()
 	r.State, r.Created, r.Updated = call.Queued, now, now
 	c := &live{
-		e: e, id: r.ID, account: r.Account, r: *r,
+		e: e, id: r.ID, account: r.Account, r: *r, speech: r.Session.Speech,
 		inbox: make(chan func()), gone: make(chan struct{}), up: make(chan struct{}), over: make(chan struct{}),
 		keys: newKeys(&e.lostKeys),
 	}
@@ -341,6 +342,19 @@ func (c *live) unansweredStatus() int {
 	return 487
 }
 
+// resetSpeech brings back parts of what the call began with.
+func (c *live) resetSpeech(voice, ears bool) {
+	v, e := c.r.Session.Speech.Split()
+	first, second := c.speech.Split()
+	if voice {
+		v = first
+	}
+	if ears {
+		e = second
+	}
+	c.r.Session.Speech = v.With(e)
+}
+
 // modify does a Change on the call's goroutine.
 func (c *live) modify(ch call.Change) error {
 	if c.r.State.Final() {
@@ -355,6 +369,7 @@ func (c *live) modify(ch call.Change) error {
 	if ch.Tag != nil {
 		c.r.Session.Tag = *ch.Tag
 	}
+	c.resetSpeech(ch.ResetVoice, ch.ResetRecognizer)
 	if ch.Speech != nil {
 		c.r.Session.Speech = c.r.Session.Speech.With(*ch.Speech)
 	}
@@ -366,6 +381,13 @@ func (c *live) modify(ch call.Change) error {
 			return fmt.Errorf("%w: it is not being transcribed", call.ErrWrongState)
 		}
 		c.scribe.paused.Store(*ch.TranscribePaused)
+	}
+	if ch.AMD != nil {
+		c.r.AMD = ch.AMD
+		if c.r.State == call.InProgress && c.sess != nil {
+			c.deafen()
+			c.detect(false)
+		}
 	}
 	if ch.HoldMusic != nil {
 		c.r.Session.HoldMusic = *ch.HoldMusic

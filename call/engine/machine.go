@@ -32,8 +32,8 @@ func (e *ear) WriteFrame(f *media.Frame) {
 	}
 }
 
-// detect starts the detection that the call's request asked for; hold keeps the
-// script from starting until the verdict.
+// detect starts the detection that was asked for; hold keeps the script from
+// starting until the verdict.
 func (c *live) detect(hold bool) {
 	a := c.r.AMD
 	c.ear = &ear{holds: hold, found: make(chan amd.Event, maxFindings), detector: amd.New(amd.Config{

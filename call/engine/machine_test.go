@@ -173,3 +173,21 @@ func TestDetectionOnAPartyOfADial(t *testing.T) {
 		}
 	})
 }
+
+func TestDetectionFromTheMiddleOfACall(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		src := w.doc("http://app/voice", play("clip:50"), script.Change{Verb: "config", Change: call.Change{AMD: detection(false)}}, play("clip:500"))
+		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: src})
+		(<-w.lines["201"].dialed).answer()
+		<-time.After(2900 * time.Millisecond) // a second of sound, then two of detection
+		synctest.Wait()
+		if got := w.verdicts(rec.ID); len(got) != 0 {
+			t.Errorf("verdicts after 2.9 s: %v", got)
+		}
+		<-time.After(300 * time.Millisecond)
+		synctest.Wait()
+		if r := w.record(rec.ID); r.AnsweredBy != "unknown" || r.State != call.InProgress {
+			t.Errorf("%q, %v", r.AnsweredBy, r.State)
+		}
+	})
+}

@@ -148,3 +148,33 @@ func TestRedirectBoth(t *testing.T) {
 		})
 	}
 }
+
+// TestResetSpeech: what a document has set of speech goes back to what the call
+// began with, each half for itself.
+func TestResetSpeech(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		own := call.Speech{Vendor: "default", Language: "fr-FR", Recognizer: "acme", RecognizerLanguage: "fr-FR"}
+		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Session: call.Session{Speech: own}, Script: w.doc("http://app/voice", play("clip:5000"))})
+		(<-w.lines["201"].dialed).answer()
+		change := func(ch call.Change) call.Speech {
+			t.Helper()
+			r, err := w.e.Modify(context.Background(), "acct", rec.ID, ch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.Session.Speech
+		}
+		change(call.Change{Speech: &call.Speech{Voice: "Alice", Language: "en-GB", RecognizerLanguage: "en-GB", FallbackRecognizer: "other"}})
+		if got, want := change(call.Change{ResetVoice: true}), (call.Speech{Vendor: "default", Language: "fr-FR", Recognizer: "acme", RecognizerLanguage: "en-GB", FallbackRecognizer: "other"}); got != want {
+			t.Errorf("the voice reset: %+v", got)
+		}
+		if got := change(call.Change{ResetRecognizer: true}); got != own {
+			t.Errorf("the recognizer reset: %+v", got)
+		}
+		want := own
+		want.Voice = "Marie"
+		if got := change(call.Change{ResetVoice: true, Speech: &call.Speech{Voice: "Marie"}}); got != want {
+			t.Errorf("reset and set: %+v", got)
+		}
+	})
+}

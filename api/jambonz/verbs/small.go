@@ -92,6 +92,14 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 	if c.Transcribe, err = d.transcribing(o); err != nil {
 		return nil, err
 	}
+	if c.ResetVoice, c.ResetRecognizer, err = resets(o); err != nil {
+		return nil, err
+	}
+	if o.Has("amd") {
+		if c.AMD, err = o.Object("amd").AMD(d.base); err != nil {
+			return nil, err
+		}
+	}
 	if c.Loudness, err = DB(o, "boostAudioSignal"); err != nil {
 		return nil, err
 	}
@@ -120,4 +128,20 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 		return list, err
 	}
 	return append(list, script.Change{Verb: "config", Change: c}), nil
+}
+
+// resets reads what goes back to what it was when the call began.
+func resets(o shape.Object) (voice, ears bool, err error) {
+	list, err := o.Texts("reset")
+	for _, what := range list {
+		switch what {
+		case "synthesizer":
+			voice = true
+		case "recognizer":
+			ears = true
+		default:
+			return false, false, o.Refuse("reset", "holds %q, it may hold synthesizer and recognizer", what)
+		}
+	}
+	return voice, ears, err
 }
