@@ -23,6 +23,15 @@ type Teller interface {
 	Tell(ctx context.Context, m SIPMessage) (SIPResponse, error)
 }
 
+// Adorner is a leg whose own messages to the far end can carry further headers.
+type Adorner interface {
+	// RingWith puts headers into what the far end of an arriving leg is told before
+	// the answer. ErrLegEnded, or why a header cannot be sent.
+	RingWith(h []Header) error
+	// EndWith puts headers into the message that ends the leg. The errors are the same.
+	EndWith(h []Header) error
+}
+
 // Reporter is a line that can say how it is.
 type Reporter interface {
 	// Status is the line's present condition in one sentence.

@@ -205,9 +205,14 @@ type Change struct {
 	Tell        *SIPMessage      // send this to the far end; what becomes of it is a warning, if anything
 	Recording   *RecordingChange // start, pause, resume or stop a recording
 	Streams     *StreamChange    // what all its streams carry
-	Script      *ScriptSource    // drop the running document and run this one
-	Cancel      bool             // end it only if it has not been answered
-	Complete    bool             // end it in any state
+	// Ringing are headers with which the caller of a call that is not answered is
+	// told once more that it rings; Ending are those of the message that will end the
+	// call. A far end without headers is a warning.
+	Ringing, Ending []Header
+
+	Script   *ScriptSource // drop the running document and run this one
+	Cancel   bool          // end it only if it has not been answered
+	Complete bool          // end it in any state
 	// Transcribe replaces the transcription of the call; without a Hook it ends.
 	Transcribe       *Transcription
 	TranscribePaused *bool // leave out what is said meanwhile

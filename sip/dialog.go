@@ -50,6 +50,7 @@ type Dialog struct {
 	wanted  *Reason          // Hangup came before the ACK
 	timer   *wire.Timer      // the one running: ring repetition, offer, end
 	ringing bool             // Ringing was told
+	extra   *extra           // nil: none
 }
 
 // path is what requests within the dialog are made of (RFC 3261 §12).
@@ -265,7 +266,7 @@ func (d *Dialog) nextSeq() uint32 {
 func (d *Dialog) bye(r Reason, ev DialogEvent) {
 	d.state = dsEnding
 	req := d.request(gosip.BYE, 0)
-	for _, h := range reasonHeaders(r) {
+	for _, h := range d.ending(r) {
 		req.AppendHeader(h)
 	}
 	req.SetBody(nil)

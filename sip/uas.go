@@ -95,7 +95,7 @@ func (d *Dialog) ring(status int, sdp []byte) error {
 			_ = d.ring(status, sdp)
 		}
 	})
-	return sipError(d.arrival.tx.Respond(d.response(d.arrival.req, status, sdp)))
+	return sipError(d.arrival.tx.Respond(d.provisional(status, sdp)))
 }
 
 // Answer sends the 200 with sdp to an arriving INVITE and repeats it until the
@@ -137,7 +137,7 @@ func (d *Dialog) Reject(status int, r Reason) {
 
 // refuse is called with mu held, in dsInvited.
 func (d *Dialog) refuse(status int, r Reason) {
-	d.reply(d.arrival.tx, d.arrival.req, status, reasonHeaders(r)...)
+	d.reply(d.arrival.tx, d.arrival.req, status, d.ending(r)...)
 	d.end(DialogEvent{Status: status, Reason: r, By: ByLocal})
 }
 

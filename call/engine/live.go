@@ -410,6 +410,7 @@ func (c *live) modify(ch call.Change) error {
 	c.r.Updated = c.e.cfg.Now()
 	c.publish()
 	c.changeSound(ch)
+	c.adorn(ch.Ringing, ch.Ending)
 	if ch.Script != nil {
 		c.redirect(*ch.Script)
 	}

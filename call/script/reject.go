@@ -12,6 +12,8 @@ type Reject struct {
 	Busy   bool   // give the busy signal instead of "declined"
 	Status int    // SIP status 300…699 to refuse with instead; 0: by Busy
 	Reason string // why, for the record and the caller's display; may be empty
+	// Headers of the response.
+	Headers []call.Header
 }
 
 // Name is "reject".
@@ -22,7 +24,10 @@ func (Reject) BeforeAnswer() bool { return true }
 
 // Run refuses the call with Status, or with 486 or 603 (RFC 3261 §21.4.24,
 // §21.6.2), and ends the script with call.ErrEnded.
-func (r Reject) Run(_ context.Context, env *Env) (*Jump, error) {
+func (r Reject) Run(ctx context.Context, env *Env) (*Jump, error) {
+	if err := endWith(ctx, env, r.Headers); err != nil {
+		return nil, err
+	}
 	c := call.Cause{Q850: call.Q850Rejected, SIP: 603, Who: call.Script, Text: "the document rejected the call"}
 	if r.Busy {
 		c = call.Cause{Q850: call.Q850Busy, SIP: 486, Who: call.Script, Text: "the document rejected the call as busy"}

@@ -10,8 +10,9 @@ import (
 )
 
 // hangup decodes a hangup. A call that was not answered is refused.
-func (d *decoder) hangup(shape.Object) ([]script.Verb, error) {
-	return []script.Verb{script.Hangup{Decline: true}}, nil
+func (d *decoder) hangup(o shape.Object) ([]script.Verb, error) {
+	headers, err := o.Headers("headers")
+	return []script.Verb{script.Hangup{Decline: true, Headers: headers}}, err
 }
 
 // redirect decodes a redirect.
@@ -70,14 +71,21 @@ func (d *decoder) decline(o shape.Object) ([]script.Verb, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []script.Verb{script.Reject{Status: status, Reason: o.Text("reason")}}, nil
+	headers, err := o.Headers("headers")
+	return []script.Verb{script.Reject{Status: status, Reason: o.Text("reason"), Headers: headers}}, err
 }
 
-// alert decodes an alert: the caller hears ringing as it is.
+// alert decodes an alert: the caller is told with it that it rings.
 func (d *decoder) alert(o shape.Object) ([]script.Verb, error) {
-	d.warn(o.Path + " has no effect: the box rings without an Alert-Info")
-	return nil, nil
+	text := o.Text("message")
+	if text == "" || len(text) > maxAlert || strings.ContainsAny(text, "\r\n\x00") {
+		return nil, o.Refuse("message", "is not one line of 1 to %d bytes", maxAlert)
+	}
+	return []script.Verb{script.Change{Verb: "alert", Change: call.Change{Ringing: []call.Header{{Name: "Alert-Info", Value: text}}}}}, nil
 }
+
+// maxAlert is the longest Alert-Info in bytes.
+const maxAlert = 1024
 
 // config decodes a config: what it says of speech holds for the rest of the call.
 func (d *decoder) config(o shape.Object) ([]script.Verb, error) {

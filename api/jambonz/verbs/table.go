@@ -134,7 +134,7 @@ var (
 		"srtpEncryption":   {Type: shape.Text, Idle: "the line decides on encryption"},
 		"codecs":           {Type: shape.List, Idle: "the lines decide on codecs"},
 	}
-	hangupProps   = shape.Props{"headers": {Type: shape.Map, Idle: "the box hangs up without headers of its own"}}
+	hangupProps   = shape.Props{"headers": {Type: shape.Map}}
 	redirectProps = shape.Props{"actionHook": need(shape.HookProp()), "statusHook": shape.HookProp()}
 	dtmfProps     = shape.Props{"dtmf": {Type: shape.Text, Need: true}, "duration": {Type: shape.Number}}
 	tagProps      = shape.Props{"data": {Type: shape.Map, Need: true}}
@@ -142,7 +142,7 @@ var (
 	declineProps  = shape.Props{
 		"status":  {Type: shape.Number, Need: true},
 		"reason":  {Type: shape.Text},
-		"headers": {Type: shape.Map, Idle: "the box refuses calls without headers of its own"},
+		"headers": {Type: shape.Map},
 	}
 	configProps = shape.Props{
 		"synthesizer":                {Type: shape.Map, Props: synthesizerProps},

@@ -164,9 +164,9 @@ func TestBounds(t *testing.T) {
 	}
 	var odd strings.Builder
 	for i := range 60 {
-		fmt.Fprintf(&odd, `{"verb":"alert","message":"m","id":"%d"},`, i)
+		fmt.Fprintf(&odd, `{"verb":"config","turnTaking":{"n":%d}},`, i)
 	}
-	doc, err := verbs.Decode([]byte("["+odd.String()+`{"verb":"alert","message":"m"}]`), docURL)
+	doc, err := verbs.Decode([]byte("["+odd.String()+`{"verb":"answer"}]`), docURL)
 	if err != nil || len(doc.Warnings) != 50 {
 		t.Errorf("%d warnings, %v", len(doc.Warnings), err)
 	}

@@ -59,7 +59,7 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 	l.log = l.log.With("leg", di.CallID)
 	l.log.Info("leg arrived", "from", masked(info.From), "to", masked(info.To), "remote", info.Remote)
 	b := l.newBranch(di.Local, di.Remote.Addr(), nil)
-	b.d = d
+	b.d, l.arrived = d, d
 	l.start(b)
 	return l, nil
 }

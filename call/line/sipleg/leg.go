@@ -22,6 +22,7 @@ var (
 	_ call.CodecTeller   = (*Leg)(nil)
 	_ call.MediaReporter = (*Leg)(nil)
 	_ call.Teller        = (*Leg)(nil)
+	_ call.Adorner       = (*Leg)(nil)
 )
 
 // Config is what all legs of one line share.
@@ -95,6 +96,7 @@ type Leg struct {
 	events *outbox
 	// keyring belongs to the leg's goroutine once that runs.
 	keyring keyring
+	arrived *sip.Dialog // of an arriving leg; nil for one that was dialled
 
 	hang chan call.Cause  // Hangup's first cause; holds 1
 	asks chan ask         // Progress and Answer
