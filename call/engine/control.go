@@ -153,6 +153,19 @@ func (k control) progress(ctx context.Context, p call.Progress) error {
 	return leg.Progress(ctx, p)
 }
 
+// Early makes the way for sound to the caller: one that is not answered is told
+// once that sound comes before the answer.
+func (k control) Early(ctx context.Context) error {
+	open := false
+	if err := k.ask(ctx, func() error { open = k.c.opened || k.c.r.State == call.InProgress; return nil }); err != nil || open {
+		return err
+	}
+	if err := k.progress(ctx, call.ProgressEarly); err != nil {
+		return err
+	}
+	return k.ask(ctx, func() error { k.c.opened = true; return nil })
+}
+
 // Answer takes an arriving call off-hook and waits until that is done.
 func (k control) Answer(ctx context.Context) error {
 	leg, err := k.leg(ctx)

@@ -92,21 +92,13 @@ func (w *dialing) endEarly() {
 	}
 }
 
-// open makes the way for sound to the caller: an unanswered one is told once
-// that sound comes before the answer.
+// open makes the way for sound to the caller, and reports whether there is one.
 func (w *dialing) open(ctx context.Context) bool {
-	open := false
-	if w.ask(ctx, func() error { open = w.c.opened || w.c.r.State == call.InProgress; return nil }) != nil || open {
-		return open
+	err := w.Early(ctx)
+	if err != nil && !over(ctx, err) {
+		w.Tell(call.EventWarning, "the caller cannot hear the callee before the answer: "+err.Error())
 	}
-	if err := w.progress(ctx, call.ProgressEarly); err != nil {
-		if !over(ctx, err) {
-			w.Tell(call.EventWarning, "the caller cannot hear the callee before the answer: "+err.Error())
-		}
-		return false
-	}
-	w.ask(ctx, func() error { w.c.opened = true; return nil }) //nolint:errcheck // then the call has ended
-	return true
+	return err == nil
 }
 
 // ringing lets the caller hear that it rings: as signalling while nothing but

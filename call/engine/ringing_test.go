@@ -168,3 +168,22 @@ func TestCallerLearnsWhy(t *testing.T) {
 		})
 	}
 }
+
+func TestSoundOfADocumentBeforeTheAnswer(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		first := script.Play{URL: "clip:50", Loop: 1, Early: true}
+		w.plan = Plan{Account: "acct", Script: w.doc("http://app/voice", first, first, script.Pause{Length: time.Second}, script.Reject{Busy: true})}
+		leg := newFarLeg(call.LegInfo{Line: "201", Inbound: true, From: "5550100"})
+		w.e.Incoming(leg)
+		hears(t, "the caller", leg, 300)
+		pass(4 * time.Second)
+		leg.mu.Lock()
+		defer leg.mu.Unlock()
+		if leg.answered || leg.hungUp == nil || leg.hungUp.SIP != 486 {
+			t.Errorf("answered %v, ended with %+v", leg.answered, leg.hungUp)
+		}
+		if want := []call.Progress{call.ProgressRinging, call.ProgressEarly}; !slices.Equal(leg.progress, want) {
+			t.Errorf("progress %v, want %v", leg.progress, want)
+		}
+	})
+}

@@ -143,6 +143,9 @@ func (k chair) Record() *call.Record {
 // Answer has nothing to do.
 func (chair) Answer(context.Context) error { return nil }
 
+// Early has nothing to do.
+func (chair) Early(context.Context) error { return nil }
+
 // Hangup ends nothing but the document.
 func (chair) Hangup(call.Cause) {}
 

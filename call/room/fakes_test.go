@@ -299,6 +299,8 @@ func (c fakeControl) Record() *call.Record {
 	defer c.mu.Unlock()
 	return new(c.rec)
 }
+func (fakeControl) Early(context.Context) error { return nil }
+
 func (fakeControl) Answer(context.Context) error              { return nil }
 func (c fakeControl) Hangup(call.Cause)                       { c.hangup() }
 func (fakeControl) Change(context.Context, call.Change) error { return nil }

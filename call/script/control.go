@@ -17,6 +17,9 @@ type Control interface {
 	Record() *call.Record
 	// Answer takes an arriving call off-hook; on an answered call it returns nil at once.
 	Answer(ctx context.Context) error
+	// Early opens the sound to the caller of a call that is not answered; on an open
+	// or answered call it returns nil at once.
+	Early(ctx context.Context) error
 	// Hangup ends the call in any state; it does not block.
 	Hangup(c call.Cause)
 	// Tell publishes an event of the script (call.EventVerb, EventFetch, EventWarning).
@@ -238,7 +241,7 @@ type Verb interface {
 }
 
 // Preparer is a Verb that does not answer an arriving call by itself (pause,
-// reject, redirect, and dial with answerOnBridge). All others are preceded by Answer.
+// reject, redirect, dial with answerOnBridge, early sound). All others are preceded by Answer.
 type Preparer interface {
 	// BeforeAnswer reports whether the verb may run on an unanswered call.
 	BeforeAnswer() bool

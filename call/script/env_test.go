@@ -66,6 +66,7 @@ type fake struct {
 	gone  chan struct{} // closed when the call has ended
 	stop  context.CancelFunc
 
+	earlyErr                                                   error
 	openErr, speakErr, playErr, digitErr, recordErr, answerErr error
 	frames                                                     int // of every sound
 	take                                                       *take
@@ -172,6 +173,11 @@ func (f fakeControl) Answer(context.Context) error {
 		f.c.logf("answer")
 	}
 	return nil
+}
+
+func (f fakeControl) Early(context.Context) error {
+	f.c.logf("early")
+	return f.c.earlyErr
 }
 
 func (f fakeControl) Hangup(cause call.Cause) {

@@ -24,6 +24,7 @@ type Play struct {
 	Digits string        // 0-9 * # A-D, w 0.5 s, W 1 s; sent once, without regard to Loop
 	Loop   int           // rounds; 0: until the call ends, at most 1,000
 	Limit  time.Duration // of all the playing; 0: none
+	Early  bool          // play before the answer, which the verb then leaves to others
 	Skip   time.Duration // of the first sound of every round, from its beginning
 	Action call.Hook     // told how it went; none: the document goes on
 }
@@ -31,9 +32,15 @@ type Play struct {
 // Name is "play".
 func (Play) Name() string { return "play" }
 
+// BeforeAnswer is Early.
+func (p Play) BeforeAnswer() bool { return p.Early }
+
 // Run plays the sounds Loop times, or sends the digits. With Action it jumps
 // there, and comes back when the answer holds no verbs.
 func (p Play) Run(ctx context.Context, env *Env) (*Jump, error) {
+	if p.Early && !early(ctx, env) {
+		return nil, ctx.Err()
+	}
 	if p.Digits != "" {
 		return Keys{Keys: p.Digits}.Run(ctx, env)
 	}
@@ -61,6 +68,16 @@ func (p Play) Run(ctx context.Context, env *Env) (*Jump, error) {
 		return nil, nil
 	}
 	return &Jump{Hook: p.Action, Result: &Result{Verb: p.Name(), Played: time.Since(began), Fault: fault}, Resume: true}, nil
+}
+
+// early makes the way for sound to a caller who has not been answered, and reports
+// whether there is one.
+func early(ctx context.Context, env *Env) bool {
+	err := env.Early(ctx)
+	if err != nil && !over(ctx, err) {
+		env.Tell(call.EventWarning, "the caller hears nothing before the answer: "+err.Error())
+	}
+	return err == nil
 }
 
 // skip tells why a sound is skipped, and gives that as an error.

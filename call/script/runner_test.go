@@ -63,6 +63,7 @@ func TestAnswering(t *testing.T) {
 		{"reject does not", []Verb{Reject{Busy: true}}, "0 hangup 17/486 script"},
 		{"dial with answerOnBridge does not", []Verb{bridge}, "0 hangup 16/0 script"},
 		{"but what follows does", []Verb{bridge, hello("a")}, "0 answer"},
+		{"early sounds do not", []Verb{Play{URL: "http://a/a.wav", Loop: 1, Early: true}, Say{Speech: Speech{Text: "a"}, Loop: 1, Early: true}, Reject{}}, "2 hangup 21/603 script"},
 		{"redirect does not", []Verb{Redirect{Hook: action}}, "0 hangup 21/603 script"},
 		{"an empty document does not", nil, "0 hangup 16/0 script"},
 	} {

@@ -16,13 +16,20 @@ type Say struct {
 	Speech Speech
 	More   []Speech // further texts that follow in every round
 	Loop   int      // rounds; 0: until the call ends, at most 1,000
+	Early  bool     // speak before the answer, which the verb then leaves to others
 }
 
 // Name is "say".
 func (Say) Name() string { return "say" }
 
+// BeforeAnswer is Early.
+func (s Say) BeforeAnswer() bool { return s.Early }
+
 // Run speaks the texts Loop times.
 func (s Say) Run(ctx context.Context, env *Env) (*Jump, error) {
+	if s.Early && !early(ctx, env) {
+		return nil, ctx.Err()
+	}
 	texts := append([]Speech{s.Speech}, s.More...)
 	_, err := playLoop(ctx, env, s.Loop, len(texts), func(i int) (media.Clip, error) {
 		clip, err := env.Speak(ctx, texts[i])

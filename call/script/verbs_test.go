@@ -406,3 +406,19 @@ func TestHangupRejectRedirect(t *testing.T) {
 		t.Errorf("redirect: %+v, %v", jump, err)
 	}
 }
+
+// TestEarlySoundThatCannotBe: the caller hears nothing, and the document goes on.
+func TestEarlySoundThatCannotBe(t *testing.T) {
+	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
+		c.ringing()
+		c.earlyErr = call.ErrWrongState
+		env := c.env()
+		for _, v := range []Verb{Play{URL: "http://a/a.wav", Loop: 1, Early: true}, Say{Speech: Speech{Text: "a"}, Loop: 1, Early: true}} {
+			if jump, err := v.Run(ctx, &env); jump != nil || err != nil {
+				t.Errorf("%s: %v, %v", v.Name(), jump, err)
+			}
+		}
+		const warning = "0 warning the caller hears nothing before the answer: call is not in a state that allows this"
+		c.want("0 early", warning, "0 early", warning)
+	})
+}

@@ -47,7 +47,7 @@ func (d *decoder) say(o shape.Object) ([]script.Verb, error) {
 	case len(all) == 0:
 		return nil, nil // nothing to say
 	}
-	return []script.Verb{script.Say{Speech: all[0], More: all[1:], Loop: loop}}, nil
+	return []script.Verb{script.Say{Speech: all[0], More: all[1:], Loop: loop, Early: o.Is("earlyMedia")}}, nil
 }
 
 // synthesizer gives the voice of a verb; what it leaves open is the call's.
@@ -99,7 +99,7 @@ func (d *decoder) play(o shape.Object) ([]script.Verb, error) {
 		}
 		urls = append(urls, u)
 	}
-	p := script.Play{URL: urls[0], More: urls[1:]}
+	p := script.Play{URL: urls[0], More: urls[1:], Early: o.Is("earlyMedia")}
 	if p.Loop, err = loops(o); err != nil {
 		return nil, err
 	}

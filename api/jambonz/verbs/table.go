@@ -81,13 +81,13 @@ var (
 		"instructions":       {Type: shape.Text, Idle: wholeTexts + " in its own voice"},
 		"stream":             {Type: shape.Bool, Idle: wholeTexts},
 		"closeStreamOnEmpty": {Type: shape.Bool, Idle: wholeTexts},
-		"earlyMedia":         {Type: shape.Bool, Idle: answersFirst},
+		"earlyMedia":         {Type: shape.Bool},
 		"disableTtsCache":    {Type: shape.Bool, Idle: "texts that were spoken are kept for a short while"},
 	}
 	playProps = shape.Props{
 		"url":         {Type: shape.Text | shape.List, Need: true},
 		"loop":        {Type: number},
-		"earlyMedia":  {Type: shape.Bool, Idle: answersFirst},
+		"earlyMedia":  {Type: shape.Bool},
 		"seekOffset":  {Type: number},
 		"timeoutSecs": {Type: number},
 		"actionHook":  shape.HookProp(),
@@ -167,7 +167,7 @@ var (
 		"vad":                        {Type: shape.Map, Idle: vendorDecides},
 		"noiseIsolation":             {Type: shape.Map, Idle: "the box leaves noise as it is"},
 		"turnTaking":                 {Type: shape.Map, Idle: vendorDecides},
-		"earlyMedia":                 {Type: shape.Bool, Idle: answersFirst},
+		"earlyMedia":                 {Type: shape.Bool}, // config never answers a call
 		"disableTtsCache":            {Type: shape.Bool, Idle: "texts that were spoken are kept for a short while"},
 	}
 )
