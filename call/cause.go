@@ -96,6 +96,33 @@ func CauseOf(err error) Cause {
 	return Cause{Q850: Q850Temporary, SIP: 500, Who: Box, Text: err.Error()}
 }
 
+// TollReason is which guard refuses a call.
+type TollReason int
+
+// Guards against calls that cost too much.
+const (
+	TollCountry TollReason = iota // where it goes
+	TollNumber                    // its number
+	TollHours                     // the time of the day
+	TollCalls                     // too many at a time
+	TollMinutes                   // the minutes of a day are used
+	TollSpend                     // the money of a day is spent
+)
+
+// TollError says that a guard against calls that cost too much refuses one. It
+// wraps its [Cause].
+type TollError struct {
+	Reason TollReason
+	Text   string // one sentence
+}
+
+func (e *TollError) Error() string { return e.Text }
+
+// Unwrap is the cause of the call that is refused: Q.850 21, SIP 403.
+func (e *TollError) Unwrap() error {
+	return Cause{Q850: Q850Rejected, SIP: 403, Who: Box, Text: e.Text}
+}
+
 // NormalClearing is the cause of an ordinary hang-up by who.
 func NormalClearing(who Who) Cause { return Cause{Q850: Q850Normal, Who: who} }
 

@@ -75,6 +75,10 @@ func statusFor(err error) (status int, plain string) {
 			return s.status, s.plain
 		}
 	}
+	var toll *call.TollError
+	if errors.As(err, &toll) {
+		return http.StatusForbidden, ""
+	}
 	if errors.As(err, &cause) {
 		switch cause.Q850 {
 		case call.Q850InvalidNumber, call.Q850Unallocated, call.Q850NoRoute:

@@ -36,6 +36,8 @@ const (
 	CodeFrom            Code = 21212
 	CodeNoFrom          Code = 21213
 	CodeUnreachable     Code = 21214
+	CodeGeo             Code = 21215
+	CodeBlocked         Code = 21216
 	CodeNotANumber      Code = 21217
 	CodeApplication     Code = 21218
 	CodeState           Code = 21220
@@ -74,7 +76,7 @@ const (
 var Codes = []Code{
 	CodeInvalid, CodeUnauthorized, CodeMethod, CodeNotEnded, CodeForbidden, CodeInUse, CodeNotFound,
 	CodeTooMany, CodeInternal, CodeUnavailable, CodeNoTo, CodeURL, CodeSendDigits, CodeTimeout,
-	CodeHTTPMethod, CodeTo, CodeFrom, CodeNoFrom, CodeUnreachable, CodeNotANumber, CodeApplication,
+	CodeHTTPMethod, CodeTo, CodeFrom, CodeNoFrom, CodeUnreachable, CodeGeo, CodeBlocked, CodeNotANumber, CodeApplication,
 	CodeState, CodeUserLong, CodeUserChars, CodePasswordLong, CodePasswordChars, CodeNoPassword, CodeHeadersLong,
 	CodeHeaderName, CodeHeaderValue, CodeAMD, CodeNoAMDCallback, CodeAMDCombination, CodeNumber, CodeTaken,
 	CodeNoNumbers, CodeNotOwned, CodeSameParties, CodeNoBody, CodeNoMessageFrom, CodeNoMessageTo, CodeNoMessenger,
@@ -176,6 +178,7 @@ func problemOf(err error, path string) *Problem {
 		price    *api.PriceError
 		throttle *api.ThrottledError
 		tooLarge *http.MaxBytesError
+		toll     *call.TollError
 		cause    call.Cause
 	)
 	switch {
@@ -201,6 +204,8 @@ func problemOf(err error, path string) *Problem {
 		p = refuse(CodeNotFound, "The requested resource %s was not found", path)
 		p.err = err
 		return p
+	case errors.As(err, &toll):
+		return refuse(tollCode(toll.Reason), "%s", toll)
 	case errors.As(err, &cause):
 		return refuse(causeCode(cause), "%s", cause)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -214,6 +219,17 @@ func problemOf(err error, path string) *Problem {
 		}
 	}
 	return refuse(CodeInternal, "the box could not do this: %s", err)
+}
+
+// tollCode is the code of a call that a toll guard refuses (call-api.md §1.5).
+func tollCode(r call.TollReason) Code {
+	switch r {
+	case call.TollCountry, call.TollHours:
+		return CodeGeo
+	case call.TollNumber:
+		return CodeBlocked
+	}
+	return CodeTooMany
 }
 
 // causeCode is the code of a call that could not even be created.

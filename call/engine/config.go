@@ -9,6 +9,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/script"
+	"callbox/call/toll"
 	"callbox/media"
 )
 
@@ -37,6 +38,8 @@ type Config struct {
 	Tones func(digits string, length time.Duration) (media.Clip, error)
 	// Rooms are the conferences and queues; its zero value is silent and forgetful.
 	Rooms Rooms
+	// Tolls guards what calls cost; nil: nothing is guarded.
+	Tolls *toll.Book
 	// Limits at the start; see [Engine.SetLimits].
 	Limits Limits
 	// MaxBacklog bounds the records that wait for the disk before new calls are
@@ -63,12 +66,14 @@ type Lines interface {
 type Attempt struct {
 	Line string // call.Line id
 	To   string // what to dial there
+	Toll bool   // it leaves the box, and the guards are asked
 }
 
 // Route is where a call goes: at least one attempt, tried in order.
 type Route struct {
 	Attempts []Attempt
 	Why      string // one sentence for the record
+	Party    toll.Party
 	// Next reports whether, after attempt i (from 0) ended unanswered with c, the
 	// following one is to be made, and says why in one sentence.
 	Next func(i int, c call.Cause) (bool, string)

@@ -327,6 +327,9 @@ func (e *Engine) child(parent *live, t *script.Target, d *script.Dial, watch *ne
 	}
 	c.publish()
 	c.watch = watch
+	if p.Direction == call.Inbound {
+		c.origin = p.Line
+	}
 	c.target = *t
 	c.callerName = d.CallerName
 	if c.callerName == "" {

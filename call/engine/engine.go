@@ -65,8 +65,8 @@ func (e *Engine) Stats() Stats {
 }
 
 // Create accepts a call, returns its record once that is on disk, and starts it.
-// It refuses with call.ErrStopping, call.ErrLimit (wrapped) or the journal's
-// error; then nothing was created. With an Idempotency value that the account
+// It refuses with call.ErrStopping, call.ErrLimit (wrapped), a *call.TollError or
+// the journal's error; then nothing was created. With an Idempotency value that the account
 // used before it returns that call and replayed is true.
 func (e *Engine) Create(ctx context.Context, r call.Request) (rec call.Record, replayed bool, err error) {
 	if r.Idempotency != "" {
@@ -83,6 +83,9 @@ func (e *Engine) Create(ctx context.Context, r call.Request) (rec call.Record, r
 		}
 	}
 	c := e.outgoing(r)
+	if err := e.tollFree(c); err != nil {
+		return call.Record{}, false, err
+	}
 	if err := e.admit(c); err != nil {
 		return call.Record{}, false, err
 	}

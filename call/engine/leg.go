@@ -73,6 +73,9 @@ func (c *live) place() {
 			Text: fmt.Sprintf("the route names the line %q, which does not exist; check the routes", a.Line)})
 		return
 	}
+	if !c.tolled(a) {
+		return
+	}
 	from := c.r.From
 	if c.callerID != "" {
 		from = c.callerID

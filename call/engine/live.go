@@ -54,6 +54,7 @@ type live struct {
 	sess      *session.Session
 	cause     *call.Cause // why we are ending the leg ourselves
 	timers    timers
+	origin    string // the line that its parent came from, for the toll guards
 	script    *running
 	next      *call.ScriptSource     // to run when the present script has gone
 	ready     bool                   // a child that its Dial may connect
@@ -70,6 +71,7 @@ type live struct {
 
 // timers are what may happen to a call by itself; nil when they do not run.
 type timers struct {
+	toll  *time.Timer // look again whether the guards let it go on
 	ring  *time.Timer // nobody answers
 	limit *time.Timer // answered for as long as it may
 	leg   *time.Timer // a leg that was hung up does not end
@@ -152,6 +154,9 @@ func (c *live) run(leg call.Leg) {
 			c.timers.limit = nil
 			c.endWith(call.InTimeLimit, call.Cause{Q850: call.Q850Normal, Who: call.Box,
 				Text: "the call reached its time limit of " + c.timeLimit.String()})
+		case <-fired(c.timers.toll):
+			c.timers.toll = nil
+			c.tollAgain()
 		case <-fired(c.timers.leg):
 			c.timers.leg = nil
 			c.abandonLeg()
@@ -264,7 +269,9 @@ func (c *live) act(a call.Action, now time.Time) {
 		c.r.Answered = &now
 		c.tell(call.EventAnswered, true)
 		close(c.up)
+		c.tollAnswered()
 	case call.DoTellEnded:
+		c.tollEnd()
 		c.onFinal()
 	case call.DoStartRingTimer:
 		c.timers.ring = time.NewTimer(c.ringTimeout)

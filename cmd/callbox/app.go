@@ -25,6 +25,7 @@ import (
 	"callbox/call"
 	"callbox/call/engine"
 	"callbox/call/event"
+	"callbox/call/toll"
 	"callbox/call/trace"
 	"callbox/media/clock"
 	"callbox/media/rtp"
@@ -71,6 +72,7 @@ type app struct {
 	stack    *sip.Stack
 	board    *board.Board
 	router   *router
+	tolls    *toll.Book
 	inbound  *inbound
 	lines    *lineSet
 	engine   *engine.Engine
@@ -89,7 +91,7 @@ type app struct {
 // newApp opens and builds everything; nothing runs yet. On an error what was
 // opened is closed again.
 func newApp(ctx context.Context, cfg appConfig) (*app, error) {
-	a := &app{cfg: cfg, log: cfg.Log, bus: event.NewBus(), trace: trace.NewRing(0), accounts: &accounts{}, router: &router{},
+	a := &app{cfg: cfg, log: cfg.Log, bus: event.NewBus(), trace: trace.NewRing(0), accounts: &accounts{}, router: &router{}, tolls: toll.NewBook(),
 		inbound: &inbound{api: twilio.Name}, clock: clock.New(cfg.Log)}
 	for _, open := range []func(context.Context) error{a.openStore, a.openHooks, a.openNetwork, a.openBoard, a.openEngine, a.openAPI} {
 		if err := open(ctx); err != nil {
@@ -245,7 +247,7 @@ func (a *app) openEngine(ctx context.Context) error {
 		Streamer: newStreams(a.dialects, a.hooks, a.log),
 		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		NewID:    a.dialects.newID,
-		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Limits: engineLimits(a.snap.Limits), Logger: a.log,
+		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Tolls: a.tolls, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
 	if err != nil {
 		return err

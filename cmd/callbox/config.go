@@ -101,6 +101,9 @@ func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string
 	if _, err := compileRoutes(next, a.lineIDs(next), true); err != nil {
 		return nil, err
 	}
+	if _, err := tollRules(next); err != nil {
+		return nil, err
+	}
 	diff := later(config.Diff(a.snap, next))
 	if dryRun || len(diff) == 0 {
 		return diff, nil

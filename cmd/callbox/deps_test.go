@@ -41,7 +41,9 @@ var rules = []rule{
 	// Rooms steer the mixing of their parties' sound.
 	{"call/room", []string{"call", "call/script", "media", "media/mix", "media/session"}},
 	{"call/trace", []string{"call"}},
-	{"call/engine", []string{"call", "call/room", "call/event", "call/number", "call/route", "call/script", "media", "media/**"}},
+	// Guards are policy about numbers, as routes are.
+	{"call/toll", []string{"call", "call/number", "media"}},
+	{"call/engine", []string{"call", "call/room", "call/event", "call/number", "call/route", "call/script", "call/toll", "media", "media/**"}},
 	// The suite drives lines with the real clock and tones.
 	{"call/line/linetest", []string{"call", "media", "media/**"}},
 	{"call/line/sipleg", []string{"call", "media", "media/**", "sip", "sip/sdp"}},

@@ -23,6 +23,7 @@ func (a *app) metrics() http.Handler {
 		s := a.engine.Stats()
 		return float64(s.RefusedLimit + s.RefusedBacklog + s.RefusedStopping)
 	})
+	counter("toll_refused_total", "Calls that the toll guards refused.", func() float64 { return float64(a.tolls.Refused()) })
 	gauge("sip_bans", "Addresses, and users at an address, that get no answer on SIP now.", func() float64 { return float64(len(a.stack.Bans())) })
 	counter("sip_bans_total", "Bans for wrong SIP passwords.", func() float64 { return float64(a.stack.Counters().Bans) })
 	counter("sip_auth_failures_total", "Wrong answers to SIP challenges.", func() float64 { return float64(a.stack.Counters().AuthFailures) })

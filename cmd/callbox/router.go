@@ -13,6 +13,7 @@ import (
 	"callbox/call/number"
 	"callbox/call/route"
 	"callbox/call/script"
+	"callbox/call/toll"
 	"callbox/storage/config"
 )
 
@@ -20,6 +21,7 @@ import (
 type router struct {
 	table  atomic.Pointer[route.Table]
 	prices atomic.Pointer[map[string]int64] // by the route's name, in 1/10,000 USD a minute
+	phones atomic.Pointer[map[string]bool]  // the lines that cost nothing
 }
 
 // set compiles the routes of a configuration and uses them from now on. A route
@@ -33,6 +35,16 @@ func (r *router) set(snap config.Snapshot, lines []string, strict bool) error {
 	for _, x := range snap.Routes {
 		prices[x.Name] = int64(x.Price)
 	}
+	phones := map[string]bool{}
+	for _, u := range snap.Users {
+		phones[u.Name] = true
+	}
+	for _, l := range lines {
+		if strings.HasPrefix(l, "fxs") {
+			phones[l] = true
+		}
+	}
+	r.phones.Store(&phones)
 	r.prices.Store(&prices)
 	r.table.Store(t)
 	return nil
@@ -115,9 +127,10 @@ func (r *router) Route(t script.Target, _ string) (engine.Route, error) {
 	if d.Cause != nil {
 		return engine.Route{}, *d.Cause
 	}
-	out := engine.Route{Why: d.Summary(), Next: d.Next}
+	out := engine.Route{Why: d.Summary(), Next: d.Next, Party: toll.Party{
+		Name: t.To, Number: d.Number, SIP: d.To.Kind == number.SIP, Emergency: d.Emergency, Price: (*r.prices.Load())[d.Rule]}}
 	for _, a := range d.Attempts {
-		out.Attempts = append(out.Attempts, engine.Attempt{Line: a.Line, To: a.To})
+		out.Attempts = append(out.Attempts, engine.Attempt{Line: a.Line, To: a.To, Toll: !(*r.phones.Load())[a.Line]})
 	}
 	return out, nil
 }

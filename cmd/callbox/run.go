@@ -55,6 +55,9 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	below.start("sip", a.stack.Serve)
 	a.mu.Lock()
 	err := a.useConfig(a.snap)
+	if err == nil {
+		err = a.rememberTolls(time.Now())
+	}
 	a.mu.Unlock()
 	if err == nil {
 		doors.start("api", func(c context.Context) error { return a.server.Serve(c, a.httpLn) })

@@ -27,6 +27,7 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.vendors.Use(speechVendors(snap.SpeechVendors))
 	a.hooks.SetTrust(a.trust(snap.Webhooks))
 	a.engine.SetLimits(engineLimits(snap.Limits))
+	a.setTolls(snap)
 	a.lines.set(a.wanted(snap))
 	err := a.router.set(snap, a.lineIDs(snap), true)
 	if err == nil {

@@ -33,6 +33,7 @@ type Snapshot struct {
 	Phones       []Phone       `json:"phones,omitempty"`
 	Routes       []Route       `json:"routes,omitempty"`
 	Numbers      []Number      `json:"numbers,omitempty"`
+	Tolls        []Toll        `json:"tolls,omitempty"`
 	// CallerIDs, CredentialLists and SIPDomains are what the call APIs know besides.
 	CallerIDs       []CallerID       `json:"caller_ids,omitempty"`
 	CredentialLists []CredentialList `json:"credential_lists,omitempty"`

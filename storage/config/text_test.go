@@ -78,7 +78,7 @@ func TestExportForm(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^([a-z_]+):`).FindAllStringSubmatch(text, -1) {
 		got = append(got, m[1])
 	}
-	want := []string{"country", "domains", "accounts", "applications", "trunks", "users", "phones", "routes", "numbers", "caller_ids", "credential_lists", "sip_domains", "speech_vendors", "media", "limits", "retention", "webhooks"}
+	want := []string{"country", "domains", "accounts", "applications", "trunks", "users", "phones", "routes", "numbers", "tolls", "caller_ids", "credential_lists", "sip_domains", "speech_vendors", "media", "limits", "retention", "webhooks"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the order is %v", got)
 	}

@@ -90,6 +90,7 @@ func (s Snapshot) Validate() error {
 	}
 	v.routes(s.Routes)
 	v.numbers(s.Numbers)
+	v.tolls(s.Tolls)
 	v.callerIDs(s.CallerIDs)
 	v.sipDomains(s)
 	v.speechVendors(s.SpeechVendors)
@@ -108,7 +109,7 @@ func (v *validator) counts(s Snapshot) {
 		n     int
 	}{
 		{"accounts", len(s.Accounts)}, {"applications", len(s.Applications)}, {"trunks", len(s.Trunks)}, {"users", len(s.Users)},
-		{"phones", len(s.Phones)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)},
+		{"phones", len(s.Phones)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)}, {"tolls", len(s.Tolls)},
 		{"caller_ids", len(s.CallerIDs)}, {"credential_lists", len(s.CredentialLists)}, {"sip_domains", len(s.SIPDomains)}, {"speech_vendors", len(s.SpeechVendors)}, {"domains", len(s.Domains)}, {"webhooks.trust", len(s.Webhooks.Trust)}, {"webhooks.pins", len(s.Webhooks.Pins)},
 	} {
 		if l.n > maxEntries {

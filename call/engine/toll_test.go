@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"callbox/call"
+	"callbox/call/script"
+	"callbox/call/toll"
+)
+
+// guarded makes the lines 201 and 202 ways out of the box, under rules.
+func (w *world) guarded(rules ...toll.Rule) {
+	w.e.cfg.Tolls = toll.NewBook()
+	w.e.cfg.Tolls.Set(rules, "US")
+	for _, id := range []string{"201", "202"} {
+		w.routes[id] = []Attempt{{Line: id, To: id, Toll: true}}
+	}
+}
+
+// Create refuses what the guards refuse, and nothing is left of it.
+func TestTollRefusesCreate(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.guarded(toll.Rule{Account: "acct", Calls: 1})
+		first := w.mustCreate(call.Request{From: "5550100", To: "201"})
+		leg := <-w.lines["201"].dialed
+		var refused *call.TollError
+		if _, _, err := w.e.Create(context.Background(), call.Request{Account: "acct", From: "5550100", To: "202"}); !errors.As(err, &refused) || refused.Reason != call.TollCalls {
+			t.Errorf("a second call: %v", err)
+		}
+		w.mustCreate(call.Request{From: "5550100", To: "203"}) // a phone of the box
+		w.mu.Lock()
+		if len(w.records) != 2 {
+			t.Errorf("%d records", len(w.records))
+		}
+		w.mu.Unlock()
+		leg.end(call.Cause{Q850: call.Q850Busy, SIP: 486, Who: call.Remote})
+		w.ends(first.ID, call.Busy)
+		w.mustCreate(call.Request{From: "5550100", To: "202"})
+	})
+}
+
+// A Dial that the guards refuse fails with their sentence, for the phone that it
+// came from; another line that they allow is tried.
+func TestTollRefusesDial(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.guarded(toll.Rule{Line: "in", Open: time.Hour, Close: time.Hour + time.Minute}) // where the caller came from
+		_, _, result := w.arrive(script.Dial{Targets: []script.Target{{Kind: script.ToNumber, To: "201"}}})
+		pass(time.Second)
+		res := result()
+		if res.State != call.Failed || res.Cause.Q850 != call.Q850Rejected || res.SIPStatus != 403 || !strings.HasPrefix(res.Cause.Text, "line in may call from 01:00 to 01:01 only") {
+			t.Errorf("result %+v", res)
+		}
+	})
+	in(t, func(t *testing.T, w *world) {
+		w.guarded(toll.Rule{Line: "201", Open: time.Hour, Close: time.Hour + time.Minute})
+		w.routes["201"] = []Attempt{{Line: "201", To: "201", Toll: true}, {Line: "202", To: "201", Toll: true}}
+		rec := w.mustCreate(call.Request{From: "5550100", To: "201"})
+		leg := <-w.lines["202"].dialed
+		if got := w.record(rec.ID).Warnings; len(got) != 1 || !strings.Contains(got[0], "line 202 is tried next") {
+			t.Errorf("warnings %q", got)
+		}
+		leg.end(call.Cause{Q850: call.Q850Busy, SIP: 486, Who: call.Remote})
+		w.ends(rec.ID, call.Busy)
+	})
+}
+
+// An answered call ends when its account's minutes are used.
+func TestTollEndsCall(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.guarded(toll.Rule{Account: "acct", Time: 2 * time.Minute})
+		src := w.doc("http://app/voice", play("clip:100000"))
+		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: src})
+		leg := <-w.lines["201"].dialed
+		leg.ring()
+		pass(3 * time.Second)
+		leg.answer()
+		pass(3 * time.Minute)
+		synctest.Wait()
+		r := w.ends(rec.ID, call.Completed)
+		if d := r.Duration(time.Now()); d != 2*time.Minute || r.Cause.Who != call.Box || !strings.Contains(r.Cause.Text, "2 minutes of today") {
+			t.Errorf("%s, cause %+v", d, r.Cause)
+		}
+		if _, _, err := w.e.Create(context.Background(), call.Request{Account: "acct", From: "5550100", To: "201"}); err == nil {
+			t.Error("one more call was made")
+		}
+	})
+}

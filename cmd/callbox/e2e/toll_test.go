@@ -1,0 +1,81 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestTolls: guards of an account and of a line refuse calls with the API's
+// codes and a sentence, for the API and for Dial; what was spent counts after a
+// restart, and emergency calls pass.
+func TestTolls(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	g, port := trunked(t, a, "")
+	g.change("  prefix: \"+1\"\n", "  prefix: \"+\"\n")
+	g.change("  lines:\n  - provider\n", "  lines:\n  - provider\n  price: \"0.60\"\n")
+	g.configure("tolls:\n- line: provider\n  allow: [US]\n  calls: 1\n- account: " + g.account + "\n  spend: \"1.00\"\n  deny: [\"+1900\"]\n")
+	if out := g.run("config", "export"); !strings.Contains(out, "spend: \"1.00\"") || !strings.Contains(out, "allow:") {
+		t.Errorf("the export:\n%s", out)
+	}
+	a.doc("/voice", `<Response><Dial>+442071838750</Dial><Dial>+14155550124</Dial><Pause length="600"/></Response>`)
+	form := func(to string) url.Values {
+		return url.Values{"To": {to}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}}
+	}
+	refused := func(to string, status, code int, sentence string) {
+		t.Helper()
+		got, body := g.post("/Calls.json", form(to))
+		if text, _ := body["message"].(string); got != status || body["code"] != float64(code) || !strings.Contains(text, sentence) {
+			t.Errorf("a call to %s: %d %v, want %d %d %q", to, got, body, status, code, sentence)
+		}
+	}
+	refused("+19005550123", 400, 21216, "+1900 is denied to this account")
+	startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
+	sid := g.create(form("+14155550123"))
+	g.until(sid, "in-progress", 20*time.Second)
+	refused("+14155550123", 429, 20429, "line provider has 1 of 1 calls up")
+	var children []any
+	poll(t, 20*time.Second, "both Dials have ended", func() bool {
+		_, body := g.get("/Calls.json?ParentCallSid=" + sid)
+		children, _ = body["calls"].([]any)
+		n := 0
+		for _, c := range children {
+			if c.(map[string]any)["status"] == "failed" {
+				n++
+			}
+		}
+		return n == 2
+	})
+	g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}})
+	g.until(sid, "completed", 20*time.Second)
+	refused("+14155550123", 429, 20429, "has spent 0.60 of 1.00 today and a minute costs 0.60")
+	if n := g.metrics()["callbox_toll_refused_total"]; n != 5 {
+		t.Errorf("%v refused calls are counted, want 5", n)
+	}
+	poll(t, 10*time.Second, "all is on disk", func() bool { return g.metrics()["callbox_storage_backlog"] == 0 })
+	account, token := g.account, g.token
+	if err := g.stop(syscall.SIGTERM, 20*time.Second); err != nil {
+		t.Error(err)
+	}
+	g.start()
+	g.account, g.token = account, token
+	refused("+14155550123", 429, 20429, "has spent 0.60 of 1.00 today")
+	startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
+	emergency := g.create(form("911"))
+	g.until(emergency, "in-progress", 20*time.Second)
+	g.post("/Calls/"+emergency+".json", url.Values{"Status": {"completed"}})
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(strings.Replace(g.run("config", "export", "--secrets"), "+1900", "ZZ", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := g.tryRun("config", "import", file); err == nil || !strings.Contains(out, "tolls[1].deny[0]: the box does not know the country ZZ") {
+		t.Errorf("the import of an unknown country: %s", out)
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"callbox/call"
+	"callbox/call/number"
+	"callbox/call/toll"
+	"callbox/storage/config"
+)
+
+// tollRules are the guards of a configuration. With an error, what is wrong lets
+// nothing pass that it would not.
+func tollRules(snap config.Snapshot) (out []toll.Rule, wrong error) {
+	for i, t := range snap.Tolls {
+		from, until, err := t.Open()
+		if err != nil {
+			wrong = fmt.Errorf("tolls[%d].hours: %w", i, err)
+		}
+		for name, list := range map[string][]string{"allow": t.Allow, "deny": t.Deny} {
+			for j, c := range list {
+				if _, ok := number.Lookup(c); len(c) == 2 && c[0] >= 'A' && !ok {
+					wrong = fmt.Errorf("tolls[%d].%s[%d]: the box does not know the country %s; write its code, such as +354, instead", i, name, j, c)
+				}
+			}
+		}
+		out = append(out, toll.Rule{Account: t.Account, Line: t.Line, Calls: t.Calls, Time: time.Duration(t.Minutes) * time.Minute,
+			Spend: int64(t.Spend), Allow: t.Allow, Deny: t.Deny, Open: from, Close: until})
+	}
+	return out, wrong
+}
+
+// setTolls uses the guards of a configuration from now on.
+func (a *app) setTolls(snap config.Snapshot) {
+	rules, err := tollRules(snap)
+	if err != nil { // an import refuses this
+		a.log.Error("a toll guard is not as it was meant; correct it", "err", err)
+	}
+	a.tolls.Set(rules, snap.Country)
+}
+
+// rememberTolls counts what the calls of today have used, from their records. A
+// line's part of those that its phone began is known by the record of the parent.
+func (a *app) rememberTolls(now time.Time) error {
+	y, m, d := now.Date()
+	since := time.Date(y, m, d, 0, 0, 0, 0, now.Location())
+	for _, acct := range a.snap.Accounts {
+		// A call may have begun the day before.
+		f := call.Filter{Account: acct.ID, StartedAfter: since.AddDate(0, 0, -1), Limit: 1000}
+		var list []call.Record
+		came := map[string]string{} // calls that came from a line
+		for {
+			p, err := a.store.Calls(f)
+			if err != nil {
+				return fmt.Errorf("count today's calls for the toll guards: %w", err)
+			}
+			for _, r := range p.Records {
+				if r.Direction == call.Inbound {
+					came[r.ID] = r.Line
+				} else if r.Answered != nil && r.Ended != nil && !(*a.router.phones.Load())[r.Line] {
+					list = append(list, r)
+				}
+			}
+			if p.Next == "" {
+				break
+			}
+			f.Cursor = p.Next
+		}
+		for _, r := range list {
+			a.tolls.Remember(r.Account, came[r.Parent], r.Line, a.router.PerMinute(r.To, ""), *r.Answered, *r.Ended, now)
+		}
+	}
+	return nil
+}
