@@ -10,7 +10,7 @@ import (
 
 // All lengths are in samples of 125 µs.
 const (
-	ringSamples   = 4096                                 // 512 ms, a power of two
+	ringSamples   = bufferCap + maxPayload               // the most that is ever held, whole words of bits
 	bufferCap     = 1600                                 // 200 ms: older sound is thrown away
 	initialDelay  = 320                                  // 40 ms, before anything was measured
 	minDelay      = media.FrameSamples                   // one frame for the tick's phase
@@ -29,6 +29,7 @@ const (
 	timelineStart = int64(1) << 40                       // room for reordering before the first packet
 	shrinkScratch = 2 * media.FrameSamples               // a frame and the longest piece
 	_             = uint(shrinkScratch - 2*shrinkSearch) // must not be negative
+	_             = -uint(ringSamples % 64)              // must be 0
 )
 
 // jitterBuffer turns packets into a steady stream of frames. Packets are put on
@@ -76,9 +77,8 @@ type jitterBuffer struct {
 	ahead   int64 // samples that were thrown away while it stood, beyond the cap
 	settle  int   // ticks for which packets may still come late because it stood
 
-	plc     plc
-	scratch [shrinkScratch]int16
-	pcm     [maxPayload]int16 // the packet that is being put
+	plc  plc
+	room *lender[pcm] // for the packet that is being put
 
 	late      uint64 // packets
 	concealed uint64 // samples
@@ -86,8 +86,12 @@ type jitterBuffer struct {
 	maxLevel  int64
 }
 
-func newJitterBuffer(c codec.Codec) *jitterBuffer {
-	j := &jitterBuffer{decoder: c.NewDecoder()}
+// pcm is room for what a packet holds, decoded.
+type pcm [maxPayload]int16
+
+// newJitterBuffer makes a buffer; room may be shared by many.
+func newJitterBuffer(c codec.Codec, room *lender[pcm]) *jitterBuffer {
+	j := &jitterBuffer{decoder: c.NewDecoder(), room: room}
 	j.plc.reset()
 	j.forgetHeadroom()
 	return j
@@ -113,7 +117,9 @@ func (j *jitterBuffer) target() int64 {
 // arrival. fromNew says that the source is a new
 // one, marker that a talk spurt begins.
 func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int64, fromNew, marker bool) {
-	pcm := j.open(c, payload)
+	room := j.room.take()
+	defer j.room.give(room)
+	pcm := j.open(c, payload, room)
 	n := int64(len(pcm))
 	if n == 0 {
 		j.dropped++
@@ -140,24 +146,24 @@ func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int
 			j.ahead += over
 		}
 	}
-	i := at & (ringSamples - 1)
+	i := at % ringSamples
 	copy(j.data[:], pcm[copy(j.data[i:], pcm):])
 	j.mark(at, n)
 	j.end = max(j.end, at+n)
 	j.maxLevel = max(j.maxLevel, j.level())
 }
 
-// open decodes a packet. What came in time is decoded at once, whether it will be
+// open decodes a packet into room. What came in time is decoded at once, whether it will be
 // heard or not: a codec that remembers must not miss it. A far end may change
 // between the laws of G.711 as it likes.
-func (j *jitterBuffer) open(c codec.Codec, payload []byte) []int16 {
+func (j *jitterBuffer) open(c codec.Codec, payload []byte, room *pcm) []int16 {
 	if len(payload) > maxPayload {
 		return nil
 	}
 	if c == j.decoder.Codec() {
-		return j.pcm[:j.decoder.Decode(j.pcm[:], payload)]
+		return room[:j.decoder.Decode(room[:], payload)]
 	}
-	return j.pcm[:c.Decode(j.pcm[:], payload)]
+	return room[:c.Decode(room[:], payload)]
 }
 
 // place finds where on the time line a timestamp belongs.
@@ -322,7 +328,8 @@ func (j *jitterBuffer) shrink(f *media.Frame) bool {
 	if excess < shrinkSlack || j.rest > 0 || j.level() < shrinkScratch || j.run(j.next, shrinkScratch, true) < shrinkScratch {
 		return false
 	}
-	in := j.scratch[:]
+	var scratch [shrinkScratch]int16
+	in := scratch[:]
 	j.take(in, j.next)
 	piece := min(excess, shrinkSearch)
 	if !quiet(in) {
@@ -358,7 +365,7 @@ func quiet(s []int16) bool {
 
 // take fills dst from the ring.
 func (j *jitterBuffer) take(dst []int16, at int64) {
-	i := at & (ringSamples - 1)
+	i := at % ringSamples
 	n := copy(dst, j.data[i:])
 	copy(dst[n:], j.data[:])
 }
@@ -372,7 +379,7 @@ func (j *jitterBuffer) advance(n int64) {
 		return
 	}
 	for to := j.next + n; j.next < to; {
-		i := j.next & (ringSamples - 1)
+		i := j.next % ringSamples
 		k := min(64-i%64, to-j.next)
 		j.have[i/64] &^= ones(k) << uint(i%64)
 		j.next += k
@@ -382,7 +389,7 @@ func (j *jitterBuffer) advance(n int64) {
 // mark notes that n samples from at are there.
 func (j *jitterBuffer) mark(at, n int64) {
 	for to := at + n; at < to; {
-		i := at & (ringSamples - 1)
+		i := at % ringSamples
 		k := min(64-i%64, to-at)
 		j.have[i/64] |= ones(k) << uint(i%64)
 		at += k
@@ -394,7 +401,7 @@ func (j *jitterBuffer) mark(at, n int64) {
 func (j *jitterBuffer) run(at, limit int64, there bool) int64 {
 	n := int64(0)
 	for n < limit {
-		i := (at + n) & (ringSamples - 1)
+		i := (at + n) % ringSamples
 		word := j.have[i/64]
 		if there {
 			word = ^word

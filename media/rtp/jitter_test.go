@@ -108,7 +108,7 @@ func TestJitterCleanPath(t *testing.T) {
 	for _, ptime := range []int{10, 20, 30, 40, 60} {
 		n := ptime * 8
 		sound := noise(12*8000, 1)
-		j := newJitterBuffer(codec.PCMU)
+		j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 		heard := steady(sound, n, func(int) int { return 0 }).play(j, sound, 550, 37, nil)
 		if j.late != 0 || j.dropped != 0 || j.concealed != 0 {
 			t.Errorf("%d ms: late %d, dropped %d, concealed %d", ptime, j.late, j.dropped, j.concealed)
@@ -133,7 +133,7 @@ func TestJitterConstantJitter(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
 	sound := noise(30*8000, 2)
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	var fails []int
 	before := uint64(0)
 	heard := steady(sound, 160, func(int) int { return r.IntN(320) }).play(j, sound, 1450, 0, func(tick int, _ bool) {
@@ -160,7 +160,7 @@ func TestJitterSpike(t *testing.T) {
 	t.Parallel()
 	for name, sound := range map[string][]int16{"noise": noise(14*8000, 5), "voice": vowel(0, 14*8000, 110), "silence": make([]int16, 14*8000)} {
 		const stall, length = 200, 1440 // packet, samples
-		j := newJitterBuffer(codec.PCMU)
+		j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 		var top, end int64
 		steady(sound, 160, func(i int) int {
 			if i >= stall && i < stall+length/160 {
@@ -193,7 +193,7 @@ func TestJitterSpike(t *testing.T) {
 func TestJitterCap(t *testing.T) {
 	t.Parallel()
 	sound := noise(6*8000, 6)
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	// A second's worth arrives at once.
 	steady(sound, 160, func(i int) int {
 		if i >= 100 && i < 150 {
@@ -224,7 +224,7 @@ func TestJitterLoss(t *testing.T) {
 		}
 		return 0
 	})
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	heard := p.play(j, sound, 940, 11, nil)
 	if d := int(j.concealed)/160 - lost; d < -2 || d > lost/5+2 {
 		t.Errorf("%d packets lost, %d frames concealed", lost, j.concealed/160)
@@ -246,7 +246,7 @@ func TestJitterReorderAndDuplicate(t *testing.T) {
 	for _, a := range slices.Clone(p.queue)[50:100] {
 		p.send(a) // twice
 	}
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	heard := p.play(j, sound, 190, 0, nil)
 	if j.concealed != 0 {
 		t.Errorf("%d samples concealed", j.concealed)
@@ -268,7 +268,7 @@ func TestJitterPauses(t *testing.T) {
 			p.send(arrival{at: int64(from + 160), ts: uint32(from), from: from, n: 160, marker: i == 0})
 		}
 	}
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	audible := 0
 	heard := p.play(j, sound, 480, 90, func(_ int, h bool) {
 		if h {
@@ -314,7 +314,7 @@ func TestJitterNewMapping(t *testing.T) {
 		p.send(arrival{at: int64(from + 160), ts: ts, from: from, n: 160, fresh: fresh, marker: marker})
 		ts += 160
 	}
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	heard := p.play(j, sound, 480, 0, nil)
 	for _, place := range []int{8000, 24000, 40000, 56000, 71000} {
 		lag, score := delayOf(sound, heard, place)
@@ -336,7 +336,7 @@ func TestJitterDrift(t *testing.T) {
 		for i := range 3000 {
 			p.send(arrival{at: int64(i+1)*160 - int64(i)*160*int64(ppm)/1_000_000 + 100, ts: uint32(i * 160), from: i * 160, n: 160})
 		}
-		j := newJitterBuffer(codec.PCMU)
+		j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 		p.play(j, sound, 2990, 0, nil)
 		// 30 ms in a minute: a few pieces in or out, no more.
 		if j.level() > 800 || j.concealed > 20*160 || j.dropped > 0 {
@@ -347,7 +347,7 @@ func TestJitterDrift(t *testing.T) {
 
 func TestJitterOtherLaw(t *testing.T) {
 	t.Parallel()
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	tone := vowel(0, 8000, 200)
 	var heard []int16
 	b := make([]byte, 160)
@@ -373,7 +373,7 @@ func TestJitterOtherLaw(t *testing.T) {
 func TestJitterRandom(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(14, 15))
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	payload := make([]byte, maxPayload)
 	now, ts := int64(0), uint32(0)
 	for range 200_000 {
@@ -400,7 +400,7 @@ func TestJitterRandom(t *testing.T) {
 		}
 		set := int64(0)
 		for at := j.next; at < j.end; at++ {
-			if j.have[at&(ringSamples-1)/64]>>(uint(at)%64)&1 == 1 {
+			if j.have[at%ringSamples/64]>>(uint(at%ringSamples)%64)&1 == 1 {
 				set++
 			}
 		}
@@ -417,7 +417,7 @@ func TestJitterRandom(t *testing.T) {
 }
 
 func TestJitterNoAllocations(t *testing.T) {
-	j := newJitterBuffer(codec.PCMU)
+	j := newJitterBuffer(codec.PCMU, new(lender[pcm]))
 	b := make([]byte, 160)
 	i := 0
 	if n := testing.AllocsPerRun(2000, func() {

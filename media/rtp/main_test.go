@@ -64,7 +64,7 @@ func (w *wire) take() []rtp.Packet {
 func bare(t testing.TB, remote netip.AddrPort, p Params, onDigit func(byte)) (*Stream, *wire) {
 	t.Helper()
 	w := &wire{}
-	s := newStream(Config{OnDigit: onDigit}, w, start)
+	s := newStream(Config{Pool: new(PortPool), OnDigit: onDigit}, w, start)
 	if err := s.Start(Remote{RTP: remote}, p); err != nil {
 		t.Fatal(err)
 	}

@@ -81,10 +81,11 @@ const (
 // PortPool owns a range of UDP ports and serves the RTCP of the streams on them
 // from one goroutine. Its methods may be called from any goroutine.
 type PortPool struct {
-	cfg  PoolConfig
-	stop chan struct{} // closed by Close
-	done chan struct{} // closed when the sweeping goroutine has ended
-	room buffers       // for what the streams receive
+	cfg    PoolConfig
+	stop   chan struct{}    // closed by Close
+	done   chan struct{}    // closed when the sweeping goroutine has ended
+	room   lender[datagram] // for what the streams receive
+	sounds lender[pcm]      // for what they decode
 
 	mu      sync.Mutex // guards what follows
 	free    []uint16   // even ports, oldest given back first

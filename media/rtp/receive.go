@@ -139,7 +139,7 @@ func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 		return 0
 	}
 	if s.jb == nil {
-		s.jb = newJitterBuffer(s.params.Codec)
+		s.jb = newJitterBuffer(s.params.Codec, &s.cfg.Pool.sounds)
 	}
 	s.jb.stalled = s.stalled(now)
 	s.jb.put(p.Timestamp, c, p.Payload, arrival, fresh, p.Marker)

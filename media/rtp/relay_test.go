@@ -51,7 +51,7 @@ func TestRelayAgreement(t *testing.T) {
 	if a.RelayTo(media.Port(nil)) || a.RelayTo(holder{}) {
 		t.Error("relays to nothing")
 	}
-	unstarted := newStream(Config{}, &wire{}, start)
+	unstarted := newStream(Config{Pool: new(PortPool)}, &wire{}, start)
 	if a.RelayTo(unstarted) || unstarted.RelayTo(a) {
 		t.Error("relays without an answer")
 	}

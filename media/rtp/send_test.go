@@ -201,7 +201,7 @@ func TestParamsValidate(t *testing.T) {
 func digitRun(t *testing.T, written bool, d time.Duration) []rtp.Packet {
 	t.Helper()
 	w := &wire{}
-	s := newStream(Config{}, w, time.Now())
+	s := newStream(Config{Pool: new(PortPool)}, w, time.Now())
 	if err := s.Start(Remote{RTP: alice}, pcmu()); err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestSendDigitErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{}
-		s := newStream(Config{}, w, time.Now())
+		s := newStream(Config{Pool: new(PortPool)}, w, time.Now())
 		ctx := t.Context()
 		if err := s.SendDigit(ctx, '1', 100*time.Millisecond); !errors.Is(err, ErrNoEvents) {
 			t.Errorf("before Start: %v", err)

@@ -29,7 +29,7 @@ type socket struct {
 // recvCall is the reader's call of the system.
 type recvCall struct {
 	buf  []byte
-	pool *buffers                 // where buf comes from once there is something to read; nil: it is given
+	pool *lender[datagram]        // where buf comes from once there is something to read; nil: it is given
 	lent *datagram                // buf, until it is given back
 	from syscall.RawSockaddrInet6 // the larger of the two
 	n    int
@@ -83,22 +83,22 @@ func (s *socket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 // datagram is room for one.
 type datagram [maxDatagram]byte
 
-// buffers is the room that the readers of all sockets share: between two packets
-// a reader needs none.
-type buffers struct{ free sync.Pool }
+// lender lends room that all streams share, because each needs it only while it
+// takes a packet. The zero value is ready.
+type lender[T any] struct{ free sync.Pool }
 
-func (p *buffers) take() *datagram {
-	if d, ok := p.free.Get().(*datagram); ok {
-		return d
+func (l *lender[T]) take() *T {
+	if t, ok := l.free.Get().(*T); ok {
+		return t
 	}
-	return new(datagram)
+	return new(T)
 }
 
-func (p *buffers) give(d *datagram) { p.free.Put(d) }
+func (l *lender[T]) give(t *T) { l.free.Put(t) }
 
 // readLent is ReadFromUDPAddrPort into a buffer of pool, which goes back there
 // with give. Without an error it is never nil.
-func (s *socket) readLent(pool *buffers) (*datagram, int, netip.AddrPort, error) {
+func (s *socket) readLent(pool *lender[datagram]) (*datagram, int, netip.AddrPort, error) {
 	c := &s.recv
 	c.pool = pool
 	err := s.raw.Read(c.once)

@@ -192,7 +192,7 @@ func TestSocketAllocates(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations per packet", n)
 	}
-	var room buffers
+	var room lender[datagram]
 	if n := testing.AllocsPerRun(100, func() {
 		if _, err := s.WriteToUDPAddrPort(buf, to); err != nil {
 			t.Fatal(err)
@@ -210,7 +210,7 @@ func TestSocketAllocates(t *testing.T) {
 // TestLentBuffers come with what has arrived, and only then.
 func TestLentBuffers(t *testing.T) {
 	s, c := openSocket(t, "udp", nil)
-	var room buffers
+	var room lender[datagram]
 	_ = c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 	if b, _, _, err := s.readLent(&room); b != nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("nothing arrived: %v, %v", b, err)
