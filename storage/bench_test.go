@@ -73,11 +73,11 @@ func BenchmarkCall(b *testing.B) {
 func benchCall(s *Store, i int) {
 	r := benchRecord(i)
 	notice := []call.Notice{{Key: r.ID, Payload: make([]byte, 600)}}
-	_ = s.Commit(ctx, Write{Calls: []call.Record{r}, Notices: notice})
+	_ = s.Commit(ctx, Write{Calls: calls(r), Notices: notice})
 	r.State = call.InProgress
-	_ = s.Enqueue(Write{Calls: []call.Record{r}, Lazy: true})
+	_ = s.Enqueue(Write{Calls: calls(r), Lazy: true})
 	r.State = call.Completed
-	_ = s.Commit(ctx, Write{Calls: []call.Record{r}, Notices: notice})
+	_ = s.Commit(ctx, Write{Calls: calls(r), Notices: notice})
 }
 
 // filled is a store with n ended calls, one a minute.
@@ -99,7 +99,7 @@ func filled(tb testing.TB, n int, cfg Config) *Store {
 		r := benchRecord(i)
 		r.Created = r.Created.Add(-time.Duration(n-i) * time.Minute)
 		r.State = call.Completed
-		w.Calls = append(w.Calls, r)
+		w.Calls = append(w.Calls, new(r))
 		if len(w.Calls) == 500 || i == n-1 {
 			if err := s.Commit(ctx, w); err != nil {
 				tb.Fatal(err)
@@ -124,13 +124,13 @@ func lonelyCall(tb testing.TB, s *Store, i int) {
 			tb.Fatal(err)
 		}
 	}
-	commit(Write{Calls: []call.Record{r}})
+	commit(Write{Calls: calls(r)})
 	commit(Write{Notices: notice}) // initiated
 	commit(Write{Notices: notice}) // ringing
 	r.State = call.InProgress
-	commit(Write{Calls: []call.Record{r}, Notices: notice})
+	commit(Write{Calls: calls(r), Notices: notice})
 	r.State = call.Completed
-	commit(Write{Calls: []call.Record{r}, Notices: notice})
+	commit(Write{Calls: calls(r), Notices: notice})
 	list, err := s.PendingNotices(0, 100)
 	if err != nil || len(list) != 4 {
 		tb.Fatalf("%d notices, %v", len(list), err)
@@ -200,7 +200,7 @@ func BenchmarkPage(b *testing.B) {
 	defer func() { _ = s.Close() }()
 	var w Write
 	for i := range 10_000 {
-		w.Calls = append(w.Calls, benchRecord(i))
+		w.Calls = append(w.Calls, new(benchRecord(i)))
 	}
 	w.Calls[0].To = "client:bob"
 	if err := s.Commit(ctx, w); err != nil {

@@ -83,17 +83,17 @@ func writeForever(dir, run string) error {
 			for i := 0; ; i++ {
 				id := fmt.Sprintf("CA-%s-%d-%d", run, g, i)
 				r := call.Record{ID: id, Account: "AC1", Created: time.Now(), State: call.Queued, Idempotency: id}
-				if err := s.Commit(context.Background(), Write{Calls: []call.Record{r}, Notices: []call.Notice{{Key: id, Payload: []byte("initiated")}}}); err != nil {
+				if err := s.Commit(context.Background(), Write{Calls: calls(r), Notices: []call.Notice{{Key: id, Payload: []byte("initiated")}}}); err != nil {
 					errs <- err
 				}
 				out.say("created %s", id)
 				r.State = call.InProgress
-				if err := s.Enqueue(Write{Calls: []call.Record{r}, Lazy: true}); err != nil {
+				if err := s.Enqueue(Write{Calls: calls(r), Lazy: true}); err != nil {
 					errs <- err
 				}
 				r.State = call.Completed
 				if err := s.Commit(context.Background(), Write{
-					Calls:      []call.Record{r},
+					Calls:      calls(r),
 					Recordings: []call.Recording{{ID: "RE" + id, Call: id, Account: "AC1", Created: r.Created}},
 					Notices:    []call.Notice{{Key: id, Payload: []byte("completed")}},
 				}); err != nil {
@@ -280,7 +280,7 @@ func writeAgainstLimit(dir string) error {
 	for ; ; i++ {
 		id := fmt.Sprintf("CA%04d", i)
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-		err := s.Commit(ctx, Write{Calls: []call.Record{{ID: id, Account: "AC1", Created: time.Now(), Reason: strings.Repeat("x", 10_000)}}, Notices: []call.Notice{{Key: id}}})
+		err := s.Commit(ctx, Write{Calls: calls(call.Record{ID: id, Account: "AC1", Created: time.Now(), Reason: strings.Repeat("x", 10_000)}), Notices: []call.Notice{{Key: id}}})
 		cancel()
 		if err != nil {
 			if !errors.Is(err, syscall.EFBIG) || !strings.Contains(s.Health().Text, "disk is full") {
@@ -302,7 +302,7 @@ func writeAgainstLimit(dir string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		return err
 	}
-	if err := s.Commit(context.Background(), Write{Calls: []call.Record{{ID: "last", Account: "AC1"}}}); err != nil {
+	if err := s.Commit(context.Background(), Write{Calls: calls(call.Record{ID: "last", Account: "AC1"})}); err != nil {
 		return err
 	}
 	if h := s.Health(); !h.OK {

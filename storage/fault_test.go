@@ -100,12 +100,12 @@ func TestDiskFull(t *testing.T) {
 	disk.set(syscall.ENOSPC)
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
-	err := s.Commit(short, Write{Calls: []call.Record{record("CA0", 0)}, Notices: []call.Notice{{Key: "CA0"}}})
+	err := s.Commit(short, Write{Calls: calls(record("CA0", 0)), Notices: []call.Notice{{Key: "CA0"}}})
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("commit on a full disk: %v", err)
 	}
 	for i := 1; i < 100; i++ {
-		if err := s.Enqueue(Write{Calls: []call.Record{record(fmt.Sprintf("CA%d", i), i)}, Notices: []call.Notice{{Key: fmt.Sprintf("CA%d", i)}}}); err != nil {
+		if err := s.Enqueue(Write{Calls: calls(record(fmt.Sprintf("CA%d", i), i)), Notices: []call.Notice{{Key: fmt.Sprintf("CA%d", i)}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("an accepted call cannot be read: %v", err)
 	}
 	disk.clear()
-	if err := s.Commit(ctx, Write{Calls: []call.Record{record("last", 200)}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(record("last", 200))}); err != nil {
 		t.Fatal(err)
 	}
 	if h := s.Health(); !h.OK || h.Err != nil || s.Backlog() != 0 {
@@ -160,7 +160,7 @@ func TestHealthText(t *testing.T) {
 		var disk fault
 		s := openFaulty(t, Config{}, &disk)
 		disk.set(tt.err)
-		if err := s.Enqueue(Write{Calls: []call.Record{record("CA1", 1)}}); err != nil {
+		if err := s.Enqueue(Write{Calls: calls(record("CA1", 1))}); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, "failure", func() bool { return !s.Health().OK })
@@ -179,11 +179,11 @@ func TestBacklog(t *testing.T) {
 	disk.set(syscall.EIO)
 	s := openFaulty(t, Config{MaxBacklog: 10}, &disk)
 	for i := range 10 {
-		if err := s.Enqueue(Write{Calls: []call.Record{record(fmt.Sprintf("CA%d", i), i)}}); err != nil {
+		if err := s.Enqueue(Write{Calls: calls(record(fmt.Sprintf("CA%d", i), i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Enqueue(Write{Calls: []call.Record{record("CA10", 10)}}); !errors.Is(err, ErrBacklog) {
+	if err := s.Enqueue(Write{Calls: calls(record("CA10", 10))}); !errors.Is(err, ErrBacklog) {
 		t.Errorf("enqueue: %v", err)
 	}
 	if err := s.Commit(ctx, Write{}); !errors.Is(err, ErrBacklog) {
@@ -231,11 +231,11 @@ func TestCloseOnFullDisk(t *testing.T) {
 	var disk fault
 	disk.set(syscall.ENOSPC)
 	s := openFaulty(t, Config{}, &disk)
-	if err := s.Enqueue(Write{Calls: []call.Record{record("CA1", 1)}}); err != nil {
+	if err := s.Enqueue(Write{Calls: calls(record("CA1", 1))}); err != nil {
 		t.Fatal(err)
 	}
 	waiting := make(chan error, 1)
-	go func() { waiting <- s.Commit(ctx, Write{Calls: []call.Record{record("CA2", 2)}}) }()
+	go func() { waiting <- s.Commit(ctx, Write{Calls: calls(record("CA2", 2))}) }()
 	waitFor(t, "both writes", func() bool { return s.Backlog() == 2 })
 	err := s.Close()
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "2 accepted writes were lost") {
@@ -268,7 +268,7 @@ func TestCloseFlushes(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Config{Dir: dir, MaxDelay: time.Hour, MaxLinger: time.Hour})
 	for i := range 30 {
-		if err := s.Enqueue(Write{Calls: []call.Record{record(fmt.Sprintf("CA%d", i), i)}, Lazy: i%2 == 0}); err != nil {
+		if err := s.Enqueue(Write{Calls: calls(record(fmt.Sprintf("CA%d", i), i)), Lazy: i%2 == 0}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -290,11 +290,11 @@ func TestGroupCommit(t *testing.T) {
 	}
 	before := s.Stats().Transactions
 	for i := range 19 {
-		if err := s.Enqueue(Write{Calls: []call.Record{record(fmt.Sprintf("CA%d", i), i)}}); err != nil {
+		if err := s.Enqueue(Write{Calls: calls(record(fmt.Sprintf("CA%d", i), i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Commit(ctx, Write{Calls: []call.Record{record("CA19", 19)}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(record("CA19", 19))}); err != nil {
 		t.Fatal(err)
 	}
 	if st := s.Stats(); st.Transactions != before+1 || st.Writes != 21 || st.Bytes == 0 || st.Size == 0 {
@@ -365,7 +365,7 @@ func TestBoundedScan(t *testing.T) {
 	s := open(t, Config{})
 	var w Write
 	for i := range 100 {
-		w.Calls = append(w.Calls, record(fmt.Sprintf("CA%03d", i), i))
+		w.Calls = append(w.Calls, new(record(fmt.Sprintf("CA%03d", i), i)))
 	}
 	if err := s.Commit(ctx, w); err != nil {
 		t.Fatal(err)
@@ -417,7 +417,7 @@ func TestBoundedScan(t *testing.T) {
 func TestLostMapping(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{})
-	if err := s.Commit(ctx, Write{Calls: []call.Record{record("CA1", 1)}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(record("CA1", 1))}); err != nil {
 		t.Fatal(err)
 	}
 	s.dbmu.Lock()
@@ -426,7 +426,7 @@ func TestLostMapping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Commit(ctx, Write{Calls: []call.Record{record("CA2", 2)}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(record("CA2", 2))}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.settleNow(ctx); err != nil {

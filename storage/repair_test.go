@@ -23,7 +23,7 @@ func crashed(t *testing.T) []byte {
 		r := record(fmt.Sprintf("CA%03d", i), i)
 		r.Parent, r.Idempotency = "CA000", fmt.Sprint(i)
 		if err := s.Enqueue(Write{
-			Calls:      []call.Record{r},
+			Calls:      calls(r),
 			Recordings: []call.Recording{{ID: fmt.Sprintf("RE%03d", i), Call: r.ID, Created: r.Created}},
 			Notices:    []call.Notice{{Key: r.ID}},
 		}); err != nil {
@@ -115,7 +115,7 @@ func works(t *testing.T, s *Store, r Repair, repaired bool) {
 		t.Errorf("configuration %s, %v", cfg.Country, err)
 	}
 	for i := range 3 {
-		if err := s.Commit(ctx, Write{Calls: []call.Record{record(fmt.Sprintf("new%d", i), 1000+i)}, Notices: []call.Notice{{Key: "new"}}}); err != nil {
+		if err := s.Commit(ctx, Write{Calls: calls(record(fmt.Sprintf("new%d", i), 1000+i)), Notices: []call.Notice{{Key: "new"}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -165,4 +165,13 @@ func TestDamageIsLocal(t *testing.T) {
 	if b, err := s.Blob("ca"); err != nil || string(b) != "certificate" {
 		t.Errorf("blob %q, %v", b, err)
 	}
+}
+
+// calls are copies of records, for a Write.
+func calls(list ...call.Record) []*call.Record {
+	out := make([]*call.Record, len(list))
+	for i, r := range list {
+		out[i] = &r
+	}
+	return out
 }

@@ -46,7 +46,7 @@ func busy(t *testing.T) *Store {
 	for i := range 4 {
 		r := record(fmt.Sprintf("CA%d", i), i)
 		r.Idempotency = "try " + r.ID
-		commit(Write{Calls: []call.Record{r}, Notices: []call.Notice{{Key: r.ID, Payload: []byte("initiated")}}})
+		commit(Write{Calls: calls(r), Notices: []call.Notice{{Key: r.ID, Payload: []byte("initiated")}}})
 	}
 	if err := s.settleNow(ctx); err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func busy(t *testing.T) *Store {
 	for i := 2; i < 6; i++ {
 		r := record(fmt.Sprintf("CA%d", i), i)
 		r.Idempotency, r.Parent, r.State = "try "+r.ID, "CA0", call.Completed
-		commit(Write{Calls: []call.Record{r}, Notices: []call.Notice{{Key: r.ID, Payload: []byte("completed")}},
+		commit(Write{Calls: calls(r), Notices: []call.Notice{{Key: r.ID, Payload: []byte("completed")}},
 			Recordings: []call.Recording{{ID: "RE" + r.ID, Account: "AC1", Call: r.ID, Created: r.Created}}})
 	}
 	if err := s.DoneNotice(1, 5); err != nil {
@@ -150,7 +150,7 @@ func TestTornLog(t *testing.T) {
 	t.Parallel()
 	s := busy(t)
 	r := record("torn", 10)
-	if err := s.Commit(ctx, Write{Calls: []call.Record{r}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(r)}); err != nil {
 		t.Fatal(err)
 	}
 	dir := powerCut(t, s)
@@ -208,14 +208,14 @@ func TestForeignLog(t *testing.T) {
 	s := busy(t)
 	dir := powerCut(t, s) // the early database
 	for i := range 3 {
-		if err := s.Commit(ctx, Write{Calls: []call.Record{record(fmt.Sprintf("later%d", i), 20+i)}}); err != nil {
+		if err := s.Commit(ctx, Write{Calls: calls(record(fmt.Sprintf("later%d", i), 20+i))}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.settleNow(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Commit(ctx, Write{Calls: []call.Record{record("last", 30)}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(record("last", 30))}); err != nil {
 		t.Fatal(err)
 	}
 	later := powerCut(t, s)
@@ -235,7 +235,7 @@ func TestForeignLog(t *testing.T) {
 		if _, err := s.Call("", "last"); !errors.Is(err, call.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := s.Commit(ctx, Write{Calls: []call.Record{record("new", 40)}}); err != nil {
+		if err := s.Commit(ctx, Write{Calls: calls(record("new", 40))}); err != nil {
 			t.Fatal(err)
 		}
 		again := open(t, Config{Dir: powerCut(t, s), Now: early})
@@ -261,7 +261,7 @@ func TestWithoutLog(t *testing.T) {
 	s := open(t, Config{Dir: dir})
 	r := record("CA2", 2)
 	r.State = call.Busy
-	if err := s.Commit(ctx, Write{Calls: []call.Record{r}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(r)}); err != nil {
 		t.Fatal(err)
 	}
 	if st := s.Stats(); st.Settled != 1 || st.Transactions != 1 {
@@ -295,13 +295,13 @@ func TestWithoutLog(t *testing.T) {
 func TestSettles(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{SettleAfter: 20 * time.Millisecond})
-	if err := s.Enqueue(Write{Calls: []call.Record{record("CA1", 1)}}); err != nil {
+	if err := s.Enqueue(Write{Calls: calls(record("CA1", 1))}); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "settling", func() bool { return s.Stats().Settled == 1 })
 	s = open(t, Config{LogSize: 16 << 10, MaxDelay: time.Microsecond})
 	for i := range 10 {
-		if err := s.Commit(ctx, Write{Calls: []call.Record{record(fmt.Sprint(i), i)}}); err != nil {
+		if err := s.Commit(ctx, Write{Calls: calls(record(fmt.Sprint(i), i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -320,18 +320,18 @@ func TestDatabaseFailsAlone(t *testing.T) {
 	disk := fault{database: true}
 	s := openFaulty(t, Config{LogSize: 32 << 10, MaxDelay: time.Microsecond, SettleAfter: 10 * time.Millisecond}, &disk)
 	disk.set(syscall.ENOSPC)
-	if err := s.Commit(ctx, Write{Calls: []call.Record{record("CA1", 1)}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(record("CA1", 1))}); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "the alarm", func() bool { return !s.Health().OK })
-	if err := s.Commit(ctx, Write{Calls: []call.Record{record("CA2", 2)}}); err != nil {
+	if err := s.Commit(ctx, Write{Calls: calls(record("CA2", 2))}); err != nil {
 		t.Errorf("the log has room: %v", err)
 	}
 	if s.Health().OK {
 		t.Error("the alarm has ended")
 	}
 	for i := range 20 {
-		if err := s.Enqueue(Write{Calls: []call.Record{record(fmt.Sprintf("more%d", i), i)}}); err != nil {
+		if err := s.Enqueue(Write{Calls: calls(record(fmt.Sprintf("more%d", i), i))}); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, "it is logged, or the log is full", func() bool { return s.Backlog() == 0 || s.Stats().Failures > 0 })

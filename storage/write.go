@@ -11,10 +11,10 @@ import (
 )
 
 // Write is a set of changes that become durable together or not at all. They
-// are done in the order of the fields. Its slices are the store's once it was
-// given to it.
+// are done in the order of the fields. What it points to is the store's once
+// it was given to it: nobody changes it any more.
 type Write struct {
-	Calls      []call.Record    // put, by ID; Account, Created, Parent and Idempotency count only at the first time
+	Calls      []*call.Record   // put, by ID; Account, Created, Parent and Idempotency count only at the first time
 	Recordings []call.Recording // put, by ID
 	Notices    []call.Notice    // added to the outbox; their IDs are given by the store
 
@@ -50,8 +50,8 @@ func (s *Store) prepare(w Write) (*accepted, error) {
 	if w.Lazy {
 		a.linger = s.cfg.MaxLinger
 	}
-	for i := range w.Calls {
-		op, err := newCallOp(&w.Calls[i])
+	for _, r := range w.Calls {
+		op, err := newCallOp(r)
 		if err != nil {
 			return nil, err
 		}

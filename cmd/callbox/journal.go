@@ -26,14 +26,14 @@ func newJournal(s *storage.Store, d *hook.Deliverer, log *slog.Logger) *journal 
 
 // Create writes a new record and waits for the disk.
 func (j *journal) Create(ctx context.Context, rec call.Record) error {
-	return j.store.Commit(ctx, storage.Write{Calls: []call.Record{rec}})
+	return j.store.Commit(ctx, storage.Write{Calls: []*call.Record{&rec}})
 }
 
 // Append hands over an event's messages and, with keep, the record.
 func (j *journal) Append(ev call.Event, keep bool) {
 	w := storage.Write{Notices: j.render(ev)}
 	if keep {
-		w.Calls = []call.Record{*ev.Record}
+		w.Calls = []*call.Record{ev.Record}
 	}
 	if len(w.Calls)+len(w.Notices) > 0 {
 		j.enqueue(w, ev.Record.ID)
@@ -95,7 +95,7 @@ func (j *journal) closeOpen(ctx context.Context, now func() time.Time) (int, err
 		var w storage.Write
 		for _, rec := range part {
 			ev := powerLost(rec, alive, now())
-			w.Calls, w.Notices = append(w.Calls, *ev.Record), append(w.Notices, j.render(ev)...)
+			w.Calls, w.Notices = append(w.Calls, ev.Record), append(w.Notices, j.render(ev)...)
 		}
 		if err := j.store.Commit(ctx, w); err != nil {
 			return 0, fmt.Errorf("close calls that were left open: %w", err)

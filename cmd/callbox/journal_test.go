@@ -106,9 +106,9 @@ func TestCloseOpen(t *testing.T) {
 		if i%2 == 0 {
 			r.State, r.Answered = call.InProgress, &r.Updated
 		}
-		w.Calls = append(w.Calls, r)
+		w.Calls = append(w.Calls, new(r))
 	}
-	w.Calls = append(w.Calls, call.Record{ID: "ended", Account: "AC1", Created: began, State: call.Busy})
+	w.Calls = append(w.Calls, &call.Record{ID: "ended", Account: "AC1", Created: began, State: call.Busy})
 	if err := j.store.Commit(ctx, w); err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func (a *attic) after(d time.Duration) {
 func (a *attic) call(id string, ago time.Duration, state call.State) {
 	a.Helper()
 	at := time.Now().Add(-ago)
-	if err := a.store.Commit(context.Background(), storage.Write{Calls: []call.Record{{ID: id, Account: "AC1", Created: at, Updated: at, State: state}}}); err != nil {
+	if err := a.store.Commit(context.Background(), storage.Write{Calls: []*call.Record{&call.Record{ID: id, Account: "AC1", Created: at, Updated: at, State: state}}}); err != nil {
 		a.Fatal(err)
 	}
 }

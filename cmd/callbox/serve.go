@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 )
 
@@ -19,12 +20,22 @@ type serveCmd struct {
 	LogLevel string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 }
 
+// garbagePercent is how much garbage the gateway lets gather, in percent of what
+// it uses, unless GOGC says otherwise. Go's own 100 is for machines with memory
+// to spare: 25 saves a fifth of the memory of a busy gateway, and costs a seventh
+// of the processor time of setting calls up and none of carrying them, because
+// that makes no garbage (make bench).
+const garbagePercent = 25
+
 // Run runs the gateway until ctx ends.
 func (c *serveCmd) Run(ctx context.Context) error {
 	began := time.Now()
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	return serve(ctx, appConfig{Data: c.Data, HTTP: c.HTTP, HTTPS: c.HTTPS, SIP: c.SIP, Board: c.Board, Log: log, Out: os.Stdout}, began, nil)

@@ -16,17 +16,17 @@ const (
 
 // plc conceals losses. It sees every sample that is played, in order.
 type plc struct {
-	hist   [plcHistory]int16 // the last samples played, oldest first
-	frozen [plcHistory]int16 // hist as it was when the loss began
-	lost   int               // samples concealed since; 0: no loss
-	period int               // pitch period of frozen
-	span   int               // length of what is repeated: 1 to 3 periods
-	pos    int               // place in the span
-	step   int               // jump at the start of the loss, fades over a quarter period
+	hist   [plcHistory]int16  // the last samples played, oldest first
+	frozen *[plcHistory]int16 // hist as it was when the loss began; nil before the first: most streams lose nothing
+	lost   int                // samples concealed since; 0: no loss
+	period int                // pitch period of frozen
+	span   int                // length of what is repeated: 1 to 3 periods
+	pos    int                // place in the span
+	step   int                // jump at the start of the loss, fades over a quarter period
 }
 
 // reset forgets all: before the first sound there is silence.
-func (p *plc) reset() { *p = plc{lost: plcFaded} }
+func (p *plc) reset() { *p = plc{lost: plcFaded, frozen: p.frozen} }
 
 // silent reports whether a loss has lasted until nothing is heard.
 func (p *plc) silent() bool { return p.lost >= plcFaded }
@@ -64,7 +64,10 @@ func (p *plc) conceal(s []int16) bool {
 
 // begin freezes the history and finds its pitch.
 func (p *plc) begin() {
-	p.frozen = p.hist
+	if p.frozen == nil {
+		p.frozen = new([plcHistory]int16) // once in a stream's life
+	}
+	*p.frozen = p.hist
 	p.period = pitch(p.frozen[:], plcMinPitch, plcMaxPitch)
 	p.span, p.pos = p.period, 0
 	p.step = int(p.frozen[plcHistory-1]) - int(p.frozen[plcHistory-1-p.period])

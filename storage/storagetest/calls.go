@@ -61,7 +61,7 @@ func fill(v reflect.Value) {
 func testCall(e *env) {
 	want := full()
 	fill(reflect.ValueOf(&want).Elem())
-	e.commit(storage.Write{Calls: []call.Record{want}})
+	e.commit(storage.Write{Calls: calls(want)})
 	e.bothWays(func() {
 		got, err := e.Call("AC1", "CA1")
 		e.must(err)
@@ -92,7 +92,7 @@ func testCallErrors(e *env) {
 		{ID: "CA1", Idempotency: long},
 	}
 	for _, r := range bad {
-		if err := e.Enqueue(storage.Write{Calls: []call.Record{rec("CA9", 0, call.Busy), r}}); err == nil {
+		if err := e.Enqueue(storage.Write{Calls: calls(rec("CA9", 0, call.Busy), r)}); err == nil {
 			e.Errorf("accepted %.80v", r)
 		}
 	}
@@ -102,7 +102,7 @@ func testCallErrors(e *env) {
 		}
 	}
 	// Without account and at the beginning of time is odd, but a record.
-	e.commit(storage.Write{Calls: []call.Record{{ID: "CA1"}}})
+	e.commit(storage.Write{Calls: calls(call.Record{ID: "CA1"})})
 	p, err := e.Calls(call.Filter{})
 	e.must(err)
 	if !slices.Equal(ids(p.Records), []string{"CA1"}) {
@@ -113,8 +113,8 @@ func testCallErrors(e *env) {
 // What was enqueued is seen at once in what is known by id, and in lists as far
 // as the record was there before.
 func testReadYourWrites(e *env) {
-	e.commit(storage.Write{Calls: []call.Record{rec("CA1", 0, call.Ringing)}})
-	e.must(e.Enqueue(storage.Write{Calls: []call.Record{rec("CA1", 0, call.Busy), rec("CA2", 1, call.Queued)}, Lazy: true}))
+	e.commit(storage.Write{Calls: calls(rec("CA1", 0, call.Ringing))})
+	e.must(e.Enqueue(storage.Write{Calls: calls(rec("CA1", 0, call.Busy), rec("CA2", 1, call.Queued)), Lazy: true}))
 	for id, want := range map[string]call.State{"CA1": call.Busy, "CA2": call.Queued} {
 		if got, err := e.Call("AC1", id); err != nil || got.State != want {
 			e.Errorf("%s: %v, %v", id, got.State, err)
@@ -152,7 +152,7 @@ func testOrder(e *env) {
 	for i := range 300 {
 		r := rec("CA1", 0, call.Ringing)
 		r.Seq = i
-		w := storage.Write{Calls: []call.Record{r}, Lazy: i%3 == 0}
+		w := storage.Write{Calls: calls(r), Lazy: i%3 == 0}
 		if i%100 == 50 {
 			e.commit(w)
 		} else {
@@ -161,9 +161,9 @@ func testOrder(e *env) {
 	}
 	// A deletion between two versions.
 	again := rec("CA2", 5, call.Busy)
-	e.must(e.Enqueue(storage.Write{Calls: []call.Record{rec("CA2", 1, call.Ringing)}}))
+	e.must(e.Enqueue(storage.Write{Calls: calls(rec("CA2", 1, call.Ringing))}))
 	e.must(e.Enqueue(storage.Write{DeleteCalls: []string{"CA2"}}))
-	e.must(e.Enqueue(storage.Write{Calls: []call.Record{again}}))
+	e.must(e.Enqueue(storage.Write{Calls: calls(again)}))
 	e.bothWays(func() {
 		if r, err := e.Call("AC1", "CA1"); err != nil || r.Seq != 299 {
 			e.Errorf("the last version is %d, %v", r.Seq, err)
@@ -177,7 +177,7 @@ func testOrder(e *env) {
 func testDeleteCall(e *env) {
 	child := rec("CA2", 1, call.Completed)
 	child.Parent, child.Idempotency = "CA1", "key"
-	e.commit(storage.Write{Calls: []call.Record{rec("CA1", 0, call.InProgress), child}})
+	e.commit(storage.Write{Calls: calls(rec("CA1", 0, call.InProgress), child)})
 	ctx := context.Background()
 	if err := e.DeleteCall(ctx, "AC1", "CA1"); !errors.Is(err, call.ErrNotEnded) {
 		e.Errorf("open call: %v", err)
@@ -209,7 +209,7 @@ func testDeleteCall(e *env) {
 func testOpenCalls(e *env) {
 	var w storage.Write
 	for i, s := range []call.State{call.Queued, call.Dialing, call.Ringing, call.InProgress, call.Completed, call.Busy, call.NoAnswer, call.Failed, call.Canceled} {
-		w.Calls = append(w.Calls, rec(fmt.Sprintf("CA%d", i), 10-i, s))
+		w.Calls = append(w.Calls, new(rec(fmt.Sprintf("CA%d", i), 10-i, s)))
 	}
 	e.commit(w)
 	e.bothWays(func() {
@@ -220,7 +220,7 @@ func testOpenCalls(e *env) {
 		}
 	})
 	for i := range 4 {
-		e.must(e.Enqueue(storage.Write{Calls: []call.Record{rec(fmt.Sprintf("CA%d", i), 10-i, call.Failed)}}))
+		e.must(e.Enqueue(storage.Write{Calls: calls(rec(fmt.Sprintf("CA%d", i), 10-i, call.Failed))}))
 	}
 	e.bothWays(func() {
 		if open, err := e.OpenCalls(); err != nil || len(open) != 0 {
@@ -241,9 +241,9 @@ func testIdempotent(e *env) {
 			e.Errorf("%s of %s is %q, want %q", value, account, got.ID, want)
 		}
 	}
-	e.must(e.Enqueue(storage.Write{Calls: []call.Record{first}, Lazy: true}))
+	e.must(e.Enqueue(storage.Write{Calls: calls(first), Lazy: true}))
 	check("AC1", "key", "CA1") // before it is on disk
-	e.commit(storage.Write{Calls: []call.Record{second, other}})
+	e.commit(storage.Write{Calls: calls(second, other)})
 	e.bothWays(func() {
 		check("AC1", "key", "CA1")
 		check("AC2", "key", "CA3")
@@ -257,7 +257,7 @@ func testIdempotent(e *env) {
 	check("AC2", "key", "CA3")
 	late := rec("CA4", 24*3600+1, call.Queued)
 	late.Idempotency = "key"
-	e.commit(storage.Write{Calls: []call.Record{late}})
+	e.commit(storage.Write{Calls: calls(late)})
 	check("AC1", "key", "CA4")
 	e.now = Start.Add(72 * time.Hour)
 	_, err := e.DeleteOlder(context.Background(), Start)
@@ -275,7 +275,7 @@ func testRetention(e *env) {
 		if i == 7 || i == 8 {
 			r.State = call.InProgress
 		}
-		w.Calls = append(w.Calls, r)
+		w.Calls = append(w.Calls, new(r))
 	}
 	e.commit(w)
 	n, err := e.DeleteOlder(context.Background(), *at(450))
@@ -305,4 +305,13 @@ func testRetention(e *env) {
 	if _, err := e.DeleteOlder(stopped, *at(1000)); !errors.Is(err, context.Canceled) {
 		e.Errorf("with an ended context: %v", err)
 	}
+}
+
+// calls are copies of records, for a Write.
+func calls(list ...call.Record) []*call.Record {
+	out := make([]*call.Record, len(list))
+	for i, r := range list {
+		out[i] = &r
+	}
+	return out
 }

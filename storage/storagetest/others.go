@@ -341,7 +341,7 @@ func testBlobs(e *env) {
 func testCommitContext(e *env) {
 	stopped, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := e.Commit(stopped, storage.Write{Calls: []call.Record{rec("CA1", 0, call.Busy)}}); !errors.Is(err, context.Canceled) {
+	if err := e.Commit(stopped, storage.Write{Calls: calls(rec("CA1", 0, call.Busy))}); !errors.Is(err, context.Canceled) {
 		e.Errorf("commit with an ended context: %v", err)
 	}
 	e.commit(storage.Write{}) // nothing to do is no error

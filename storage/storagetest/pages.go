@@ -21,7 +21,7 @@ func testFilters(e *env) {
 	d.Account, d.Started = "AC2", at(12)
 	q := rec("CAq", 4, call.Busy)
 	q.To, q.Started, q.Ended = `say "hi" <b>&`, at(13), at(40)
-	e.commit(storage.Write{Calls: []call.Record{a, b, c, d, q}})
+	e.commit(storage.Write{Calls: calls(a, b, c, d, q)})
 	tests := []struct {
 		name string
 		f    call.Filter
@@ -72,7 +72,7 @@ func (e *env) many(n int) (want []string) {
 		if i%3 == 0 {
 			r.To = "client:bob"
 		}
-		w.Calls = append(w.Calls, r)
+		w.Calls = append(w.Calls, new(r))
 		want = append(want, r.ID)
 	}
 	e.commit(w)
@@ -160,7 +160,7 @@ func testPagesAreStable(e *env) {
 	p1, err := e.Calls(call.Filter{Limit: 10})
 	e.must(err)
 	// New ones arrive, and the record at the edge of the page goes.
-	e.commit(storage.Write{Calls: []call.Record{rec("CA9998", 100, call.Busy), rec("CA9999", 101, call.Busy)}, DeleteCalls: []string{all[9], all[10]}})
+	e.commit(storage.Write{Calls: calls(rec("CA9998", 100, call.Busy), rec("CA9999", 101, call.Busy)), DeleteCalls: []string{all[9], all[10]}})
 	p2, err := e.Calls(call.Filter{Limit: 10, Cursor: p1.Next})
 	e.must(err)
 	if !slices.Equal(ids(p2.Records), all[11:21]) {

@@ -250,6 +250,9 @@ const (
 	memoryCalls    = 2500
 	memoryEvery    = 2 * time.Millisecond // 500 calls a second
 	memoryInFlight = 100
+	// memoryBefore calls fill what the gateway keeps of the newest calls, whatever
+	// their number: its ring of messages and events (call/trace).
+	memoryBefore = 500
 )
 
 // memory measures what a finished call keeps while its transactions may still
@@ -276,7 +279,7 @@ func (l *lab) memory(round int) error {
 
 func (l *lab) finished(s *subject, ours bool) error {
 	l.caller.aim(s.sip)
-	if _, _, err := l.caller.place(batch{numberAnswer, 50, 5 * time.Millisecond, 10}); err != nil {
+	if _, _, err := l.caller.place(batch{numberAnswer, memoryBefore, memoryEvery, memoryInFlight}); err != nil {
 		return s.failure(err.Error())
 	}
 	wait(500 * time.Millisecond)

@@ -253,7 +253,7 @@ func fill(dir, account string) error {
 		answered, ended := at.Add(5*time.Second), at.Add(50*time.Second)
 		var id [16]byte
 		rand.Read(id[:]) // never fails (crypto/rand since Go 1.24)
-		w.Calls = append(w.Calls, call.Record{
+		w.Calls = append(w.Calls, &call.Record{
 			ID: fmt.Sprintf("CA%x", id), API: "twilio", Account: account, Direction: call.OutboundAPI,
 			From: "+14155550100", To: fmt.Sprintf("+1415555%04d", i%10000), Line: "east", Route: "Rule everything: numbers that begin with +1.",
 			State: call.Completed, Created: at, Updated: ended, Started: &at, Rang: &at, Answered: &answered, Ended: &ended,
