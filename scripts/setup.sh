@@ -11,7 +11,7 @@ demo) need=(espeak-ng:espeak-ng) ;;
 test) need=(espeak-ng:espeak-ng sox:sox sipp:sip-tester baresip:baresip-core
 	linphonec:linphone-cli kamailio:kamailio ip:iproute2 iptables:iptables
 	qemu-arm-static:qemu-user-static gcc:gcc /usr/include/stdlib.h:libc6-dev
-	node:nodejs npm:npm svwar:sipvicious) ;;
+	node:nodejs npm:npm curl:curl svwar:sipvicious) ;;
 bench) need=(rtpengine:rtpengine-daemon) ;;
 *)
 	echo "usage: $0 [demo|test|bench]" >&2

@@ -150,7 +150,7 @@ func TestRelayBetweenSecureAndPlain(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.handle(out, alice, at(int(seq)*20))
-	}); n != 0 {
+	}); n != 0 && !racing {
 		t.Errorf("%v allocations per relayed packet", n)
 	}
 }

@@ -236,7 +236,7 @@ func TestPacketsAllocateLittle(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if got > 0 {
+		if got > 0 && !racing {
 			t.Errorf("%s: %v allocations per packet", s, got)
 		}
 	}

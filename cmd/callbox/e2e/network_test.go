@@ -141,7 +141,7 @@ func newRouter(t *testing.T, router place, beyond ...place) {
 		t.Helper()
 		command(t, "ip", append([]string{"netns", "exec", netns}, args...)...)
 	}
-	in(router.netns, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+	in(router.netns, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
 	// Ports are changed as well, as by a NAT with many users.
 	in(router.netns, "iptables", "-t", "nat", "-A", "POSTROUTING", "-o", "eth0", "-j", "MASQUERADE", "--random")
 	for _, h := range beyond {
