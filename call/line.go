@@ -51,11 +51,14 @@ type Dial struct {
 	// gsm (after the route's strip and add); a full "sip:" URI for a trunk that
 	// dials bare URIs; ignored where the line is itself the destination (user, fxs).
 	To string
-	// From is the caller's number or user name, FromName the display name.
+	// From is the caller's number or user name, FromName the display name;
+	// "anonymous" is a caller who does not want to be known.
 	From, FromName string
 	// Auth answers a 401/407 when the line has no credentials of its own.
 	Auth *Credentials
 	SIP
+	// Forwarded is the number that sent the call on to To, empty when none did.
+	Forwarded string
 	// Headers are added to the INVITE of SIP legs, in order.
 	Headers []Header
 	// Codecs is the caller's preference, best first ("PCMU", "PCMA"); empty: the
@@ -102,6 +105,7 @@ type LegInfo struct {
 	Inbound   bool      // it arrived at the box
 	From      string    // caller's number or user
 	FromName  string    // caller's display name, may be empty
+	Private   bool      // the caller does not want to be known to the called
 	To        string    // dialled number, user or URI
 	Forwarded string    // number that forwarded the call here (Diversion), may be empty
 	CallID    string    // SIP Call-ID, empty on other technologies

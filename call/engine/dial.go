@@ -310,6 +310,16 @@ func (w *dialing) talk(ctx context.Context, b *bridge, child *live) error {
 	}
 }
 
+// forwarder is the number that sends a call of parent's on: the one that was
+// called from outside.
+func (e *Engine) forwarder(parent *call.Record) string {
+	line, ok := e.cfg.Lines.Line(parent.Line)
+	if !ok || parent.Direction != call.Inbound || line.Kind() == call.User || line.Kind() == call.FXS {
+		return parent.Forwarded
+	}
+	return parent.To
+}
+
 // child makes the call of one target.
 func (e *Engine) child(parent *live, t *script.Target, d *script.Dial, watch *news) *live {
 	p := parent.rec.Load()
@@ -331,6 +341,7 @@ func (e *Engine) child(parent *live, t *script.Target, d *script.Dial, watch *ne
 		c.origin = p.Line
 	}
 	c.target = *t
+	c.forwarded = e.forwarder(p)
 	c.callerName = d.CallerName
 	if c.callerName == "" {
 		c.callerName = p.CallerName

@@ -81,7 +81,7 @@ func (c *live) place() {
 		from = c.callerID
 	}
 	d := call.Dial{To: a.To, From: from, FromName: c.callerName, Auth: c.target.Auth,
-		Headers: c.target.Headers, SIP: c.target.SIP, Codecs: c.codecs, Reason: c.r.Reason}
+		Headers: c.target.Headers, SIP: c.target.SIP, Codecs: c.codecs, Reason: c.r.Reason, Forwarded: c.forwarded}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &placing{cancel: cancel, done: make(chan placed), dropped: make(chan struct{})}
 	c.placing = p

@@ -34,6 +34,7 @@ type live struct {
 	refuse      *call.Cause
 	callerID    string
 	callerName  string
+	forwarded   string // the number that sent this call on
 	codecs      []string
 	ringTimeout time.Duration
 	timeLimit   time.Duration

@@ -48,7 +48,8 @@ var rules = []rule{
 	{"call/line/linetest", []string{"call", "media", "media/**"}},
 	{"call/line/sipleg", []string{"call", "media", "media/**", "sip", "sip/sdp"}},
 	{"call/line/sipleg/siptest", []string{"call", "call/line/linetest", "media", "media/**", "sip", "sip/sdp"}},
-	{"call/line/trunk", []string{"call", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
+	// Providers want numbers in forms of their own.
+	{"call/line/trunk", []string{"call", "call/number", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
 	{"call/line/user", []string{"call", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
 	{"call/line/*", []string{"call", "media", "media/**", "hal"}},
 	{"storage", []string{"call", "storage/config", "storage/wal"}},

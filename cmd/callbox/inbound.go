@@ -33,6 +33,9 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 	}
 	if info.Kind == call.User {
 		plan.From, plan.FromName = shownAs(snap, info.Line)
+		if info.Private {
+			plan.From, plan.FromName = "anonymous", "Anonymous"
+		}
 	}
 	for _, n := range snap.Numbers {
 		if n.Line != "" && n.Line != info.Line || !fits(n.Number, info.To, snap.Country) {

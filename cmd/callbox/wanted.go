@@ -60,7 +60,7 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		return trunk.NewURILine(trunk.URIConfig{Advertise: advertised(snap)}, a.stack, a.ports, a.log), nil
 	}}}
 	for _, t := range snap.Trunks {
-		out = append(out, wantedLine{id: t.Name, print: fingerprint(t, snap.Media.External), make: func() (call.Line, error) {
+		out = append(out, wantedLine{id: t.Name, print: fingerprint(t, snap.Media.External, snap.Country), make: func() (call.Line, error) {
 			cfg, err := trunkConfig(t, snap)
 			if err != nil {
 				return nil, err
@@ -133,6 +133,7 @@ func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
 		FromHost: t.FromDomain, InUsername: t.InboundUsername, InPassword: t.InboundPassword.Reveal(), KeepAlive: t.KeepAlive.Std(),
 		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Advertise: advertised(snap)}
+	cfg.Identity = identityOf(t.Identity, snap.Country)
 	if t.Transport == config.Auto {
 		cfg.Transport = ""
 	}
@@ -148,4 +149,21 @@ func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 		cfg.Allow = append(cfg.Allow, p)
 	}
 	return cfg, nil
+}
+
+// identityOf is how a trunk shows callers, as the line wants it.
+func identityOf(id config.Identity, country string) trunk.Identity {
+	out := trunk.Identity{Country: country, Form: trunk.Form(id.Form), Anonymous: trunk.Anonymity(id.Anonymous),
+		Diversion: id.Diversion, Arriving: trunk.Form(id.InboundForm)}
+	for _, h := range id.Headers {
+		out.Send = append(out.Send, trunk.Header(h))
+	}
+	for _, h := range id.Believe {
+		if h == "from" {
+			out.FromOnly = true
+		} else {
+			out.Believe = append(out.Believe, trunk.Header(h))
+		}
+	}
+	return out
 }

@@ -105,6 +105,8 @@ type Trunk struct {
 	// FromUser and FromDomain stand in From instead of the caller's number and the box.
 	FromUser   string `json:"from_user,omitempty"`
 	FromDomain string `json:"from_domain,omitempty"`
+	// Identity says how callers are shown to the provider, and by it.
+	Identity Identity `json:"identity,omitzero"`
 	// Inbound are addresses and prefixes (192.0.2.0/24) from which calls of this
 	// trunk arrive, besides Host and Proxy.
 	Inbound []string `json:"inbound,omitempty"`

@@ -8,6 +8,54 @@ import (
 	"time"
 )
 
+// Identity is how a provider shows callers and wants them shown. With its zero
+// value the number goes into From alone, as the call has it.
+type Identity struct {
+	// Headers tell the caller's number besides From: pai (P-Asserted-Identity), ppi
+	// (P-Preferred-Identity), rpid (Remote-Party-ID).
+	Headers []string `json:"headers,omitempty"`
+	// Form is that of numbers in From and these headers: as they come (empty), e164
+	// (+14155550100), plain (14155550100), or national.
+	Form string `json:"form,omitempty"`
+	// Anonymous is how callers who do not want to be known are shown: privacy (also
+	// empty: From hides them, the headers name the account, and Privacy asks for
+	// silence about it), or from (From hides them, nothing else).
+	Anonymous string `json:"anonymous,omitempty"`
+	// Diversion tells the number that forwarded a call.
+	Diversion bool `json:"diversion,omitempty"`
+	// Believe are the headers of arriving calls that count before From, or from: none
+	// of them. Empty: pai, rpid.
+	Believe []string `json:"believe,omitempty"`
+	// InboundForm is that of the numbers of arriving calls, as Form; plain and
+	// national ones become E.164.
+	InboundForm string `json:"inbound_form,omitempty"`
+}
+
+// identityOf checks how a trunk shows callers.
+func (v *validator) identityOf(f string, id Identity) {
+	known := []string{"pai", "ppi", "rpid"}
+	for i, h := range id.Headers {
+		if !slices.Contains(known, h) {
+			v.bad(fmt.Sprintf("%s.headers[%d]", f, i), "%q is not pai, ppi or rpid", h)
+		}
+	}
+	for i, h := range id.Believe {
+		if !slices.Contains(known, h) && (h != "from" || len(id.Believe) > 1) {
+			v.bad(fmt.Sprintf("%s.believe[%d]", f, i), "%q is not pai, ppi or rpid, nor from alone", h)
+		}
+	}
+	forms := []string{"", "e164", "plain", "national"}
+	if !slices.Contains(forms, id.Form) {
+		v.bad(f+".form", "%q is not e164, plain, national or empty", id.Form)
+	}
+	if !slices.Contains(forms, id.InboundForm) {
+		v.bad(f+".inbound_form", "%q is not e164, plain, national or empty", id.InboundForm)
+	}
+	if !slices.Contains([]string{"", "privacy", "from"}, id.Anonymous) {
+		v.bad(f+".anonymous", "%q is not privacy, from or empty", id.Anonymous)
+	}
+}
+
 func (v *validator) trunk(f string, t Trunk) {
 	v.line(f+".name", t.Name)
 	if t.Host != "" || t.InboundUsername == "" {
@@ -30,6 +78,7 @@ func (v *validator) trunk(f string, t Trunk) {
 	if t.Proxy != "" && !strings.HasPrefix(t.Proxy, "sip:") && !strings.HasPrefix(t.Proxy, "sips:") {
 		v.bad(f+".proxy", "%q must be a SIP address such as sip:proxy.example:5060;transport=tcp", t.Proxy)
 	}
+	v.identityOf(f+".identity", t.Identity)
 	if t.FromDomain != "" {
 		v.host(f+".from_domain", t.FromDomain)
 	}

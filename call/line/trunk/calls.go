@@ -50,22 +50,6 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	return dial(ctx, l.stack, l.legs, inv, d)
 }
 
-// identify shows the caller in the way that the provider wants it.
-func (l *Line) identify(inv *sip.Invite, d call.Dial) {
-	caller := inv.From
-	if l.cfg.FromUser != "" {
-		inv.From = sipleg.EscapeUser(l.cfg.FromUser)
-	}
-	if d.From == "" || l.cfg.FromUser == "" && !l.cfg.AssertIdentity {
-		return
-	}
-	host := l.cfg.FromHost
-	if host == "" {
-		host = l.cfg.domain()
-	}
-	inv.Headers = append(inv.Headers, sip.Header{Name: "P-Asserted-Identity", Value: "<sip:" + caller + "@" + host + ">"})
-}
-
 // dial places one INVITE.
 func dial(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sip.Invite, d call.Dial) (call.Leg, error) {
 	hop := inv.Target
@@ -107,8 +91,8 @@ func noNumber(line string) call.Cause {
 func (l *Line) arrived(d *sip.Dialog, in call.Receiver) {
 	di := d.Info()
 	info := call.LegInfo{
-		From: di.From, FromName: di.FromName, To: sipleg.UserOf(di.RequestURI),
-		Forwarded: sipleg.UserOf(sipleg.Header(di.Headers, "Diversion")), Headers: sipleg.Extensions(di.Headers),
+		To: sipleg.UserOf(di.RequestURI), Forwarded: l.cfg.Identity.read(sipleg.UserOf(sipleg.Header(di.Headers, "Diversion"))),
+		Headers: sipleg.Extensions(di.Headers),
 	}
 	// A provider that we registered with calls our contact; the number that was
 	// dialled is then in To.
@@ -117,11 +101,8 @@ func (l *Line) arrived(d *sip.Dialog, in call.Receiver) {
 			info.To = u
 		}
 	}
-	// The trunk is a trusted peer: what it asserts is better than what the caller
-	// wrote into From (RFC 3325 §9.1).
-	if id := sipleg.UserOf(sipleg.Header(di.Headers, "P-Asserted-Identity")); id != "" {
-		info.From = id
-	}
+	info.To = l.cfg.Identity.read(info.To)
+	info.From, info.FromName, info.Private = l.cfg.Identity.caller(di)
 	leg, err := l.legs.Incoming(d, info)
 	if err != nil {
 		return // it was refused and logged

@@ -32,12 +32,12 @@ type Config struct {
 	Register bool
 	Expires  time.Duration
 	// FromUser replaces the caller's number in From, for providers that want the
-	// account there; the number then goes into P-Asserted-Identity. FromHost is
-	// the host part of From; empty: Host without its port when registering, else
+	// account there; the number then goes into the headers of Identity, or, when that
+	// names none, into P-Asserted-Identity. FromHost is the host part of From; empty: Host without its port when registering, else
 	// the local address.
 	FromUser, FromHost string
-	// AssertIdentity adds P-Asserted-Identity (RFC 3325) also without FromUser.
-	AssertIdentity bool
+	// Identity says how callers are shown.
+	Identity Identity
 	// Allow are the addresses that calls may come from besides those of Host and
 	// Proxy, which are looked up again every few minutes.
 	Allow []netip.Prefix
@@ -91,6 +91,9 @@ func (c Config) Validate() error {
 		problem = fmt.Errorf("it is asked every %s, which must be between 10 s and 1 h", c.KeepAlive)
 	case c.Channels < 0 || c.In < 0 || c.Out < 0 || c.Silence < 0 || c.Expires < 0:
 		problem = errors.New("a limit is negative")
+	}
+	if problem == nil {
+		problem = c.Identity.validate()
 	}
 	if problem != nil {
 		return fmt.Errorf("trunk %s: %w", c.ID, problem)

@@ -6,7 +6,7 @@
 // that dials any "sip:" URI and takes no calls.
 //
 // Registration, digest and dialogs are in sip; the leg is that of
-// call/line/sipleg. It may import call, media/*, sip, sip/sdp and
+// call/line/sipleg. It may import call, call/number, media/*, sip, sip/sdp and
 // call/line/sipleg. It is tested by call/line/linetest over loopback against
 // providers on the same stacks, static and registering.
 package trunk

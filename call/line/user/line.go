@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -203,11 +204,17 @@ func (l *Line) arrived(d *sip.Dialog, in call.Receiver) {
 	di := d.Info()
 	leg, err := l.legs.Incoming(d, call.LegInfo{
 		// The digest proved who calls: the number in From is the phone's own affair.
-		From: l.cfg.ID, FromName: di.FromName, To: sipleg.UserOf(di.RequestURI),
+		From: l.cfg.ID, FromName: di.FromName, To: sipleg.UserOf(di.RequestURI), Private: private(di),
 		Forwarded: sipleg.UserOf(sipleg.Header(di.Headers, "Diversion")), Headers: sipleg.Extensions(di.Headers),
 	})
 	if err != nil {
 		return // it was refused and logged
 	}
 	in.Incoming(leg)
+}
+
+// private reports whether the phone hides its caller (RFC 3323 §4.2).
+func private(di sip.DialogInfo) bool {
+	wish := strings.ToLower(sipleg.Header(di.Headers, "Privacy"))
+	return strings.EqualFold(di.From, "anonymous") || wish != "" && wish != "none"
 }
