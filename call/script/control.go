@@ -105,6 +105,7 @@ type Env struct {
 	Messenger  // nil: the box sends no text messages
 	Recogniser // nil: nobody turns speech into text
 	Signaller
+	manners *manners // nil: documents set nothing for those that follow
 }
 
 // Target is one party of a Dial.
@@ -253,6 +254,8 @@ type Jump struct {
 	Result *Result // told to Hook
 	// Resume goes on behind the verb when Hook's document holds no verbs.
 	Resume bool
+	// Wait is what the caller hears while Hook is asked, in place of what the script has set.
+	Wait Wait
 	// Parting tells Hook also when another document has taken the call; its answer
 	// is then not used.
 	Parting bool

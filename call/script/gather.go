@@ -32,6 +32,7 @@ type Gather struct {
 	Fault         string        // why the input that is wanted cannot be had: Action is told so after the prompts
 	Speech        *GatherSpeech // nil: keys only
 	Prompts       []Verb        // Say, Play and Pause
+	Wait          Wait          // what is heard while Action is asked
 }
 
 // Name is "gather".
@@ -77,7 +78,7 @@ func (g Gather) then(res *Result) *Jump {
 	if res.Digits == "" && res.Speech == nil && !g.ActionOnEmpty || g.Action.IsZero() {
 		return nil
 	}
-	return &Jump{Hook: g.Action, Result: res, Resume: g.Resume}
+	return &Jump{Hook: g.Action, Result: res, Resume: g.Resume, Wait: g.Wait}
 }
 
 // collect plays the prompts and gives the digits, and whether the timeout ended

@@ -57,6 +57,7 @@ type Runner struct{}
 // hanging up, and a Jump that says Parting, still tell the action hook; that takes
 // at most PartingTime, and the answer is not used.
 func (Runner) Run(ctx context.Context, env *Env, src *call.ScriptSource) Outcome {
+	env.manners = &manners{}
 	r := run{env: env, fallback: src.Fallback}
 	err := r.run(ctx, src)
 	switch {
@@ -182,7 +183,7 @@ func (r *run) jump(ctx, under context.Context, jump *Jump, rest []Verb) ([]Verb,
 		return nil, under.Err()
 	}
 	before := r.waiting()
-	doc, err := r.get(under, jump.Hook, jump.Result)
+	doc, err := r.patiently(under, jump)
 	if len(doc.Verbs) > 0 || !jump.Resume {
 		rest = doc.Verbs
 		r.dropWaiting(before)

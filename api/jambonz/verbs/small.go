@@ -132,8 +132,18 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 		c.HoldMusic = &url
 	}
 	list, err := d.configListen(o)
-	if err != nil || c.IsZero() {
-		return list, err
+	if err != nil {
+		return nil, err
+	}
+	wait, err := d.waiting(o)
+	if err != nil {
+		return nil, err
+	}
+	if wait != (script.Wait{}) {
+		list = append(list, wait)
+	}
+	if c.IsZero() {
+		return list, nil
 	}
 	return append(list, script.Change{Verb: "config", Change: c}), nil
 }

@@ -177,6 +177,9 @@ func (d *decoder) gather(o shape.Object) ([]script.Verb, error) {
 	if err = d.input(o, &g); err != nil {
 		return nil, err
 	}
+	if g.Wait, err = d.waiting(o); err != nil {
+		return nil, err
+	}
 	if strings.Trim(g.FinishOnKey, keys) != "" {
 		return nil, o.Refuse("finishOnKey", "is %q, it must be made of 0-9 * # A-D", g.FinishOnKey)
 	}

@@ -102,8 +102,8 @@ var (
 		// These matter only to speech, of which "input" tells.
 		"partialResultHook": shape.HookProp(), "speechTimeout": {Type: shape.Number}, "bargein": {Type: shape.Bool},
 		"minBargeinWordCount": {Type: shape.Number}, "recognizer": recognizer(),
-		"fillerNoise":           {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
-		"actionHookDelayAction": {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
+		"fillerNoise":           {Type: shape.Map, Props: noiseProps},
+		"actionHookDelayAction": {Type: shape.Map, Props: delayProps},
 	}
 	dialProps = shape.Props{
 		"target":           {Type: shape.List, Need: true, Props: shape.TargetProps},
@@ -155,8 +155,8 @@ var (
 		"stream":                     {Type: shape.Map, Props: configListenProps},
 		"transcribe":                 {Type: shape.Map, Props: transcribeProps.With(shape.Props{"enable": {Type: shape.Bool, Need: true}})},
 		"amd":                        {Type: shape.Map, Props: shape.AMDProps},
-		"fillerNoise":                {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
-		"actionHookDelayAction":      {Type: shape.Map, Idle: "the box is silent while it waits for an answer"},
+		"fillerNoise":                {Type: shape.Map, Props: noiseProps},
+		"actionHookDelayAction":      {Type: shape.Map, Props: delayProps},
 		"notifyEvents":               {Type: shape.Bool}, // over a websocket only
 		"notifySttLatency":           {Type: shape.Bool, Idle: vendorDecides},
 		"reset":                      {Type: shape.Text | shape.List},
