@@ -33,7 +33,7 @@ var tortures = []struct {
 		"!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0\nVia: SIP/2.0/TCP host1.example.com;branch=z9hG4bK-.!%66*_+`'~\nTo: \"BEL:\\~ NUL:\\! DEL:\\x\" <sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@example.com>\nFrom: token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"x\";tag=_token~1'+`*%!-.\nCall-ID: intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{\nCSeq: 139122385 !interesting-Method0123456789_*+`.%indeed'~\nMax-Forwards: 255\nContent-Length: 0\n\n"},
 	{"3.1.1.3 escapes in a URI", true, "INVITE sip:sips%3Auser%40example.com@example.net SIP/2.0\nTo: sip:%75se%72@example.com\nFrom: <sip:I%20have%20spaces@example.net>;tag=938\nMax-Forwards: 87\ni: esc01.239409asdfakjkn23onasd0-3234\nCSeq: 234234 INVITE\nVia: SIP/2.0/UDP host5.example.net;branch=z9hG4bKkdjuw\nContact: <sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31>\nContent-Length: 0\n\n"},
 	{"3.1.1.4 escaped nulls", true, "REGISTER sip:example.com SIP/2.0\nTo: sip:null-%00-null@example.com\nFrom: sip:null-%00-null@example.com;tag=839923423\nMax-Forwards: 70\nCall-ID: escnull.39203ndfvkjdasfkq3w4otrq0adsfdfnavd\nCSeq: 14398234 REGISTER\nVia: SIP/2.0/UDP host5.example.com;branch=z9hG4bKkdjuw\nContact: <sip:%00@host5.example.com>\nContact: <sip:%00%00@host5.example.com>\nL:0\n\n"},
-	{"3.1.1.9 no reason phrase", true, "SIP/2.0 100 \nVia: SIP/2.0/UDP 192.0.2.105;branch=z9hG4bK2398ndaoe\nCall-ID: noreason.asndj203insdf99223ndf\nCSeq: 35 INVITE\nFrom: <sip:user@example.com>;tag=39ansfi3\nTo: <sip:user@example.edu>;tag=902jndnke3\nContent-Length: 0\nContact: <sip:user@host105.example.com>\n\n"},
+	{"3.1.1.13 no reason phrase", true, "SIP/2.0 100 \nVia: SIP/2.0/UDP 192.0.2.105;branch=z9hG4bK2398ndaoe\nCall-ID: noreason.asndj203insdf99223ndf\nCSeq: 35 INVITE\nFrom: <sip:user@example.com>;tag=39ansfi3\nTo: <sip:user@example.edu>;tag=902jndnke3\nContent-Length: 0\nContact: <sip:user@host105.example.com>\n\n"},
 	{"3.1.2.1 extraneous separators", false, "INVITE sip:user@example.com SIP/2.0\nTo: sip:j.user@example.com\nFrom: sip:caller@example.net;tag=134161461246\nMax-Forwards: 7\nCall-ID: badinv01.0ha0isndaksdjasdf3234nas\nCSeq: 8 INVITE\nVia: SIP/2.0/UDP 192.0.2.15;;,;,,\nContact: \"Joe\" <sip:joe@example.org>;;;;\nContent-Length: 0\n\n"},
 	{"3.1.2.2 Content-Length too large", false, "INVITE sip:user@example.com SIP/2.0\nMax-Forwards: 80\nTo: sip:j.user@example.com\nFrom: sip:caller@example.net;tag=93942939o2\nContact: <sip:caller@hungry.example.net>\nCall-ID: clerr.0ha0isndaksdjweiafasdk3\nCSeq: 8 INVITE\nVia: SIP/2.0/UDP host5.example.com;branch=z9hG4bK-39234-23523\nContent-Length: 9999\n\nv=0\n"},
 	{"3.1.2.3 negative Content-Length", false, "INVITE sip:user@example.com SIP/2.0\nMax-Forwards: 254\nTo: sip:j.user@example.com\nFrom: sip:caller@example.net;tag=32394234\nCall-ID: ncl.0ha0isndaksdj2193423r542w35\nCSeq: 0 INVITE\nVia: SIP/2.0/UDP 192.0.2.53;branch=z9hG4bKkdjuw\nContact: <sip:caller@example53.example.net>\nContent-Length: -999\n\n"},
@@ -47,7 +47,7 @@ var tortures = []struct {
 	{"3.3.1 missing mandatory fields", false, "INVITE sip:user@example.com SIP/2.0\nCSeq: 193942 INVITE\nVia: SIP/2.0/UDP 192.0.2.95;branch=z9hG4bKkdj.insuf\nContent-Length: 0\n\n"},
 	{"3.3.8 multiple values in single-value fields", false, "INVITE sip:user@company.com SIP/2.0\nContact: <sip:caller@host25.example.net>\nVia: SIP/2.0/UDP 192.0.2.25;branch=z9hG4bKkdjuw\nMax-Forwards: 70\nCSeq: 5 INVITE\nCall-ID: multi01.98asdh@192.0.2.1\nCSeq: 59 INVITE\nCall-ID: multi01.98asdh@192.0.2.2\nFrom: sip:caller@example.com;tag=3413415\nTo: sip:user@example.com\nl: 0\n\n"},
 	{"3.3.9 several Content-Length", false, "OPTIONS sip:user@example.com SIP/2.0\nVia: SIP/2.0/UDP host5.example.net;branch=z9hG4bK293423\nTo: sip:user@example.com\nFrom: sip:other@example.net;tag=3923942\nCall-ID: mcl01.fhn2323orihawfdoa3o4r52o3irsdf\nCSeq: 15932 OPTIONS\nContent-Length: 13\nMax-Forwards: 60\nContent-Length: 5\n\nThere's no way"},
-	{"3.3.13 unknown scheme in the request URI", true, "OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0\nTo: sip:user@example.com\nFrom: sip:caller@example.net;tag=384\nMax-Forwards: 3\nCall-ID: unkscm.nasdfasser0q239nwsdfasdkl34\nCSeq: 3923423 OPTIONS\nVia: SIP/2.0/TCP host9.example.com;branch=z9hG4bKkdjuw39234\nContent-Length: 0\n\n"},
+	{"3.3.2 unknown scheme in the request URI", true, "OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0\nTo: sip:user@example.com\nFrom: sip:caller@example.net;tag=384\nMax-Forwards: 3\nCall-ID: unkscm.nasdfasser0q239nwsdfasdkl34\nCSeq: 3923423 OPTIONS\nVia: SIP/2.0/TCP host9.example.com;branch=z9hG4bKkdjuw39234\nContent-Length: 0\n\n"},
 }
 
 func TestTorture(t *testing.T) {
@@ -143,6 +143,36 @@ func FuzzFrame(f *testing.F) {
 			t.Fatal("a message without end of headers")
 		}
 	})
+}
+
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	good := message("OPTIONS", "z9hG4bK1")
+	for name, c := range map[string]struct{ old, new, want string }{
+		"as it is":        {"", "", "SIP/2.0 400 Bad Request\r\n"},
+		"version":         {" SIP/2.0\r\n", " SIP/3.0\r\n", "SIP/2.0 505 Version Not Supported\r\n"},
+		"scheme":          {"OPTIONS sip:", "OPTIONS soap.beep:", "SIP/2.0 416 Unsupported URI Scheme\r\n"},
+		"folded":          {"To: ", "To:\r\n ", "To:\r\n "},
+		"two From":        {"Call-ID", "From: <sip:eve@x.example>;tag=2\r\nCall-ID", "SIP/2.0 400"},
+		"an ACK":          {"OPTIONS sip", "ACK sip", ""},
+		"a response":      {"OPTIONS sip", "SIP/2.0 sip", ""},
+		"HTTP":            {" SIP/2.0\r\n", " HTTP/1.1\r\n", ""},
+		"no Via":          {"Via:", "X:", ""},
+		"no CSeq":         {"CSeq:", "X:", ""},
+		"a control":       {"Call-ID: ", "Call-ID: \x00", ""},
+		"a line feed":     {"Call-ID: ", "Call-ID: \n", ""},
+		"a long value":    {"Call-ID: ", "Call-ID: " + strings.Repeat("x", maxHeaderBytes), ""},
+		"without its end": {"\r\n\r\n", "\r\n", ""},
+		"many lines":      {"Call-ID", strings.Repeat("X: 1\r\n", maxHeaders) + "Call-ID", ""},
+	} {
+		got := string(refusal([]byte(strings.Replace(good, c.old, c.new, 1))))
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) || strings.Contains(got, "eve@") {
+			t.Errorf("%s: %q", name, got)
+		}
+		if _, err := sip.NewParser().ParseSIP([]byte(got)); got != "" && err != nil {
+			t.Errorf("%s: the answer does not parse: %v", name, err)
+		}
+	}
 }
 
 // FuzzReceive takes raw bytes through parser, check and transactions up to a

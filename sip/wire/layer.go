@@ -243,7 +243,7 @@ func (l *Layer) Receive(raw []byte, flow Flow) {
 				l.request(m, flow)
 				return
 			}
-			l.malformed(m, flow, err)
+			l.malformed(m, raw, flow, err)
 		case *sip.Response:
 			if err == nil {
 				err = CheckResponse(m)
@@ -253,16 +253,16 @@ func (l *Layer) Receive(raw []byte, flow Flow) {
 				l.response(m, flow)
 				return
 			}
-			l.malformed(nil, flow, err)
+			l.malformed(nil, raw, flow, err)
 		default:
-			l.malformed(nil, flow, err)
+			l.malformed(nil, raw, flow, err)
 		}
 	})
 }
 
-// malformed answers 400 where that is possible and deserved (RFC 3261 §8.2),
+// malformed answers 400 or better where that is possible and deserved (RFC 3261 §8.2),
 // and is silent otherwise: a scanner learns nothing from it.
-func (l *Layer) malformed(req *sip.Request, flow Flow, err error) {
+func (l *Layer) malformed(req *sip.Request, raw []byte, flow Flow, err error) {
 	l.count.malformed.Add(1)
 	l.handler.Nonsense(flow)
 	l.log.Debug("malformed SIP message", "err", err, "remote", flow.Remote, "transport", flow.Transport)
@@ -274,6 +274,10 @@ func (l *Layer) malformed(req *sip.Request, flow Flow, err error) {
 	}
 	if !l.handler.Known(flow) {
 		flow.Close()
+		return
+	}
+	if res := refusal(raw); res != nil {
+		_ = flow.send(res)
 	}
 }
 
