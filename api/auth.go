@@ -46,6 +46,23 @@ func (a *Auth) Bearer(r *http.Request, account string) (Account, error) {
 	})
 }
 
+// Holder gives the account that r acts for, when r carries, as a bearer token, the
+// token of any account or the secret of one of its API keys. The errors are those of
+// Basic.
+func (a *Auth) Holder(r *http.Request) (Account, error) {
+	return a.Check(r, func() (Account, bool) {
+		scheme, secret, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+		var holder Account
+		found := false
+		for _, acc := range a.accounts.Accounts() { // all of them, whichever matches
+			if match := opens(acc, strings.TrimSpace(secret)); match && !found {
+				holder, found = acc, true
+			}
+		}
+		return holder, ok && strings.EqualFold(scheme, "Bearer") && found
+	})
+}
+
 // Check lets verify look at the credentials of r, unless the source of r failed
 // too often; a false from verify counts as a failure of that source. Requests
 // without an Authorization header are refused without being counted.

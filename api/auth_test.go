@@ -21,6 +21,8 @@ func (x accounts) Account(id string) (Account, bool) {
 	return x.a, true
 }
 
+func (x accounts) Accounts() []Account { return []Account{{ID: "AC0", Token: "other"}, x.a, {ID: "AC3"}} }
+
 func (accounts) Application(string, string) (Application, bool) { return Application{}, false }
 
 var alice = accounts{Account{ID: "AC1", Token: "token", Keys: map[string][32]byte{"SK1": hashOf("secret"), "SK2": {}, "SK3": sha256.Sum256(nil)}}}
@@ -88,6 +90,20 @@ func TestBearer(t *testing.T) {
 		acc, err := NewAuth(alice).Bearer(r, tc.account)
 		if (err == nil) != tc.ok || !tc.ok && !errors.Is(err, ErrUnauthorized) || tc.ok && acc.ID != "AC1" {
 			t.Errorf("%+v: %v", tc, err)
+		}
+	}
+}
+
+// TestHolder: a bearer token alone says whose account it is.
+func TestHolder(t *testing.T) {
+	for header, want := range map[string]string{
+		"Bearer token": "AC1", "bearer  secret ": "AC1", "Bearer other": "AC0", "Bearer SK1": "", "Bearer ": "", "Bearer": "", "Basic token": "", "token": "", "": "",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", header)
+		acc, err := NewAuth(alice).Holder(r)
+		if acc.ID != want && err == nil || (err == nil) != (want != "") || err != nil && !errors.Is(err, ErrUnauthorized) {
+			t.Errorf("%q: %q, %v; want %q", header, acc.ID, err, want)
 		}
 	}
 }

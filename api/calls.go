@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -32,6 +33,7 @@ type Handlers struct {
 	Numbers      Settings[Number]
 	Keys         Settings[Key]
 	Users        Settings[User]
+	Setups       Settings[Setup] // of the account itself: one, which is neither made nor deleted
 	CallerIDs    Settings[CallerID]
 	Lists        Settings[CredentialList]
 	Domains      Settings[SIPDomain]
@@ -134,6 +136,7 @@ func (h *Handlers) resolve(account string, req *call.Request) error {
 		}
 		req.Script, req.Status = app.Script, app.Status
 		req.Session.Speech = req.Session.Speech.With(app.Speech)
+		req.Session.Env = cmp.Or(app.Env, req.Session.Env)
 	}
 	if req.Line != "" {
 		if h.Lines == nil {

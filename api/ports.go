@@ -73,6 +73,8 @@ type QueueMembers interface {
 type Accounts interface {
 	// Account gives the account with this id or project; ok is false when there is none.
 	Account(id string) (a Account, ok bool)
+	// Accounts gives all of them.
+	Accounts() []Account
 	// Application gives a stored application of the account.
 	Application(account, id string) (Application, bool)
 }
@@ -96,6 +98,7 @@ type Application struct {
 	Script   call.ScriptSource
 	Status   call.StatusHook
 	Speech   call.Speech
+	Env      string // a JSON object told to its hook at the start of a call, may be empty
 	Messaging
 	Created, Updated time.Time // zero: not known
 }
@@ -135,6 +138,8 @@ type User struct {
 	Number           string    // its own number, may be empty
 	Application      string    // runs its calls; empty: they are connected
 	List             string    // id of its credential list; empty: it registers by itself
+	Disabled         bool      // it may neither register nor call
+	Direct           bool      // calls to other users are connected, whatever application runs the others
 	Created, Updated time.Time // zero: not known
 }
 
@@ -182,6 +187,12 @@ type Callers interface {
 	// MayShow reports whether a call of the account to this address, on line
 	// unless that is empty, may show number.
 	MayShow(account, number, to, line string) bool
+}
+
+// Setup is what a customer can set up of its own account.
+type Setup struct {
+	ID, Name    string
+	Application string // runs the calls of users and phones that have none of their own
 }
 
 // Settings keeps one kind of what customers set up through the call APIs:

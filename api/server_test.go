@@ -381,4 +381,6 @@ func (oneAccount) Account(id string) (api.Account, bool) {
 	return api.Account{ID: "AC1", Token: "token"}, id == "AC1"
 }
 
+func (oneAccount) Accounts() []api.Account { return nil }
+
 func (oneAccount) Application(_, _ string) (api.Application, bool) { return api.Application{}, false }

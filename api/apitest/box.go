@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -40,6 +41,7 @@ type Box struct {
 	numbers *settings[api.Number]
 	keys    *settings[key]
 	users   *settings[api.User]
+	setups  *settings[api.Setup]
 	callers *settings[api.CallerID]
 	lists   *settings[api.CredentialList]
 	domains *settings[api.SIPDomain]
@@ -83,6 +85,12 @@ func New(now time.Time, accounts ...api.Account) *Box {
 	b.users = &settings[api.User]{now: clock, at: func(u *api.User) (id, account *string, created, updated *time.Time) {
 		return &u.ID, &u.Account, &u.Created, &u.Updated
 	}}
+	b.setups = &settings[api.Setup]{now: clock, at: func(s *api.Setup) (id, account *string, created, updated *time.Time) {
+		return &s.ID, &s.ID, &time.Time{}, &time.Time{}
+	}}
+	for _, a := range accounts {
+		b.setups.list = append(b.setups.list, api.Setup{ID: a.ID, Name: a.Name})
+	}
 	b.callers = &settings[api.CallerID]{now: clock, at: func(c *api.CallerID) (id, account *string, created, updated *time.Time) {
 		return &c.ID, &c.Account, &c.Created, &c.Updated
 	}}
@@ -373,6 +381,9 @@ func (b *Box) Account(id string) (api.Account, bool) {
 	}
 	return api.Account{}, false
 }
+
+// Accounts gives all accounts.
+func (b *Box) Accounts() []api.Account { return slices.Collect(maps.Values(b.accounts)) }
 
 // Application gives an application.
 func (b *Box) Application(account, id string) (api.Application, bool) {

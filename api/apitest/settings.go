@@ -112,6 +112,9 @@ func (b *Box) Keys() api.Settings[api.Key] { return keySettings{b.keys} }
 // Users are the box's SIP users, with their passwords.
 func (b *Box) Users() api.Settings[api.User] { return b.users }
 
+// Setups are what the accounts can set up of themselves.
+func (b *Box) Setups() api.Settings[api.Setup] { return b.setups }
+
 // CallerIDs are further numbers that calls may show.
 func (b *Box) CallerIDs() api.Settings[api.CallerID] { return b.callers }
 

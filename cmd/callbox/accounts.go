@@ -21,16 +21,29 @@ var (
 // Account finds an account by one of its two ids.
 func (a *accounts) Account(id string) (api.Account, bool) {
 	for _, x := range a.snap.Load().Accounts {
-		if id == "" || x.ID != id && x.Project != id {
-			continue
+		if id != "" && (x.ID == id || x.Project == id) {
+			return accountOf(x), true
 		}
-		out := api.Account{ID: x.ID, Name: x.Name, Project: x.Project, Token: x.Token.Reveal(), Keys: map[string][sha256.Size]byte{}}
-		for _, k := range x.Keys {
-			out.Keys[k.ID] = k.Sum()
-		}
-		return out, true
 	}
 	return api.Account{}, false
+}
+
+// Accounts gives all of them.
+func (a *accounts) Accounts() []api.Account {
+	var out []api.Account
+	for _, x := range a.snap.Load().Accounts {
+		out = append(out, accountOf(x))
+	}
+	return out
+}
+
+// accountOf is a configured account as the call APIs see it.
+func accountOf(x config.Account) api.Account {
+	out := api.Account{ID: x.ID, Name: x.Name, Project: x.Project, Token: x.Token.Reveal(), Keys: map[string][sha256.Size]byte{}}
+	for _, k := range x.Keys {
+		out.Keys[k.ID] = k.Sum()
+	}
+	return out
 }
 
 // Application finds an application of an account.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -51,7 +52,7 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 		plan.Document = connect(n.Target)
 		return plan
 	}
-	if app := ownApplication(snap, info); app != "" {
+	if app := ownApplication(snap, info); app != "" && !direct(snap, info) {
 		return runApplication(plan, snap, app, "the application of "+info.Line)
 	}
 	if u, ok := userOf(snap, info); ok && u.List != "" {
@@ -95,6 +96,7 @@ func runApplication(plan engine.Plan, snap *config.Snapshot, id, why string) eng
 				plan.API = a.API
 			}
 			plan.Script, plan.Status = a.Script, a.Status
+			plan.Session = call.Session{Speech: a.Speech, Env: a.Env}
 			if a.Script.IsZero() {
 				plan.Refuse = &call.Cause{Q850: call.Q850OutOfOrder, SIP: 500, Who: call.Box,
 					Text: fmt.Sprintf("%s runs application %s, which has no script; give it an address", why, a.Name)}
@@ -126,16 +128,40 @@ func runNumber(plan engine.Plan, snap *config.Snapshot, n config.Number) engine.
 // ownApplication is what the calling phone or user runs, empty when nothing.
 func ownApplication(snap *config.Snapshot, info call.LegInfo) string {
 	if u, ok := userOf(snap, info); ok {
-		return u.Application
+		if u.List != "" { // what is not its own is its SIP domain's
+			return u.Application
+		}
+		return cmp.Or(u.Application, accountApplication(snap, u.Account))
 	}
 	if info.Kind == call.FXS {
 		for _, f := range snap.Phones {
-			if f.Port == info.Line {
+			if f.Port == info.Line && f.Application != "" {
 				return f.Application
 			}
 		}
+		return accountApplication(snap, "")
 	}
 	return ""
+}
+
+// accountApplication is what an account's users and phones run, empty when nothing.
+// The empty account is the first.
+func accountApplication(snap *config.Snapshot, account string) string {
+	for _, a := range snap.Accounts {
+		if account == "" || a.ID == account {
+			return a.Application
+		}
+	}
+	return ""
+}
+
+// direct reports whether a user calls another user with whom it is to be connected
+// whatever application runs its other calls.
+func direct(snap *config.Snapshot, info call.LegInfo) bool {
+	u, ok := userOf(snap, info)
+	return ok && u.Direct && slices.ContainsFunc(snap.Users, func(o config.User) bool {
+		return strings.EqualFold(o.Name, info.To) || o.Number != "" && o.Number == info.To
+	})
 }
 
 // userOf is the user of the box who calls.
@@ -162,7 +188,7 @@ func connect(to string) *script.Document {
 // fits reports whether a called number is meant by an entry: equal, the same
 // number written otherwise, or behind the prefix before a star.
 func fits(entry, called, country string) bool {
-	if entry == "*" || entry == called {
+	if entry == "*" || strings.TrimPrefix(entry, "+") == strings.TrimPrefix(called, "+") { // some providers leave the plus out
 		return true
 	}
 	e164 := called

@@ -173,7 +173,7 @@ func applicationSettings(a *app) api.Settings[api.Application] {
 		},
 		keep: func(account string, x api.Application, was config.Application, fresh bool, now time.Time) config.Application {
 			return config.Application{
-				ID: x.ID, Account: account, Name: x.Name, API: x.API, Script: x.Script, Status: x.Status, Speech: x.Speech,
+				ID: x.ID, Account: account, Name: x.Name, API: x.API, Script: x.Script, Status: x.Status, Speech: x.Speech, Env: x.Env,
 				Messaging: config.Messaging(x.Messaging), Created: created(was.Created, now, fresh), Updated: now,
 			}
 		},
@@ -184,6 +184,11 @@ func applicationSettings(a *app) api.Settings[api.Application] {
 
 // applicationUser names something that runs the application.
 func applicationUser(s *config.Snapshot, c config.Application) string {
+	for _, a := range s.Accounts {
+		if a.Application == c.ID {
+			return "account " + a.ID
+		}
+	}
 	for _, n := range s.Numbers {
 		if n.Application == c.ID {
 			return "number " + n.Number
@@ -205,7 +210,7 @@ func applicationUser(s *config.Snapshot, c config.Application) string {
 // application is a configured application as the call APIs see it.
 func application(c config.Application) api.Application {
 	return api.Application{
-		ID: c.ID, Name: c.Name, Account: c.Account, API: c.API, Script: c.Script, Status: c.Status, Speech: c.Speech,
+		ID: c.ID, Name: c.Name, Account: c.Account, API: c.API, Script: c.Script, Status: c.Status, Speech: c.Speech, Env: c.Env,
 		Messaging: api.Messaging(c.Messaging), Created: c.Created, Updated: c.Updated,
 	}
 }
@@ -305,4 +310,20 @@ func (k keysOnce) Create(ctx context.Context, account string, x api.Key) (api.Ke
 		made.Secret = x.Secret
 	}
 	return made, err
+}
+
+// setupSettings are what customers can set up of their accounts.
+func setupSettings(a *app) api.Settings[api.Setup] {
+	return settings[api.Setup, config.Account]{
+		app:  a,
+		list: func(s *config.Snapshot, _ string) *[]config.Account { return &s.Accounts },
+		show: func(_ *config.Snapshot, account string, c config.Account) (api.Setup, bool) {
+			return api.Setup{ID: c.ID, Name: c.Name, Application: c.Application}, c.ID == account
+		},
+		keep: func(_ string, x api.Setup, was config.Account, _ bool, _ time.Time) config.Account {
+			was.Name, was.Application = x.Name, x.Application
+			return was
+		},
+		id: func(x api.Setup) string { return x.ID },
+	}
 }

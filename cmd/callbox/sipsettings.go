@@ -16,7 +16,7 @@ func userSettings(a *app) api.Settings[api.User] {
 		list: func(s *config.Snapshot, _ string) *[]config.User { return &s.Users },
 		show: func(s *config.Snapshot, account string, c config.User) (api.User, bool) {
 			u := api.User{ID: c.ID, Account: account, Name: c.Name, DisplayName: c.DisplayName, Number: c.Number,
-				Application: c.Application, List: c.List, Created: c.Created, Updated: c.Updated}
+				Application: c.Application, Disabled: c.Disabled, Direct: c.Direct, List: c.List, Created: c.Created, Updated: c.Updated}
 			if u.ID == "" {
 				u.ID = api.DerivedID("CR", "user "+c.Name)
 			}
@@ -25,6 +25,7 @@ func userSettings(a *app) api.Settings[api.User] {
 		keep: func(account string, x api.User, was config.User, fresh bool, now time.Time) config.User {
 			u := was // its codecs stay
 			u.ID, u.Account, u.Name, u.DisplayName, u.Number, u.Application, u.List = x.ID, account, x.Name, x.DisplayName, x.Number, x.Application, x.List
+			u.Disabled, u.Direct = x.Disabled, x.Direct
 			if x.Password != "" {
 				u.Password = config.Secret(x.Password)
 			}

@@ -72,6 +72,9 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		if at, _ := snap.Joined(u); u.List != "" && at == nil {
 			continue // no SIP domain lets it register
 		}
+		if u.Disabled {
+			continue
+		}
 		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, snap.Media.External), make: func() (call.Line, error) {
 			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Advertise: advertised(snap)},
 				a.stack, a.ports, a.log)

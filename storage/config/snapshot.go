@@ -53,7 +53,10 @@ type Account struct {
 	// accounts by one; empty: one that follows from ID.
 	Project string `json:"project"`
 	Token   Secret `json:"token"` // HTTP password and signing key
-	Keys    []Key  `json:"keys,omitempty"`
+	// Application runs the calls of users and phones that have none of their own;
+	// empty: they are connected.
+	Application string `json:"application,omitempty"` // Application.ID
+	Keys        []Key  `json:"keys,omitempty"`
 }
 
 // Key is an API key of an account.
@@ -76,6 +79,7 @@ type Application struct {
 	Script  call.ScriptSource `json:"script"`        // empty: it answers no calls
 	Status  call.StatusHook   `json:"status"`
 	Speech  call.Speech       `json:"speech,omitzero"`
+	Env     string            `json:"env,omitempty"` // a JSON object told to Script at the start of a call
 	Messaging
 	Created time.Time `json:"created,omitzero"`
 	Updated time.Time `json:"updated,omitzero"`
@@ -138,6 +142,11 @@ type User struct {
 	Codecs      []string `json:"codecs"`
 	SRTP        string   `json:"srtp,omitempty"` // as Trunk.SRTP
 	Application string   `json:"application,omitempty"`
+
+	Disabled bool `json:"disabled,omitempty"` // it may neither register nor call
+	// Direct connects its calls to other users of the box whatever application runs
+	// the others.
+	Direct bool `json:"direct,omitempty"`
 
 	// What the call APIs know of it besides.
 	ID      string    `json:"id,omitempty"`      // empty: one that follows from Name

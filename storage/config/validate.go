@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -31,8 +32,9 @@ func (e *InvalidError) Error() string {
 
 // Limits of a configuration.
 const (
-	maxEntries = 1000 // of each list
-	maxName    = 64   // characters of a name
+	maxEntries = 1000     // of each list
+	maxName    = 64       // characters of a name
+	maxEnv     = 16 << 10 // bytes
 )
 
 var (
@@ -78,6 +80,9 @@ func (s Snapshot) Validate() error {
 	v.counts(s)
 	v.accounts(s.Accounts)
 	v.applications(s)
+	for i, a := range s.Accounts {
+		v.application(fmt.Sprintf("accounts[%d].application", i), a.Application)
+	}
 	for i, t := range s.Trunks {
 		v.trunk(fmt.Sprintf("trunks[%d]", i), t)
 		v.proof(s, i)
@@ -170,6 +175,9 @@ func (v *validator) applications(s Snapshot) {
 			}
 		}
 		v.messaging(f, a.Messaging)
+		if a.Env != "" && (len(a.Env) > maxEnv || !strings.HasPrefix(a.Env, "{") || !json.Valid([]byte(a.Env))) {
+			v.bad(f+".env", "is not a JSON object of at most %d bytes", maxEnv)
+		}
 	}
 }
 
