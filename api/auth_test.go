@@ -21,7 +21,9 @@ func (x accounts) Account(id string) (Account, bool) {
 	return x.a, true
 }
 
-func (x accounts) Accounts() []Account { return []Account{{ID: "AC0", Token: "other"}, x.a, {ID: "AC3"}} }
+func (x accounts) Accounts() []Account {
+	return []Account{{ID: "AC0", Token: "other"}, x.a, {ID: "AC3"}}
+}
 
 func (accounts) Application(string, string) (Application, bool) { return Application{}, false }
 

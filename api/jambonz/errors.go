@@ -44,6 +44,11 @@ var statuses = []struct {
 	{call.ErrEnded, http.StatusUnprocessableEntity, asText},
 	{call.ErrWrongState, http.StatusUnprocessableEntity, asText},
 	{call.ErrNotEnded, http.StatusUnprocessableEntity, ""},
+	{call.ErrNoStream, http.StatusUnprocessableEntity, asText},
+	{call.ErrTooMany, http.StatusUnprocessableEntity, asText},
+	{call.ErrNoMessenger, noEngine, ""},
+	{api.ErrTaken, http.StatusUnprocessableEntity, ""},
+	{api.ErrForbidden, http.StatusForbidden, ""},
 	{context.DeadlineExceeded, http.StatusInternalServerError, ""},
 }
 
@@ -56,12 +61,18 @@ func statusFor(err error) (status int, plain string) {
 		throttle *api.ThrottledError
 		tooLarge *http.MaxBytesError
 		cause    call.Cause
+		invalid  *api.InvalidError
+		inUse    *api.InUseError
 	)
 	switch {
 	case errors.As(err, &problem) && problem.Unable:
 		return http.StatusUnprocessableEntity, ""
 	case errors.As(err, &problem), errors.As(err, &fetch):
 		return http.StatusBadRequest, ""
+	case errors.As(err, &invalid):
+		return http.StatusBadRequest, ""
+	case errors.As(err, &inUse):
+		return http.StatusUnprocessableEntity, ""
 	case errors.As(err, &throttle):
 		return http.StatusTooManyRequests, ""
 	case errors.As(err, &tooLarge):

@@ -50,12 +50,6 @@ var updateProps = shape.Props{
 	"media_path":       {Type: shape.Text, Enum: []string{"no-media", "partial-media", "full-media"}},
 }
 
-// unableActions are the actions that the box cannot do, and why.
-var unableActions = map[string]string{
-	"listen_status": "the box does not stream sound to a websocket", "stream_status": "the box does not stream sound to a websocket",
-	"record": "the box cannot record by request during a call",
-}
-
 // companions go with another action, not alone.
 var companions = map[string]string{"call_status_hook": "call_hook", "waitHook": "conf_hold_status"}
 
@@ -100,7 +94,7 @@ func readChange(o shape.Object, base *url.URL, warn func(string)) (call.Change, 
 	if err := oneAction(o); err != nil {
 		return c, err
 	}
-	for _, read := range []func(shape.Object, *url.URL, *call.Change) error{readHooks, readSound, readParticipant} {
+	for _, read := range []func(shape.Object, *url.URL, *call.Change) error{readHooks, readSound, readRecord, readParticipant} {
 		if err := read(o, base, &c); err != nil {
 			return c, err
 		}
@@ -196,6 +190,40 @@ func readSound(o shape.Object, _ *url.URL, c *call.Change) error {
 	return err
 }
 
+// recordActs are what can be done with a recording.
+var recordActs = map[string]string{
+	"pauseCallRecording": call.RecordingPaused, "resumeCallRecording": call.RecordingRunning, "stopCallRecording": call.RecordingStopped,
+}
+
+// readRecord reads what changes what is recorded and streamed of the call.
+func readRecord(o shape.Object, _ *url.URL, c *call.Change) error {
+	for _, name := range []string{"listen_status", "stream_status"} {
+		if o.Has(name) {
+			c.Streams = ptr(call.StreamChange(o.Text(name)))
+		}
+	}
+	if !o.Has("record") {
+		return nil
+	}
+	r := o.Object("record")
+	ch := call.RecordingChange{ID: r.Text("recordingID"), Status: recordActs[r.Text("action")]}
+	if len(ch.ID) > maxPartyTag {
+		return r.Refuse("recordingID", "is longer than %d bytes", maxPartyTag)
+	}
+	c.Recording = &ch
+	if ch.Status != "" {
+		return nil
+	}
+	switch cloud := r.Text("type") == "cloud"; {
+	case !cloud && !r.Has("siprecServerURL"):
+		return r.Refuse("siprecServerURL", "is missing: without it the type must be cloud, which lets this box keep the recording")
+	case !cloud:
+		return r.Unable("siprecServerURL", "cannot be used here: the box does not speak SIPREC, it keeps recordings itself with the type cloud")
+	}
+	ch.Start = &call.RecordOptions{Channels: 2, Source: "StartCallRecordingAPI", Name: ch.ID}
+	return nil
+}
+
 // readParticipant reads what changes the call's part in a conference.
 func readParticipant(o shape.Object, base *url.URL, c *call.Change) error {
 	var p call.ParticipantChange
@@ -248,8 +276,7 @@ const maxPartyTag = 128
 
 func ptr[T any](v T) *T { return &v }
 
-// oneAction checks that exactly one action is asked for, and that the box can do
-// it.
+// oneAction checks that exactly one action is asked for.
 func oneAction(o shape.Object) error {
 	var actions []string
 	for _, name := range slices.Sorted(maps.Keys(updateProps)) {
@@ -268,14 +295,9 @@ func oneAction(o shape.Object) error {
 	switch {
 	case len(actions) == 0:
 		return shape.Refuse("there is nothing to do: give one of %s", strings.Join(slices.DeleteFunc(slices.Sorted(maps.Keys(updateProps)),
-			func(n string) bool { return companions[n] != "" || unableActions[n] != "" }), ", "))
+			func(n string) bool { return companions[n] != "" }), ", "))
 	case len(actions) > 1 && !pair:
 		return shape.Refuse("%s are asked for together: one request does one thing", strings.Join(actions, " and "))
-	}
-	for _, name := range actions {
-		if why, ok := unableActions[name]; ok {
-			return o.Unable(name, "cannot be used here: %s", why)
-		}
 	}
 	return nil
 }
