@@ -33,6 +33,8 @@ type Handlers struct {
 	Numbers      Settings[Number]
 	Keys         Settings[Key]
 	Users        Settings[User]
+	Carriers     Settings[Carrier]
+	LineStates   LineStates      // nil: nobody knows how lines are
 	Setups       Settings[Setup] // of the account itself: one, which is neither made nor deleted
 	CallerIDs    Settings[CallerID]
 	Lists        Settings[CredentialList]

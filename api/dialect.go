@@ -18,6 +18,8 @@ const (
 	KeyID         IDKind = "key"
 	UserID        IDKind = "user"
 	ClientID      IDKind = "client"
+	CarrierID     IDKind = "carrier"
+	GatewayID     IDKind = "gateway"
 	ListID        IDKind = "credential list"
 	DomainID      IDKind = "sip domain"
 	MessageID     IDKind = "message"

@@ -189,6 +189,60 @@ type Callers interface {
 	MayShow(account, number, to, line string) bool
 }
 
+// Carrier is a SIP provider: a trunk with its gateways.
+type Carrier struct {
+	ID, Account        string
+	Name               string // as people call it, unique
+	Line               string // id of its line
+	Description        string
+	Application        string // runs calls that arrive and no number claims, may be empty
+	Disabled           bool
+	Plus               bool   // numbers are written with a plus before them
+	Prefix             string // digits that stand before every number
+	Register           bool   // the box registers with it
+	Username           string
+	Password           string // only in a creation or change; empty in a change: the present one
+	Realm              string // of the registration; empty: the gateway
+	FromUser, FromHost string
+	Proxy              string // "sip:host:port;transport=tcp"
+	Diversion          string // a number that calls claim to be diverted from
+	Tones              bool   // keys are tones in the sound
+	Tenant             string // of Microsoft Teams: the box's own name there
+	InUsername         string // what its calls must prove; empty: it is known by its gateways
+	InPassword         string // as Password
+	Gateways           []Gateway
+	Created, Updated   time.Time // zero: not known
+}
+
+// Gateway is one host of a carrier.
+type Gateway struct {
+	ID, Host          string
+	Port              int    // 0: the usual one
+	Bits              int    // of a network that calls come from; 0: the host alone
+	Transport         string // udp, tcp or tls; empty: udp
+	SRTP              bool   // sound is protected; it is for all gateways of the carrier
+	Ping              bool   // it is asked whether it is there; so are all gateways of the carrier
+	Inbound, Outbound bool   // calls come from it, go to it
+	Disabled          bool
+}
+
+// LineStates knows how lines are. It is optional.
+type LineStates interface {
+	// LineState is the condition of a line; ok is false when it does not exist now.
+	LineState(line string) (st call.LineStatus, ok bool)
+	// Registrations lists the phones that are registered as a user now.
+	Registrations(user string) []Registration
+}
+
+// Registration is a phone that is registered as a user of the box.
+type Registration struct {
+	Contact   string // SIP URI
+	Source    string // "192.0.2.7:5060"
+	Transport string // udp, tcp or tls
+	UserAgent string
+	Expires   time.Time
+}
+
 // Setup is what a customer can set up of its own account.
 type Setup struct {
 	ID, Name    string

@@ -76,7 +76,13 @@ type SIP struct {
 	FromHost string `json:"from_host,omitempty"`
 	// ToURI is the URI in To, where it differs from the one that is called.
 	ToURI string `json:"to_uri,omitempty"`
+	// URIParams are added to the request URI ("opaque=app:voicemail").
+	URIParams string `json:"uri_params,omitempty"`
 }
+
+// TeamsLine and the name of a tenant stand for the trunk to Microsoft Teams of that
+// tenant, where a line is asked for; without a name it is that of any.
+const TeamsLine = "teams/"
 
 // SIPMessage is a request within a SIP call: INFO, MESSAGE, NOTIFY and the like.
 type SIPMessage struct {

@@ -23,6 +23,7 @@ type KeepAliveConfig struct {
 	Target    string // request URI: "sip:biloxi.example"
 	Route     string // next hop as in Invite.Route; empty: Target
 	Transport string // as in Invite
+	Host      string // in From and Contact; empty: our address
 	// Every is the pause between questions while it is up, at least 20 T1 (10 s).
 	Every time.Duration
 	// OnState is told the first state and every change, on the goroutine of KeepAlive.
@@ -102,6 +103,7 @@ func (k *keeper) ask(ctx context.Context) PeerState {
 	first := servers[0]
 	k.seq++
 	contact := s.contact("", first.Transport, first.Addr.Addr(), wire.Flow{})
+	contact.Address.Host = firstOf(k.cfg.Host, contact.Address.Host)
 	req := gosip.NewRequest(gosip.OPTIONS, k.target)
 	from := &gosip.FromHeader{Address: gosip.Uri{Scheme: "sip", Host: contact.Address.Host}}
 	from.Params.Add("tag", k.tag)

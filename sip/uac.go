@@ -35,6 +35,8 @@ type Invite struct {
 	Headers []Header
 	// ContactUser is the user part of our Contact; empty: From.
 	ContactUser string
+	// ContactHost is the host part of our Contact; empty: our address.
+	ContactHost string
 	// SDP is the offer; nil asks the far end for one.
 	SDP []byte
 	// Transport is "udp", "tcp" or "tls"; empty: from Route, Target or Binding, else
@@ -180,6 +182,9 @@ func (s *Stack) buildInvite(d *Dialog, inv Invite, target gosip.Uri, dest wire.D
 		toURI.UriParams, toURI.Port = nil, 0 // To names somebody, not a place (RFC 3261 §19.1.1)
 	}
 	contact := s.contact(firstOf(inv.ContactUser, inv.From), dest.Transport, remote.Addr(), flow)
+	if inv.ContactHost != "" {
+		contact.Address.Host = inv.ContactHost
+	}
 	from := gosip.FromHeader{DisplayName: quoteName(inv.FromName), Address: gosip.Uri{Scheme: "sip", User: escapeUser(inv.From), Host: inv.FromHost}}
 	if inv.FromHost == "" {
 		from.Address.Host = contact.Address.Host

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +43,8 @@ type Box struct {
 	keys    *settings[key]
 	users   *settings[api.User]
 	setups  *settings[api.Setup]
+	trunks  *settings[api.Carrier]
+	phones  map[string][]api.Registration
 	callers *settings[api.CallerID]
 	lists   *settings[api.CredentialList]
 	domains *settings[api.SIPDomain]
@@ -84,6 +87,10 @@ func New(now time.Time, accounts ...api.Account) *Box {
 	}}
 	b.users = &settings[api.User]{now: clock, at: func(u *api.User) (id, account *string, created, updated *time.Time) {
 		return &u.ID, &u.Account, &u.Created, &u.Updated
+	}}
+	b.trunks = &settings[api.Carrier]{now: clock, at: func(c *api.Carrier) (id, account *string, created, updated *time.Time) {
+		c.Line = c.Name
+		return &c.ID, &c.Account, &c.Created, &c.Updated
 	}}
 	b.setups = &settings[api.Setup]{now: clock, at: func(s *api.Setup) (id, account *string, created, updated *time.Time) {
 		return &s.ID, &s.ID, &time.Time{}, &time.Time{}
@@ -396,9 +403,17 @@ func (b *Box) Application(account, id string) (api.Application, bool) {
 }
 
 // Line gives the line that sid stands for.
-func (b *Box) Line(_, sid string) (string, bool) {
-	l, ok := b.lines[sid]
-	return l, ok
+func (b *Box) Line(account, sid string) (string, bool) {
+	if line, ok := b.lines[sid]; ok {
+		return line, true
+	}
+	for _, c := range b.trunks.List(account) {
+		tenant, teams := strings.CutPrefix(sid, call.TeamsLine)
+		if c.ID == sid || c.Name == sid || teams && c.Tenant != "" && (tenant == "" || tenant == c.Tenant) {
+			return c.Name, true
+		}
+	}
+	return "", false
 }
 
 // PerMinute is what a minute to this address costs.

@@ -132,6 +132,14 @@ func (s rest) ReadCreate(q *api.Request) (call.Request, error) {
 			return call.Request{}, err
 		}
 	}
+	if strings.HasPrefix(req.Line, call.TeamsLine) {
+		if s.h.Lines == nil {
+			return call.Request{}, noTeams
+		}
+		if _, ok := s.h.Lines.Line(q.Account.ID, req.Line); !ok {
+			return call.Request{}, noTeams
+		}
+	}
 	if o.Has("amd") {
 		if req.AMD, err = o.Object("amd").AMD(nil); err != nil {
 			return call.Request{}, err
@@ -139,6 +147,9 @@ func (s rest) ReadCreate(q *api.Request) (call.Request, error) {
 	}
 	return req, nil
 }
+
+// noTeams refuses a call by Microsoft Teams where there is no way to it.
+var noTeams = shape.Refuse("to.type is teams, and this box has no Microsoft Teams trunk for this tenant: set one up with MicrosoftTeamsTenants, or call the number with type phone")
 
 // readParties reads who calls whom, and how that is told to the network.
 func readParties(o shape.Object, req *call.Request) error {

@@ -18,6 +18,7 @@ type operation struct {
 	summary string
 	query   []api.Field
 	body    shape.Props
+	whole   *api.Schema  // of a body that is no object
 	answers []api.Answer // besides those of errors
 }
 
@@ -174,22 +175,76 @@ func propSchema(p shape.Prop) *api.Schema {
 	return s
 }
 
+// settingOperations are those of what customers set up, and of what stands above it.
+func settingOperations() map[string]operation {
+	all := operations()
+	for _, of := range []map[string]operation{
+		applications.describe(), phoneNumbers.describe(), clients.describe(), apiKeys.describe(), voipCarriers.describe(), sipGateways.describe(), teamsTenants.describe(),
+	} {
+		maps.Copy(all, of)
+	}
+	s := rest{New(Config{}), &api.Handlers{}}
+	one := func(x *api.Schema, name string) []api.Answer {
+		x.Name = Name + "." + name
+		return []api.Answer{{Status: http.StatusOK, Type: "application/json", Schema: x}}
+	}
+	list := func(x *api.Schema, name string) []api.Answer {
+		x.Name = Name + "." + name
+		return []api.Answer{{Status: http.StatusOK, Type: "application/json", Schema: &api.Schema{Type: "array", Items: x}}}
+	}
+	nobody := request{Request: &api.Request{}}
+	somebody := request{Request: &api.Request{Account: api.Account{ID: "AC1", Name: "x"}}}
+	account := shownSchema(s.account(nobody), s.account(somebody), nil)
+	for i := range account.Fields {
+		if f := &account.Fields[i]; f.Schema.Type == "string" && (f.Name == "sip_realm" || f.Name == "device_calling_application_sid") {
+			f.Schema.Nullable = true
+		}
+	}
+	provider := shownSchema(s.provider(), s.provider(), nil)
+	phone := shownSchema(s.phone("x", nil), s.phone("x", []api.Registration{{Contact: "x", Source: "x", Transport: "x", UserAgent: "x"}}), nil)
+	done := []api.Answer{{Status: http.StatusNoContent}}
+	names := &api.Schema{Type: "array", Items: &api.Schema{Type: "string"}}
+	maps.Copy(all, map[string]operation{
+		"GET ":                            {summary: "Fetch the account", answers: one(account, "Account")},
+		"PUT ":                            {summary: "Change the account", body: setupProps, answers: done},
+		"GET RegisteredSipUsers":          {summary: "List the SIP clients that are registered now", answers: list(phone, "Phone")},
+		"POST RegisteredSipUsers":         {summary: "Tell which of these SIP clients are registered now", whole: names, answers: list(phone, "Phone")},
+		"GET RegisteredSipUsers/{user}":   {summary: "Tell how a SIP client is registered", answers: one(phone, "Phone")},
+		"GET Accounts":                    {summary: "List the accounts that the key can see: its own", answers: list(account, "Account")},
+		"GET ServiceProviders":            {summary: "List the service providers: the box itself", answers: list(provider, "ServiceProvider")},
+		"GET ServiceProviders/{provider}": {summary: "Fetch the service provider", answers: one(provider, "ServiceProvider")},
+	})
+	return all
+}
+
 // Describe tells what the dialect does.
 func (d *Dialect) Describe() []api.Operation {
 	wrong := api.Answer{Says: "What went wrong", Type: "application/json", Schema: strict("Error", fields(&api.Schema{Type: "string"}, "msg"))}
-	known := operations()
+	known := settingOperations()
 	var out []api.Operation
-	for _, row := range routes {
-		for method := range row.acts {
-			op := known[method+" "+row.path]
+	add := func(path, key string, acts map[string]act) {
+		for method := range acts {
+			op := known[method+" "+key]
 			o := api.Operation{API: Name, Method: method, Summary: op.summary, Query: op.query, Auth: api.AuthBearer,
-				Path:    prefix + "Accounts/{AccountSid}/" + strings.ReplaceAll(row.path, "{call}", "{CallSid}"),
-				Answers: append(slices.Clone(op.answers), wrong)}
-			if op.body != nil {
+				Path: prefix + strings.ReplaceAll(path, "{call}", "{CallSid}"), Answers: append(slices.Clone(op.answers), wrong)}
+			if o.Body = op.whole; op.body != nil {
 				o.Body = schemaOf(op.body)
 			}
 			out = append(out, o)
 		}
+	}
+	for _, row := range routes {
+		add(strings.TrimSuffix("Accounts/{AccountSid}/"+row.path, "/"), row.path, row.acts)
+	}
+	for _, row := range topRoutes {
+		if absentPaths[row.path] {
+			continue // they only say what takes their place
+		}
+		key := row.path
+		if below := strings.TrimPrefix(key, "ServiceProviders/{provider}/"); below != "" {
+			key = below
+		}
+		add(row.path, key, row.acts)
 	}
 	return out
 }

@@ -42,15 +42,14 @@ type request struct {
 // act is what a route does.
 type act func(s rest, w http.ResponseWriter, q request)
 
-// route is one row of the path table: what follows "Accounts/{account}", and what
-// is done there by method.
+// route is one row of a path table: the path, and what is done there by method.
 type route struct {
 	path string
 	acts map[string]act
 }
 
-// routes is the path table.
-var routes = []route{
+// routes are the paths below an account, "Accounts/{account}/…".
+var routes = slices.Concat([]route{
 	{"Calls", map[string]act{
 		"POST": func(s rest, w http.ResponseWriter, q request) { s.h.CreateCall(w, q.Request, s) },
 		"GET":  func(s rest, w http.ResponseWriter, q request) { s.h.ListCalls(w, q.Request, s) },
@@ -68,24 +67,69 @@ var routes = []route{
 	{"RecentCalls/{call}", map[string]act{"GET": rest.recentCall}},
 	{"RecentCalls/{call}/record/{year}/{month}/{day}/{format}", map[string]act{"GET": rest.recording, "HEAD": rest.recording}},
 	{"WebhookSecret", map[string]act{"GET": rest.webhookSecret}},
+	{"", map[string]act{"GET": rest.fetchAccount, "PUT": rest.changeAccount}},
+	{"RegisteredSipUsers", map[string]act{"GET": rest.listRegistered, "POST": rest.listRegistered}},
+	{"RegisteredSipUsers/{user}", map[string]act{"GET": rest.fetchRegistered}},
+}, settingRoutes)
+
+// settingRoutes are the paths of what customers set up. They are there below an
+// account, at the top, where the key alone says whose they are, and to be read below
+// the service provider.
+var settingRoutes = slices.Concat(applications.routes(), phoneNumbers.routes(), clients.routes(), apiKeys.routes(), voipCarriers.routes(),
+	sipGateways.routes(), teamsTenants.routes())
+
+// topRoutes are the paths that name no account.
+var topRoutes = slices.Concat([]route{
+	{"Accounts", map[string]act{"GET": rest.listAccounts}},
+	{"ServiceProviders", map[string]act{"GET": rest.listProviders}},
+	{"ServiceProviders/{provider}", map[string]act{"GET": rest.fetchProvider}},
+	{"ServiceProviders/{provider}/Accounts", map[string]act{"GET": ofProvider(rest.listAccounts)}},
+	{"Users", absent(noPortal)},
+	{"Users/{item}", absent(noPortal)},
+	{"Lcrs", absent(noLcrs)},
+	{"Lcrs/{item}", absent(noLcrs)},
+}, settingRoutes, providerRoutes())
+
+// What takes the place of parts of upstream's API that this box does not have.
+const (
+	noPortal = "this box has no portal and no users of one: phones are Clients, and who may use this API has a key of ApiKeys"
+	noLcrs   = "routes by prefix are set up in the box's configuration (routes), not by this API"
+)
+
+// absentPaths are their paths.
+var absentPaths = map[string]bool{"Users": true, "Users/{item}": true, "Lcrs": true, "Lcrs/{item}": true}
+
+// providerRoutes are the lists below the service provider.
+func providerRoutes() (out []route) {
+	for _, r := range settingRoutes {
+		if list, ok := r.acts["GET"]; ok && !strings.Contains(r.path, "{") {
+			out = append(out, route{"ServiceProviders/{provider}/" + r.path, map[string]act{"GET": ofProvider(list)}})
+		}
+	}
+	return out
 }
 
 // serve answers one request: first who asks, then what for.
 func (s rest) serve(w http.ResponseWriter, r *http.Request) {
-	rest, ok := strings.CutPrefix(r.URL.Path, prefix+"Accounts/")
-	sid, path, _ := strings.Cut(rest, "/")
-	if !ok || sid == "" {
-		s.WriteError(w, r, api.ErrNoPath)
-		return
+	path := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, prefix), "/") // clients end lists with one
+	var account api.Account
+	var err error
+	table := topRoutes
+	if below, ok := strings.CutPrefix(path, "Accounts/"); ok {
+		var sid string
+		sid, path, _ = strings.Cut(below, "/")
+		table = routes
+		account, err = s.h.Auth.Bearer(r, sid)
+	} else {
+		account, err = s.h.Auth.Holder(r)
 	}
-	account, err := s.h.Auth.Bearer(r, sid)
 	if err != nil {
 		s.WriteError(w, r, err)
 		return
 	}
 	q := request{Request: &api.Request{Request: r, Account: account}}
-	path = strings.TrimSuffix(path, "/") // clients end lists with one
-	for _, row := range routes {
+	for _, row := range table {
+		var ok bool
 		if q.ids, ok = matchPath(row.path, path); !ok {
 			continue
 		}
@@ -127,24 +171,33 @@ func matchPath(pattern, path string) (map[string]string, bool) {
 // readBody reads the JSON object of a request by a table. Unknown properties are
 // ignored with a warning, as upstream ignores them.
 func readBody(q *api.Request, props shape.Props) (shape.Object, error) {
+	v, err := readJSON(q)
+	if err != nil {
+		return shape.Object{}, err
+	}
+	return shape.Read(v, "", props, shape.Options{Warn: q.Warn, Lax: true})
+}
+
+// readJSON reads the JSON of a request.
+func readJSON(q *api.Request) (js.Value, error) {
 	body, err := io.ReadAll(q.Body)
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return shape.Object{}, err
+			return js.Value{}, err
 		}
-		return shape.Object{}, shape.Refuse("the body could not be read: %s", err)
+		return js.Value{}, shape.Refuse("the body could not be read: %s", err)
 	}
 	if ct := q.Header.Get("Content-Type"); ct != "" {
 		if mt, _, err := mime.ParseMediaType(ct); err != nil || mt != "application/json" && !strings.HasSuffix(mt, "+json") {
-			return shape.Object{}, fmt.Errorf("%w: send application/json, not %q", api.ErrContentType, ct)
+			return js.Value{}, fmt.Errorf("%w: send application/json, not %q", api.ErrContentType, ct)
 		}
 	}
 	v, err := js.Parse(body)
 	if err != nil {
-		return shape.Object{}, shape.Refuse("the body is not JSON: %s", err)
+		return js.Value{}, shape.Refuse("the body is not JSON: %s", err)
 	}
-	return shape.Read(v, "", props, shape.Options{Warn: q.Warn, Lax: true})
+	return v, nil
 }
 
 // webhookSecret answers with the key that callbacks are signed with.

@@ -14,6 +14,8 @@ import (
 type Request struct {
 	To   string // as the API or a verb wrote it: number, sip: URI, client:name
 	Line string // the line that the request insists on, may be empty
+	// Prefer is the one of the open lines that is tried first; empty: the first.
+	Prefer string
 }
 
 // Attempt is one line to try.
@@ -121,7 +123,7 @@ func Decide(t *Table, r Request) Decision {
 	case number.SIP:
 		return t.uri(&d)
 	}
-	return t.phone(&d)
+	return t.phone(&d, r.Prefer)
 }
 
 // emergency decides calls to emergency services, before anything else. It
@@ -159,6 +161,7 @@ func (t *Table) emergency(d *Decision, line string) bool {
 	for i := range t.rules {
 		d.try(t.rules[i].Lines, d.Number.Dialled)
 	}
+	d.try(t.open, d.Number.Dialled)
 	if len(d.Attempts) == 0 {
 		d.none(call.Q850NoRoute, 404, "No route to the emergency number %s: there is no line out of the box.", d.Number.Dialled)
 	}
@@ -242,7 +245,7 @@ func (t *Table) own(host string) bool {
 }
 
 // phone decides numbers: names of the box first, then the rules in order.
-func (t *Table) phone(d *Decision) Decision {
+func (t *Table) phone(d *Decision, prefer string) Decision {
 	n := d.Number
 	for _, s := range [...]string{n.Dialled, n.E164} {
 		if line, ok := t.names[strings.ToLower(s)]; ok && s != "" {
@@ -268,6 +271,15 @@ func (t *Table) phone(d *Decision) Decision {
 		d.Rule, d.failover = r.Name, r.failover
 		d.because("%s", r.reason(matched))
 		d.try(r.Lines, to)
+		return *d
+	}
+	if len(t.open) > 0 {
+		if slices.Contains(t.open, prefer) {
+			d.because("Line %s is that of the number that is shown.", prefer)
+			d.try([]string{prefer}, n.String())
+		}
+		d.because("No rule matches %s, so it goes out by the carriers.", n)
+		d.try(t.open, n.String())
 		return *d
 	}
 	if len(t.rules) == 0 {

@@ -53,6 +53,9 @@ type Config struct {
 	Domains []string
 	// URILines are tried, in order, for SIP URIs of other hosts.
 	URILines []string
+	// OpenLines are tried, in order, for numbers that no rule matches, with the
+	// number as E.164 where it has that form.
+	OpenLines []string
 	// Known lists every line; nil: lines are not checked.
 	Known []string
 }
@@ -73,6 +76,7 @@ type Table struct {
 	names    map[string]string
 	domains  []string
 	uriLines []string
+	open     []string
 	known    []string
 }
 
@@ -98,7 +102,7 @@ func Compile(c Config) (*Table, error) {
 	}
 	t := &Table{
 		country: c.Country, names: make(map[string]string, len(c.Names)),
-		uriLines: slices.Clone(c.URILines), known: slices.Clone(c.Known),
+		uriLines: slices.Clone(c.URILines), open: slices.Clone(c.OpenLines), known: slices.Clone(c.Known),
 	}
 	for _, d := range c.Domains {
 		t.domains = append(t.domains, strings.ToLower(d))
@@ -111,6 +115,11 @@ func Compile(c Config) (*Table, error) {
 	}
 	for _, line := range c.URILines {
 		if err := t.checkLine("uri_lines", line); err != nil {
+			return nil, err
+		}
+	}
+	for _, line := range c.OpenLines {
+		if err := t.checkLine("open_lines", line); err != nil {
 			return nil, err
 		}
 	}

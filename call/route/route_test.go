@@ -337,3 +337,39 @@ func BenchmarkDecide(b *testing.B) {
 		Decide(table, Request{To: "+14155550100"})
 	}
 }
+
+// TestOpenLines: numbers that no rule matches go out by the open lines, the
+// preferred one first, as E.164 where they have that form.
+func TestOpenLines(t *testing.T) {
+	t.Parallel()
+	c := office("US")
+	c.OpenLines = []string{"provider", "backup"}
+	table := mustCompile(t, c)
+	for _, tt := range []struct {
+		req  Request
+		want string
+		says string
+	}{
+		{Request{To: "4155550100"}, "provider:00", ""}, // the rule for numbers abroad matches
+		{Request{To: "7000"}, "provider:7000 backup:7000", "No rule matches 7000, so it goes out by the carriers."},
+		{Request{To: "7000", Prefer: "backup"}, "backup:7000 provider:7000", "Line backup is that of the number that is shown."},
+		{Request{To: "7000", Prefer: "exchange"}, "provider:7000 backup:7000", ""},
+		{Request{To: "7000", Line: "exchange", Prefer: "backup"}, "exchange:7000", ""},
+	} {
+		d := Decide(table, tt.req)
+		if got := attempts(d); !strings.HasPrefix(got, tt.want) || !strings.Contains(d.Explain(), tt.says) {
+			t.Errorf("%+v: %s; %s", tt.req, got, d.Explain())
+		}
+	}
+	plain := mustCompile(t, Config{Country: "US", OpenLines: []string{"provider"}})
+	if got := attempts(Decide(plain, Request{To: "415-555-0100"})); got != "provider:+14155550100" {
+		t.Errorf("without rules: %s", got)
+	}
+	if got := attempts(Decide(plain, Request{To: "911"})); got != "provider:911" {
+		t.Errorf("an emergency: %s", got)
+	}
+	c.OpenLines = []string{"nobody"}
+	if _, err := Compile(c); err == nil {
+		t.Error("an open line that does not exist was accepted")
+	}
+}

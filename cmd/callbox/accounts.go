@@ -56,14 +56,5 @@ func (a *accounts) Application(account, id string) (api.Application, bool) {
 	return api.Application{}, false
 }
 
-// Line finds the trunk that a request names, by its name or one of its sids. A
-// sid follows from the name, so that it survives an export and import of the
-// configuration.
-func (a *accounts) Line(_, sid string) (string, bool) {
-	for _, t := range a.snap.Load().Trunks {
-		if sid == t.Name || sid == api.TrunkID("BY", t.Name) || sid == api.TrunkID("TK", t.Name) {
-			return t.Name, true
-		}
-	}
-	return "", false
-}
+// Line finds the trunk that a request names.
+func (a *accounts) Line(_, sid string) (string, bool) { return lineNamed(a.snap.Load(), sid) }

@@ -52,6 +52,13 @@ func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 		plan.Document = connect(n.Target)
 		return plan
 	}
+	if info.Kind == call.Trunk {
+		for _, t := range snap.Trunks {
+			if t.Name == info.Line && t.Application != "" {
+				return runApplication(plan, snap, t.Application, "carrier "+cmp.Or(t.Title, t.Name))
+			}
+		}
+	}
 	if app := ownApplication(snap, info); app != "" && !direct(snap, info) {
 		return runApplication(plan, snap, app, "the application of "+info.Line)
 	}

@@ -249,6 +249,23 @@ func TestAnswersFitTheDescription(t *testing.T) {
 	talk("GET", "/RecentCalls?page=1&count=5", "")
 	talk("GET", "/WebhookSecret", "")
 	talk("POST", "/Calls", `{}`)
+	talk("GET", "", "")
+	talk("GET", "/RegisteredSipUsers", "")
+	for path, body := range map[string]string{
+		"/Applications": `{"name":"menu","call_hook":"http://127.0.0.1:9/"}`, "/Clients": `{"username":"alice","password":"open sesame"}`,
+		"/PhoneNumbers": `{"number":"+14155550100"}`, "/ApiKeys": `{}`, "/VoipCarriers": `{"name":"biloxi"}`,
+	} {
+		made := talk("POST", path, body)
+		talk("GET", path, "")
+		talk("GET", path+"?page=1&page_size=5", "")
+		talk("GET", fmt.Sprintf("%s/%v", path, made["sid"]), "")
+		talk("PUT", fmt.Sprintf("%s/%v", path, made["sid"]), `{}`)
+		if path == "/VoipCarriers" {
+			talk("POST", "/SipGateways", fmt.Sprintf(`{"voip_carrier_sid":"%v","ipv4":"192.0.2.1"}`, made["sid"]))
+			talk("GET", fmt.Sprintf("/SipGateways?voip_carrier_sid=%v", made["sid"]), "")
+		}
+		talk("DELETE", fmt.Sprintf("%s/%v", path, made["sid"]), "")
+	}
 	talk("DELETE", "/Calls/"+sid, "")
 	if len(judge.seen) < 25 {
 		t.Errorf("only %d operations were used", len(judge.seen))

@@ -22,6 +22,7 @@ type router struct {
 	table  atomic.Pointer[route.Table]
 	prices atomic.Pointer[map[string]int64] // by the route's name, in 1/10,000 USD a minute
 	phones atomic.Pointer[map[string]bool]  // the lines that cost nothing
+	snap   atomic.Pointer[config.Snapshot]
 }
 
 // set compiles the routes of a configuration and uses them from now on. A route
@@ -46,6 +47,7 @@ func (r *router) set(snap config.Snapshot, lines []string, strict bool) error {
 	}
 	r.phones.Store(&phones)
 	r.prices.Store(&prices)
+	r.snap.Store(&snap)
 	r.table.Store(t)
 	return nil
 }
@@ -96,6 +98,9 @@ func compileRoutes(snap config.Snapshot, lines []string, strict bool) (*route.Ta
 		if t.SIPURIs {
 			cfg.URILines = append(cfg.URILines, t.Name)
 		}
+		if t.Numbers && have[t.Name] && callsOut(t) {
+			cfg.OpenLines = append(cfg.OpenLines, t.Name)
+		}
 	}
 	if have[sipLine] {
 		cfg.URILines = append(cfg.URILines, sipLine)
@@ -116,17 +121,24 @@ func compileRoutes(snap config.Snapshot, lines []string, strict bool) (*route.Ta
 }
 
 // Route finds the way to a party (engine.Router).
-func (r *router) Route(t script.Target, _ string) (engine.Route, error) {
-	to := t.To
+func (r *router) Route(t script.Target, from string) (engine.Route, error) {
+	to, snap := t.To, r.snap.Load()
 	if _, err := number.ParseAddress(to); t.Kind == script.ToUser || err != nil {
 		// What is no number and no SIP address is the name of a user or phone, with
 		// or without the API's prefix: "client:bob", "bob", "fxs1".
 		to = "client:" + strings.TrimPrefix(to, "client:")
 	}
-	d := route.Decide(r.table.Load(), route.Request{To: to, Line: t.Line})
+	if line, ok := lineNamed(snap, t.Line); ok {
+		t.Line = line
+	} else if strings.HasPrefix(t.Line, call.TeamsLine) {
+		return engine.Route{}, call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box,
+			Text: "there is no trunk to Microsoft Teams for this tenant; set one up with the tenant's name"}
+	}
+	d := route.Decide(r.table.Load(), route.Request{To: to, Line: t.Line, Prefer: lineOfNumber(snap, from)})
 	if d.Cause != nil {
 		return engine.Route{}, *d.Cause
 	}
+	d.Attempts = throughGateways(snap, d.Attempts)
 	out := engine.Route{Why: d.Summary(), Next: d.Next, Party: toll.Party{
 		Name: t.To, Number: d.Number, SIP: d.To.Kind == number.SIP, Emergency: d.Emergency, Price: (*r.prices.Load())[d.Rule]}}
 	for _, a := range d.Attempts {

@@ -194,6 +194,11 @@ func applicationUser(s *config.Snapshot, c config.Application) string {
 			return "number " + n.Number
 		}
 	}
+	for _, t := range s.Trunks {
+		if t.Application == c.ID {
+			return "carrier " + t.Name
+		}
+	}
 	for _, u := range s.Users {
 		if u.Application == c.ID {
 			return "user " + u.Name

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
-	"strings"
+	"slices"
+	"time"
 
 	"callbox/board"
 	"callbox/call"
@@ -60,6 +60,9 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		return trunk.NewURILine(trunk.URIConfig{Advertise: advertised(snap)}, a.stack, a.ports, a.log), nil
 	}}}
 	for _, t := range snap.Trunks {
+		if t.Disabled || t.InboundUsername == "" && !slices.ContainsFunc(gatewaysOf(t), func(g config.Gateway) bool { return !g.Disabled }) {
+			continue
+		}
 		out = append(out, wantedLine{id: t.Name, print: fingerprint(t, snap.Media.External, snap.Country), make: func() (call.Line, error) {
 			cfg, err := trunkConfig(t, snap)
 			if err != nil {
@@ -125,29 +128,41 @@ func protection(srtp string) sdp.Security {
 
 // trunkConfig is a trunk's configuration as the line wants it.
 func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
-	host := t.Host
-	switch {
-	case t.Port != 0:
-		host = net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
-	case strings.Contains(t.Host, ":"):
-		host = "[" + t.Host + "]" // IPv6 in a URI (RFC 3986 §3.2.2)
-	}
-	cfg := trunk.Config{ID: t.Name, Host: host, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
+	cfg := trunk.Config{ID: t.Name, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
 		FromHost: t.FromDomain, InUsername: t.InboundUsername, InPassword: t.InboundPassword.Reveal(), KeepAlive: t.KeepAlive.Std(),
-		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Advertise: advertised(snap)}
-	cfg.Identity = identityOf(t.Identity, snap.Country)
-	if t.Transport == config.Auto {
+		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Advertise: advertised(snap),
+		Realm: t.Realm, Diversion: t.Diversion, InbandDigits: t.InbandDigits, Identity: identityOf(t.Identity, snap.Country)}
+	if t.Tenant != "" {
+		cfg.FromHost, cfg.ContactHost, cfg.KeepAlive = cmp.Or(t.FromDomain, t.Tenant), t.Tenant, teamsPing
+	}
+	hosts := slices.DeleteFunc(gatewaysOf(t), func(g config.Gateway) bool { return g.Disabled })
+	slices.SortStableFunc(hosts, func(a, b config.Gateway) int { // those that are called first
+		return map[bool]int{true: 0, false: 1}[a.Outbound] - map[bool]int{true: 0, false: 1}[b.Outbound]
+	})
+	if len(hosts) > 0 {
+		cfg.Host, cfg.Transport = hostPort(hosts[0]), hosts[0].Transport
+	}
+	if cfg.Transport == config.Auto {
 		cfg.Transport = ""
 	}
-	for _, in := range t.Inbound {
-		p, err := netip.ParsePrefix(in)
+	// Where the box registers, calls come from there, whatever else is said.
+	cfg.AllowOnly = len(t.Gateways) > 0 && !t.Register
+	for _, g := range hosts {
+		if !g.Inbound || g.Host == t.Host {
+			continue
+		}
+		addr, err := netip.ParseAddr(g.Host)
+		if err != nil && len(t.Gateways) == 0 {
+			return cfg, fmt.Errorf("inbound address %q is neither an address nor a prefix", g.Host)
+		}
 		if err != nil {
-			addr, aerr := netip.ParseAddr(in)
-			if aerr != nil {
-				return cfg, fmt.Errorf("inbound address %q is neither an address nor a prefix", in)
-			}
-			p = netip.PrefixFrom(addr, addr.BitLen())
+			cfg.AllowHosts = append(cfg.AllowHosts, hostPort(g))
+			continue
+		}
+		p, err := addr.Prefix(cmp.Or(g.Bits, addr.BitLen()))
+		if err != nil {
+			return cfg, fmt.Errorf("gateway %s/%d is no network: %w", g.Host, g.Bits, err)
 		}
 		cfg.Allow = append(cfg.Allow, p)
 	}
@@ -170,3 +185,6 @@ func identityOf(id config.Identity, country string) trunk.Identity {
 	}
 	return out
 }
+
+// teamsPing is how often Microsoft Teams wants to be asked for a sign of life.
+const teamsPing = time.Minute

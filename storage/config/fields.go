@@ -48,6 +48,7 @@ func (k Key) key() string            { return k.ID }
 func (a Application) key() string    { return a.ID }
 func (t Trunk) key() string          { return t.Name }
 func (u User) key() string           { return u.Name }
+func (g Gateway) key() string        { return g.ID + " " + g.Host }
 func (p Phone) key() string          { return p.Port }
 func (r Route) key() string          { return r.Name }
 func (c CallerID) key() string       { return c.Account + " " + c.Number }

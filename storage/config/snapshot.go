@@ -94,8 +94,10 @@ type Messaging struct {
 
 // Trunk is a SIP provider or telephone system.
 type Trunk struct {
-	Name string `json:"name"`           // the line's id
-	Host string `json:"host"`           // name or address; empty: the far end registers with the box, see InboundUsername
+	Name string `json:"name"` // the line's id
+	// Host is a name or address; empty: those of Gateways, or the far end registers
+	// with the box, see InboundUsername.
+	Host string `json:"host"`
 	Port int    `json:"port,omitempty"` // 0: as the SRV records of Host say, else 5060, or 5061 with tls
 	// Transport is auto (also empty: the NAPTR and SRV records of Host say), udp, tcp
 	// or tls.
@@ -131,6 +133,53 @@ type Trunk struct {
 	MaxOutbound int `json:"max_outbound,omitempty"`
 	// SIPURIs lets calls to SIP addresses of other hosts go out by this trunk.
 	SIPURIs bool `json:"sip_uris,omitempty"`
+	Carrier
+}
+
+// Carrier is what a trunk to a provider has besides: several gateways, and how it
+// wants numbers.
+type Carrier struct {
+	// Numbers lets numbers that no route decides go out by this trunk, if it was
+	// asked for by the number that is shown, or is the first such trunk.
+	Numbers  bool `json:"numbers,omitempty"`
+	Disabled bool `json:"disabled,omitempty"` // it does not exist until this is taken back
+	// Gateways are where calls go to and come from, besides Host. Calls go to the
+	// first that takes them.
+	Gateways []Gateway `json:"gateways,omitempty"`
+	// Form is how numbers are written on it: e164 (+14155550100), plain
+	// (14155550100), empty: as the route has them. Prefix stands before them.
+	Form   string `json:"form,omitempty"`
+	Prefix string `json:"prefix,omitempty"`
+	// Realm is the domain of the registration where that is not Host.
+	Realm        string `json:"realm,omitempty"`
+	Diversion    string `json:"diversion,omitempty"`     // a number that calls claim to be diverted from
+	InbandDigits bool   `json:"inband_digits,omitempty"` // keys are tones in the sound
+	Application  string `json:"application,omitempty"`   // Application.ID: runs calls that arrive and no number claims
+	// Tenant makes it a trunk to Microsoft Teams: the box's own name there, which its
+	// certificate must have too.
+	Tenant string `json:"tenant,omitempty"`
+
+	// What the call APIs know of it besides.
+	ID          string    `json:"id,omitempty"`      // empty: one that follows from the name
+	Account     string    `json:"account,omitempty"` // Account.ID; empty: the first account
+	Title       string    `json:"title,omitempty"`   // its name there; empty: that of the line
+	Description string    `json:"description,omitempty"`
+	Created     time.Time `json:"created,omitzero"`
+	Updated     time.Time `json:"updated,omitzero"`
+}
+
+// Gateway is one host of a carrier.
+type Gateway struct {
+	Host string `json:"host"` // name or address
+	Port int    `json:"port,omitempty"`
+	// Bits is the length of the network prefix, for a whole network that calls come
+	// from; 0: the host alone.
+	Bits      int    `json:"bits,omitempty"`
+	Transport string `json:"transport,omitempty"` // empty: the trunk's
+	Inbound   bool   `json:"inbound,omitempty"`   // calls come from it
+	Outbound  bool   `json:"outbound,omitempty"`  // calls go to it
+	Disabled  bool   `json:"disabled,omitempty"`
+	ID        string `json:"id,omitempty"` // for the call APIs; empty: one that follows from the host
 }
 
 // User is a SIP phone or program that registers with the box.

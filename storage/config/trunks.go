@@ -58,9 +58,10 @@ func (v *validator) identityOf(f string, id Identity) {
 
 func (v *validator) trunk(f string, t Trunk) {
 	v.line(f+".name", t.Name)
-	if t.Host != "" || t.InboundUsername == "" {
+	v.carrier(f, t.Carrier)
+	if t.Host != "" || t.InboundUsername == "" && t.ID == "" { // the call APIs know carriers before their gateways
 		v.host(f+".host", t.Host)
-	} else if t.Register || t.KeepAlive != 0 || len(t.Inbound) > 0 || t.Port != 0 {
+	} else if len(t.Gateways) == 0 && t.ID == "" && (t.Register || t.KeepAlive != 0 || len(t.Inbound) > 0 || t.Port != 0) {
 		v.bad(f+".host", "is empty, so that the far end registers with the box: then register, keep_alive, inbound and port make no sense")
 	}
 	if t.KeepAlive != 0 {
@@ -112,4 +113,51 @@ func (v *validator) proof(s Snapshot, i int) {
 	if taken {
 		v.bad(f+".inbound_username", "%q is a user or belongs to another trunk, choose another", t.InboundUsername)
 	}
+}
+
+// maxGateways is how many gateways a carrier may have.
+const maxGateways = 32
+
+// carrier checks what only carriers have.
+func (v *validator) carrier(f string, c Carrier) {
+	if len(c.Gateways) > maxGateways {
+		v.bad(f+".gateways", "%d gateways, at most %d", len(c.Gateways), maxGateways)
+	}
+	for i, g := range c.Gateways {
+		gf := fmt.Sprintf("%s.gateways[%d]", f, i)
+		v.host(gf+".host", g.Host)
+		v.between(gf+".port", g.Port, 0, 65535)
+		v.identity(gf, g.ID, "")
+		most := 32
+		addr, err := netip.ParseAddr(g.Host)
+		if err == nil {
+			most = addr.BitLen()
+		} else if g.Bits != 0 && g.Bits != 32 {
+			v.bad(gf+".bits", "a network needs an address as host, not a name")
+		}
+		v.between(gf+".bits", g.Bits, 0, most)
+		if g.Bits > 0 && g.Bits < 8 {
+			v.bad(gf+".bits", "%d bits are more of the network than any provider has", g.Bits)
+		}
+		if g.Outbound && g.Bits != 0 && g.Bits != most {
+			v.bad(gf+".outbound", "calls go to one host, not to a network")
+		}
+		if g.Transport != "" && !slices.Contains([]string{Auto, UDP, TCP, TLS}, g.Transport) {
+			v.bad(gf+".transport", "%q is not auto, udp, tcp or tls", g.Transport)
+		}
+	}
+	if c.Form != "" && c.Form != "e164" && c.Form != "plain" {
+		v.bad(f+".form", "%q is neither e164 nor plain", c.Form)
+	}
+	for _, x := range []struct{ field, host string }{{".realm", c.Realm}, {".tenant", c.Tenant}} {
+		if x.host != "" {
+			v.host(f+x.field, x.host)
+		}
+	}
+	v.digits(f+".prefix", c.Prefix)
+	v.digits(f+".diversion", c.Diversion)
+	v.application(f+".application", c.Application)
+	v.oneLine(f+".title", c.Title)
+	v.oneLine(f+".description", c.Description)
+	v.identity(f, c.ID, c.Account)
 }

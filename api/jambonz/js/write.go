@@ -44,6 +44,9 @@ func (o *Object) Set(name string, v Value) {
 	o.Add(name, v)
 }
 
+// ObjectOf is a Map as an object.
+func ObjectOf(v Value) Object { return Object{members: v.Members} }
+
 // Value is the object as a value.
 func (o Object) Value() Value { return Value{Kind: Map, Members: o.members} }
 

@@ -258,6 +258,17 @@ func (o Object) title() string {
 // Has reports whether a property is there and not null.
 func (o Object) Has(name string) bool { _, ok := o.v.Get(name); return ok }
 
+// Emptied reports whether a property is there and null: where something is changed
+// it is then emptied.
+func (o Object) Emptied(name string) bool {
+	for _, m := range o.v.Members {
+		if m.Name == name {
+			return m.Value.Kind == js.Null
+		}
+	}
+	return false
+}
+
 // Get gives a property; null when it is absent.
 func (o Object) Get(name string) js.Value { v, _ := o.v.Get(name); return v }
 

@@ -203,6 +203,10 @@ func TestAddress(t *testing.T) {
 func TestTarget(t *testing.T) {
 	base, _ := url.Parse("http://app.lan/")
 	for text, want := range map[string]script.Target{
+		`{"type":"teams","number":"+1 617 237 5080"}`: {Kind: script.ToNumber, To: "+16172375080", Line: "teams/"},
+		`{"type":"teams","number":"+16172375080","tenant":"sbc.biloxi.example","vmail":true}`: {Kind: script.ToNumber, To: "+16172375080", Line: "teams/sbc.biloxi.example",
+			SIP: call.SIP{URIParams: "opaque=app:voicemail"}},
+		`{"type":"teams","number":"+16172375080","voicemail":true}`:        {Kind: script.ToNumber, To: "+16172375080", Line: "teams/", SIP: call.SIP{URIParams: "opaque=app:voicemail"}},
 		`{"type":"phone","number":"+1 (617) 237-5080","trunk":"provider"}`: {To: "+16172375080", Line: "provider"},
 		`{"type":"phone","number":"16172375080","proxy":"192.0.2.1:5062","overrideTo":"sip:5080@biloxi.example"}`: {To: "16172375080",
 			SIP: call.SIP{Proxy: "sip:192.0.2.1:5062", ToURI: "sip:5080@biloxi.example"}},
@@ -259,7 +263,9 @@ func TestTargetRefused(t *testing.T) {
 		`{"type":"user","name":"a","from":{"user":"` + strings.Repeat("a", 257) + `"}}`: "to.from.user is longer than 256 bytes",
 		`{"type":"user","name":"a","confirmHook":"/relative"}`:                          `to.confirmHook is "/relative", it must be an absolute http, https, ws or wss address`,
 		`{"type":"user","name":"a","color":"red"}`:                                      `"color" is not a property of to`,
-		`{"type":"teams","number":"+16172375080","tenant":"x"}`:                         "to.type is teams, and this box has no Microsoft Teams trunk: call the number with type phone, or a SIP address",
+		`{"type":"teams","number":"bob"}`:                                               `to.number is "bob", which is not a phone number`,
+		`{"type":"teams","number":"+16172375080","tenant":"a b"}`:                       `to.tenant is "a b", which is not the name or address of a host`,
+		`{"type":"teams","number":"+16172375080","trunk":"x"}`:                          "to.trunk goes with a phone number only",
 	} {
 		o, err := Read(parse(t, text), "to", TargetProps, Options{})
 		if err == nil {

@@ -41,9 +41,11 @@ func (o Object) Target(base *url.URL) (script.Target, error) {
 	if err != nil {
 		return t, err
 	}
-	t.Line = o.Text("trunk")
-	if t.Line != "" && t.Kind != script.ToNumber {
-		return t, o.Refuse("trunk", "goes with a phone number only")
+	if trunk := o.Text("trunk"); trunk != "" {
+		if t.Kind != script.ToNumber || t.Line != "" {
+			return t, o.Refuse("trunk", "goes with a phone number only")
+		}
+		t.Line = trunk
 	}
 	if t.SIP.Proxy, err = o.SIPAddress("proxy"); err != nil {
 		return t, err
@@ -95,18 +97,43 @@ func (o Object) party() (script.Target, error) {
 	}
 	switch o.Text("type") {
 	case "phone":
-		n, ok := Digits(raw)
-		if !ok {
-			return script.Target{}, o.Refuse(property, "is %q, which is not a phone number", clip(raw))
-		}
-		return script.Target{Kind: script.ToNumber, To: n}, nil
+		n, err := o.number(raw)
+		return script.Target{Kind: script.ToNumber, To: n}, err
 	case "sip":
 		uri, err := o.SIPAddress(property)
 		return script.Target{Kind: script.ToSIP, To: uri}, err
 	case "user":
 		return o.user(raw)
 	}
-	return script.Target{}, o.Refuse("type", "is teams, and this box has no Microsoft Teams trunk: call the number with type phone, or a SIP address")
+	return o.teams(raw)
+}
+
+// number reads a phone number.
+func (o Object) number(raw string) (string, error) {
+	n, ok := Digits(raw)
+	if !ok {
+		return "", o.Refuse("number", "is %q, which is not a phone number", clip(raw))
+	}
+	return n, nil
+}
+
+// teams reads somebody who is called by Microsoft Teams: by the trunk of the tenant,
+// or of any when none is named.
+func (o Object) teams(raw string) (script.Target, error) {
+	n, err := o.number(raw)
+	t := script.Target{Kind: script.ToNumber, To: n}
+	if err != nil {
+		return t, err
+	}
+	tenant, err := o.Host("tenant")
+	if err != nil {
+		return t, err
+	}
+	t.Line = call.TeamsLine + tenant
+	if o.Is("vmail") || o.Is("voicemail") {
+		t.SIP.URIParams = "opaque=app:voicemail"
+	}
+	return t, nil
 }
 
 // user reads the name of a user of the box. The realm behind an @ is dropped:

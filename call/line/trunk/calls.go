@@ -1,8 +1,11 @@
 package trunk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"callbox/call"
 	"callbox/call/line/sipleg"
@@ -19,7 +22,8 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	if d.To == "" {
 		return nil, noNumber(l.cfg.ID)
 	}
-	if err := l.usable(); err != nil {
+	gateway := strings.Contains(d.To, ";transport=") // one of several, which says how it is reached
+	if err := l.usable(); err != nil && !gateway {
 		return nil, err
 	}
 	auth := l.cfg.credentials()
@@ -30,6 +34,13 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 		Target: l.cfg.target(d.To), Route: l.cfg.Proxy, From: sipleg.Caller(d.From), FromName: d.FromName,
 		FromHost: l.cfg.FromHost, Auth: sipleg.Credentials(auth), Headers: headers, Transport: l.cfg.Transport,
 	}
+	if gateway {
+		inv.Transport = ""
+	}
+	if d.URIParams != "" {
+		inv.Target += ";" + d.URIParams
+	}
+	inv.ContactHost = l.cfg.ContactHost
 	inv.To = d.ToURI
 	if d.Proxy != "" {
 		inv.Route = d.Proxy
@@ -44,10 +55,21 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 		inv.ContactUser = sipleg.EscapeUser(l.cfg.Username)
 	}
 	l.identify(&inv, d)
+	l.divert(&inv)
 	if l.cfg.Host == "" && d.Proxy == "" {
 		return l.dialRegistered(ctx, inv, d)
 	}
 	return dial(ctx, l.stack, l.legs, inv, d)
+}
+
+// divert claims that the call was diverted from the trunk's own number, unless it
+// tells another.
+func (l *Line) divert(inv *sip.Invite) {
+	if l.cfg.Diversion == "" || slices.ContainsFunc(inv.Headers, func(h sip.Header) bool { return strings.EqualFold(h.Name, "Diversion") }) {
+		return
+	}
+	host := cmp.Or(inv.FromHost, l.cfg.domain())
+	inv.Headers = append(inv.Headers, sip.Header{Name: "Diversion", Value: "<sip:" + sipleg.EscapeUser(l.cfg.Diversion) + "@" + host + ">;reason=unconditional"})
 }
 
 // dial places one INVITE.

@@ -41,6 +41,18 @@ type Config struct {
 	// Allow are the addresses that calls may come from besides those of Host and
 	// Proxy, which are looked up again every few minutes.
 	Allow []netip.Prefix
+	// AllowHosts are names and addresses of further such hosts.
+	AllowHosts []string
+	// AllowOnly lets calls come from Allow and AllowHosts only; without any, none come.
+	AllowOnly bool
+	// Realm is the domain of the registration; empty: Host.
+	Realm string
+	// Diversion is a number that outgoing calls claim to be diverted from (RFC
+	// 5806); empty: none.
+	Diversion string
+	// ContactHost is the name that stands in our Contact, and in From of what is asked
+	// besides calls, instead of our address.
+	ContactHost string
 	// AllowPort narrows that to one source port, to tell two trunks on one address
 	// apart; 0: any.
 	AllowPort uint16
@@ -120,6 +132,9 @@ func (c Config) target(to string) string {
 // domain is Host for From and for identities, where no port belongs (RFC 3261
 // §19.1.1, table 1).
 func (c Config) domain() string {
+	if c.Realm != "" {
+		return c.Realm
+	}
 	host, _, err := net.SplitHostPort(c.Host)
 	switch {
 	case err != nil:

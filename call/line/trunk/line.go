@@ -1,6 +1,7 @@
 package trunk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -127,9 +128,13 @@ func stopped() call.Cause {
 
 // register keeps the registration alive.
 func (l *Line) register(ctx context.Context, moved chan<- struct{}) error {
+	registrar, proxy := "sip:"+l.cfg.Host+l.cfg.transportParam(), l.cfg.Proxy
+	if l.cfg.Realm != "" {
+		registrar, proxy = "sip:"+l.cfg.Realm, cmp.Or(proxy, registrar)
+	}
 	err := l.stack.Register(ctx, sip.RegistrationConfig{
-		AOR: "sip:" + sipleg.EscapeUser(l.cfg.Username) + "@" + l.cfg.domain(), Registrar: "sip:" + l.cfg.Host + l.cfg.transportParam(),
-		Proxy: l.cfg.Proxy, Auth: sip.Credentials{Username: l.cfg.Username, Password: l.cfg.Password},
+		AOR: "sip:" + sipleg.EscapeUser(l.cfg.Username) + "@" + l.cfg.domain(), Registrar: registrar,
+		Proxy: proxy, Auth: sip.Credentials{Username: l.cfg.Username, Password: l.cfg.Password},
 		Expires: l.cfg.Expires, Transport: l.cfg.Transport,
 		OnState: func(st sip.RegState) {
 			l.setStatus(st.Registered, st.Text)
@@ -182,7 +187,9 @@ func (l *Line) listen(ctx context.Context, in call.Receiver, moved <-chan struct
 			remove = func() {}
 			known = nil
 			var forget func()
-			if forget, err = l.stack.AddPeer(l.peer(addrs, in)); err == nil {
+			if len(addrs) == 0 && l.cfg.InUsername == "" {
+				known = addrs // no calls come from it
+			} else if forget, err = l.stack.AddPeer(l.peer(addrs, in)); err == nil {
 				remove, known = forget, addrs
 			}
 		}
@@ -224,9 +231,15 @@ func (l *Line) addresses(ctx context.Context) ([]netip.Prefix, error) {
 			out = append(out, p)
 		}
 	}
-	uris := []string{"sip:" + l.cfg.Host + l.cfg.transportParam()}
-	if l.cfg.Proxy != "" {
-		uris = append(uris, l.cfg.Proxy)
+	var uris []string
+	for _, h := range l.cfg.AllowHosts {
+		uris = append(uris, "sip:"+h+l.cfg.transportParam())
+	}
+	if !l.cfg.AllowOnly {
+		uris = append(uris, "sip:"+l.cfg.Host+l.cfg.transportParam())
+		if l.cfg.Proxy != "" {
+			uris = append(uris, l.cfg.Proxy)
+		}
 	}
 	var failed error
 	for _, uri := range uris {

@@ -31,7 +31,7 @@ func (l *Line) usable() error {
 // keepAlive asks the far end whether it is there, until ctx ends.
 func (l *Line) keepAlive(ctx context.Context) {
 	err := l.stack.KeepAlive(ctx, sip.KeepAliveConfig{
-		Target: "sip:" + l.cfg.Host + l.cfg.transportParam(), Route: l.cfg.Proxy, Transport: l.cfg.Transport, Every: l.cfg.KeepAlive,
+		Target: "sip:" + l.cfg.Host + l.cfg.transportParam(), Route: l.cfg.Proxy, Transport: l.cfg.Transport, Every: l.cfg.KeepAlive, Host: l.cfg.ContactHost,
 		OnState: func(st sip.PeerState) {
 			switch {
 			case !st.Up:

@@ -1,0 +1,66 @@
+package jambonz_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"callbox/api"
+	"callbox/api/apitest"
+)
+
+// TestSettingsGolden plays testdata/settings/NAME.txt: lines "> METHOD path body"
+// (below /v1/), each with the status, warnings and answer that it gets. SID1, SID2 …
+// stand for the ids that the box makes, in order.
+func TestSettingsGolden(t *testing.T) {
+	for _, name := range files(t, "settings", ".txt") {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t)
+			g.Box.Register("alice", api.Registration{Contact: "sip:alice@192.0.2.7:5060", Source: "192.0.2.7:5060", Transport: "udp", UserAgent: "phone", Expires: noon.Add(2 * time.Hour)})
+			var ids []string
+			named := func(s string) string {
+				for _, id := range randomID.FindAllString(s, -1) {
+					if id != appID && id != project && id != provider && !slices.Contains(ids, id) {
+						ids = append(ids, id)
+					}
+				}
+				for i, id := range ids {
+					s = strings.ReplaceAll(s, id, fmt.Sprintf("SID%d", i+1))
+				}
+				return s
+			}
+			meant := func(s string) string {
+				for i := len(ids) - 1; i >= 0; i-- {
+					s = strings.ReplaceAll(s, fmt.Sprintf("SID%d", i+1), ids[i])
+				}
+				return s
+			}
+			var out strings.Builder
+			for line := range strings.Lines(read(t, "settings", name+".txt")) {
+				if strings.HasPrefix(line, "#") {
+					out.WriteString(line)
+				}
+				ask, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "> ")
+				if !ok {
+					continue
+				}
+				method, rest, _ := strings.Cut(ask, " ")
+				path, body, _ := strings.Cut(rest, " ")
+				resp, answer := g.do(t, method, "/v1/"+meant(path), meant(body))
+				fmt.Fprintf(&out, "> %s\n%d\n", ask, resp.StatusCode)
+				for _, w := range resp.Header.Values("Callbox-Warning") {
+					fmt.Fprintln(&out, "warning: "+w)
+				}
+				if answer != "" {
+					out.WriteString(strings.TrimSuffix(named(apitest.Indent(answer)), "\n") + "\n")
+				}
+			}
+			apitest.Golden(t, "settings/"+name+".txt", out.String())
+		})
+	}
+}
+
+// provider is the id of the only service provider.
+const provider = "2708b1b3-2736-40ea-b502-c53d8396247f"
