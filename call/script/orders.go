@@ -183,6 +183,7 @@ func (r *run) await(ctx context.Context) (verbs []Verb, ok bool, err error) {
 	if f == nil {
 		return nil, false, nil
 	}
+	interrupted := r.attend(ctx)
 	for {
 		f.mu.Lock()
 		switch {
@@ -205,6 +206,8 @@ func (r *run) await(ctx context.Context) (verbs []Verb, ok bool, err error) {
 		}
 		select {
 		case <-f.more:
+		case <-interrupted:
+			return []Verb{Pause{}}, true, nil // which is interrupted at once
 		case <-ctx.Done():
 			return nil, false, ctx.Err()
 		}

@@ -115,12 +115,14 @@ type run struct {
 	fallback call.Hook
 	pace     pace
 	answered bool
-	feed     *feed // of an application that stays connected; nil: it only answers
+	beside   *interruption // by which the caller may interrupt verbs; nil: it cannot
+	feed     *feed         // of an application that stays connected; nil: it only answers
 }
 
 // run is Run without its end. Nil means that the document has come to its end.
 func (r *run) run(ctx context.Context, src *call.ScriptSource) error {
 	defer r.deafen()
+	defer r.unattend()
 	doc, err := r.first(ctx, src)
 	if err != nil {
 		return err
@@ -218,7 +220,7 @@ func (r *run) walk(ctx context.Context, verbs []Verb) (*Jump, []Verb, error) {
 			r.answered = true
 		}
 		r.env.Tell(call.EventVerb, v.Name())
-		jump, err := v.Run(ctx, r.env)
+		jump, err := r.interrupted(ctx, v)
 		if r.env.Control.Record().Session.Notify {
 			r.env.Tell(call.EventVerbDone, v.Name())
 		}

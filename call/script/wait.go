@@ -62,8 +62,9 @@ func (w Wait) with(x Wait) Wait {
 
 // manners are what the documents of a script have set for those that follow.
 type manners struct {
-	mu   sync.Mutex // orders may change them while verbs run
-	wait Wait
+	mu    sync.Mutex // orders may change them while verbs run
+	wait  Wait
+	barge *Barge // nil: verbs are not interrupted
 }
 
 // waits is what is heard while the hook of jump is asked.

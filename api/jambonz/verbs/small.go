@@ -139,6 +139,11 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 	if err != nil {
 		return nil, err
 	}
+	barge, err := d.barge(o)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, barge...)
 	if wait != (script.Wait{}) {
 		list = append(list, wait)
 	}

@@ -147,7 +147,7 @@ var (
 	configProps = shape.Props{
 		"synthesizer":                {Type: shape.Map, Props: synthesizerProps},
 		"recognizer":                 recognizer(),
-		"bargeIn":                    {Type: shape.Map, Idle: "the box takes keys in gather only"},
+		"bargeIn":                    {Type: shape.Map, Props: bargeProps},
 		"ttsStream":                  {Type: shape.Map, Idle: wholeTexts},
 		"autoStreamTts":              {Type: shape.Bool, Idle: wholeTexts},
 		"record":                     {Type: shape.Map, Idle: "the box cannot record by request during a call"},

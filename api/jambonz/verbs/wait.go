@@ -3,6 +3,7 @@ package verbs
 import (
 	"time"
 
+	"callbox/api/jambonz/js"
 	"callbox/api/jambonz/shape"
 	"callbox/call/script"
 )
@@ -91,8 +92,42 @@ func (d *decoder) speeches(o shape.Object, name string) (out []script.Verb, err 
 	return out, nil
 }
 
-// The properties of waiting.
+// barge reads a bargeIn.
+func (d *decoder) barge(o shape.Object) ([]script.Verb, error) {
+	switch {
+	case !o.Has("bargeIn"):
+		return nil, nil
+	case !o.Object("bargeIn").Is("enable"):
+		return []script.Verb{script.Barge{Off: true}}, nil
+	}
+	o = o.Object("bargeIn")
+	if o.Text("actionHook") == "" && o.Get("actionHook").Kind != js.Map {
+		return nil, o.Refuse("actionHook", "is missing: nobody would learn of the interruption")
+	}
+	made, err := d.gather(o)
+	if err != nil {
+		return nil, err
+	}
+	g := made[0].(script.Gather)
+	g.Timeout, g.ActionOnEmpty = 0, false
+	if g.Speech != nil {
+		words, _, err := o.Whole("minBargeinWordCount", 0, 100)
+		if err != nil {
+			return nil, err
+		}
+		g.Speech.Interrupts = max(words, 1)
+	}
+	return []script.Verb{script.Barge{Gather: g, Sticky: o.Is("sticky")}}, nil
+}
+
+// The properties of waiting, and of interrupting.
 var (
+	bargeProps = shape.Props{
+		"enable": {Type: shape.Bool, Need: true}, "sticky": {Type: shape.Bool}, "actionHook": shape.HookProp(), "partialResultHook": shape.HookProp(),
+		"input": {Type: shape.List}, "finishOnKey": {Type: shape.Text}, "numDigits": {Type: shape.Number}, "minDigits": {Type: shape.Number},
+		"maxDigits": {Type: shape.Number}, "interDigitTimeout": {Type: shape.Number}, "dtmfBargein": {Type: shape.Bool},
+		"minBargeinWordCount": {Type: shape.Number}, "recognizer": recognizer(), "speechTimeout": {Type: shape.Number},
+	}
 	noiseProps = shape.Props{"enable": {Type: shape.Bool}, "url": {Type: shape.Text}, "startDelaySecs": {Type: shape.Number}}
 	delayProps = shape.Props{"enabled": {Type: shape.Bool}, "noResponseTimeout": {Type: shape.Number}, "noResponseGiveUpTimeout": {Type: shape.Number},
 		"retries": {Type: shape.Number}, "actions": {Type: shape.List}, "giveUpActions": {Type: shape.List}}
