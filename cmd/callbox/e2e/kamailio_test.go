@@ -20,6 +20,7 @@ import (
 type kamailio struct {
 	log  *lockedBuffer
 	port int
+	stop func() // ends it before the test does
 }
 
 // providerScript challenges the user box with SHA-256 (RFC 8760), and so proves
@@ -90,7 +91,12 @@ request_route {
 // startKamailio starts the provider of the phone at a port of 127.0.0.1.
 func startKamailio(t *testing.T, phonePort int) *kamailio {
 	t.Helper()
-	k := &kamailio{log: &lockedBuffer{}, port: freePorts(t, 1)}
+	return startKamailioAt(t, freePorts(t, 1), phonePort)
+}
+
+func startKamailioAt(t *testing.T, port, phonePort int) *kamailio {
+	t.Helper()
+	k := &kamailio{log: &lockedBuffer{}, port: port}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "kamailio.cfg")
 	if err := os.WriteFile(file, fmt.Appendf(nil, providerScript, k.port, phonePort), 0o600); err != nil {
@@ -108,9 +114,12 @@ func startKamailio(t *testing.T, phonePort int) *kamailio {
 	}
 	done := make(chan struct{})
 	go func() { cmd.Wait(); close(done) }()
-	t.Cleanup(func() {
+	k.stop = func() {
 		cmd.Process.Signal(syscall.SIGTERM) // it ends its own children
 		<-done
+	}
+	t.Cleanup(func() {
+		k.stop()
 		if t.Failed() {
 			t.Logf("kamailio:\n%s", k.log.String())
 		}
@@ -157,4 +166,64 @@ numbers:
 			}
 		})
 	}
+}
+
+// TestProviderFailsOver has a provider with two servers (RFC 3263). When the first
+// falls silent, calls go through the second within 4 s, the registration follows,
+// and both come back to the first when it does.
+func TestProviderFailsOver(t *testing.T) {
+	t.Parallel()
+	if !ownNetwork(t) {
+		return
+	}
+	resolvConf(t)
+	nameServer(t, "_sip._udp.provider.example. SRV 10 0 5071 one.provider.example.", "_sip._udp.provider.example. SRV 20 0 5072 two.provider.example.",
+		"one.provider.example. A 127.0.0.1", "two.provider.example. A 127.0.0.1")
+	fromAlice := speak(t, "This is Alice. The library closes early before the holiday.")
+	fromFar := speak(t, "A call from far away about the harvest and the weather.", "-v", "en-us")
+	far := runBaresip(t, phone{name: "+14155550123", answer: "auto", says: fromFar})
+	_, phonePort, _ := net.SplitHostPort(far.addr)
+	port, _ := strconv.Atoi(phonePort)
+	first := startKamailioAt(t, 5071, port)
+	startKamailioAt(t, 5072, port)
+	g := &gateway{t: t, dir: t.TempDir(), listen: "127.0.0.1:5060"}
+	g.start()
+	g.configure(`
+users:
+- {name: alice, password: a1l2i3c4e5, number: "201"}
+trunks:
+- {name: provider, host: provider.example, username: box, password: s3cret9, register: true, expires: 1m}
+routes:
+- {name: all, prefix: "+", lines: [provider]}
+numbers:
+- {number: "*", line: provider, target: alice}
+`)
+	at := func(addr string) {
+		t.Helper()
+		poll(t, 150*time.Second, "the box is registered at "+addr, func() bool {
+			ready, text := g.status("provider")
+			return ready && strings.Contains(text, addr)
+		})
+	}
+	at("127.0.0.1:5071")
+	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto", says: fromAlice})
+	talk(t, alice, far, "sip:+14155550123@"+g.sip, fromAlice, fromFar)
+	first.stop()
+	began := time.Now()
+	alice.do("dial", "sip:+14155550123@"+g.sip)
+	far.wait("CALL_ESTABLISHED", 20*time.Second)
+	if took := time.Since(began); took > 4500*time.Millisecond { // half a second for the phones
+		t.Errorf("the second server was reached after %v", took)
+	}
+	alice.wait("CALL_ESTABLISHED", 20*time.Second)
+	alice.do("hangup", "")
+	far.wait("CALL_CLOSED", 20*time.Second)
+	alice.wait("CALL_CLOSED", 20*time.Second)
+	talk(t, alice, far, "sip:+14155550123@"+g.sip, fromAlice, fromFar)
+	at("127.0.0.1:5072")
+	talk(t, far, alice, "sip:box@127.0.0.1:5072", fromFar, fromAlice)
+	startKamailioAt(t, 5071, port)
+	at("127.0.0.1:5071")
+	talk(t, alice, far, "sip:+14155550123@"+g.sip, fromAlice, fromFar)
+	talk(t, far, alice, "sip:box@127.0.0.1:5071", fromFar, fromAlice)
 }
