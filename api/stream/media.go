@@ -33,7 +33,6 @@ type mediaTalk struct {
 	chunks [2]int // sent of each track
 	up     [2]*resampler
 	sound  []byte
-	out    []byte
 
 	down *resampler // of the goroutine that reads
 }

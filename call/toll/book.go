@@ -29,7 +29,6 @@ type entry struct {
 	key
 	price    int64
 	answered time.Time // zero before
-	ended    time.Time // zero before
 }
 
 // key is what rules tell calls apart by.
