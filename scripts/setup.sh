@@ -64,6 +64,6 @@ if [ "$what" = test ]; then
 	[ "$(id -u)" -eq 0 ] || as=(--user --map-root-user)
 	if ! why=$(unshare --net --mount "${as[@]}" true 2>&1); then
 		echo "Note: no network namespaces can be made here ($why)."
-		echo "The tests with several networks, NAT and Linphone are left out; run make as root for all of them."
+		echo "The tests with several networks, a NAT, SRV records or Linphone are left out; run make as root for all."
 	fi
 fi
