@@ -45,25 +45,25 @@ type StreamShape interface {
 
 // StartRecording starts a recording of the call that the path names.
 func (h *Handlers) StartRecording(w http.ResponseWriter, q *Request, s RecordControlShape) {
+	if _, err := h.Calls.Call(q.Context(), q.Account.ID, q.Call); err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
 	h.record(w, q, s, true, func() (ch call.RecordingChange, err error) {
 		o, err := s.ReadRecording(q)
 		return call.RecordingChange{Start: &o}, err
 	})
 }
 
-// ChangeRecording pauses, resumes or stops a recording of the call that the path
-// names.
+// ChangeRecording pauses, resumes or stops a recording of the call, or of the
+// conference, that the path names.
 func (h *Handlers) ChangeRecording(w http.ResponseWriter, q *Request, s RecordControlShape) {
 	h.record(w, q, s, false, func() (call.RecordingChange, error) { return s.ReadRecordingChange(q) })
 }
 
 // record does what read asks for.
 func (h *Handlers) record(w http.ResponseWriter, q *Request, s RecordControlShape, created bool, read func() (call.RecordingChange, error)) {
-	_, err := h.Calls.Call(q.Context(), q.Account.ID, q.Call)
-	var ch call.RecordingChange
-	if err == nil {
-		ch, err = read()
-	}
+	ch, err := read()
 	h.TellWarnings(w, q)
 	var rec call.Recording
 	if err == nil {

@@ -415,8 +415,9 @@ func meetingRoutes(p Profile, plain, record, sound []string) []route {
 				"GET": {summary: "List the recordings of a conference", params: p.Tables.ListRecordings, element: "Recording", list: "recordings"},
 			}},
 			// A recording of a conference has its id in place of a call's.
-			route{path: "Conferences/{call}/Recordings/{recording}", suffixes: record, acts: oneRecording, about: map[string]operation{
+			route{path: "Conferences/{call}/Recordings/{recording}", suffixes: record, acts: steered(p), about: map[string]operation{
 				"GET": {summary: "Fetch a recording of a conference", element: "Recording"}, "DELETE": {summary: "Delete a recording of a conference"},
+				"POST": {summary: "Pause, resume or stop a recording of a conference; Twilio.CURRENT is the latest", params: p.Tables.UpdateRecording, element: "Recording"},
 			}},
 			route{path: "Conferences/{call}/Recordings/{recording}", suffixes: sound, acts: recordingSound, sound: true},
 		)

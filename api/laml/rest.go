@@ -69,10 +69,9 @@ func routesOf(p Profile) []route {
 	if !p.Tables.KeepCalls {
 		oneCall["DELETE"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.DeleteCall(w, q, s) }
 	}
-	ofCall, oneOfCall := map[string]act{"GET": rest.listRecordings}, maps.Clone(oneRecording)
+	ofCall := map[string]act{"GET": rest.listRecordings}
 	if p.Tables.StartRecording != nil {
 		ofCall["POST"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.StartRecording(w, q, s) }
-		oneOfCall["POST"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.ChangeRecording(w, q, s) }
 	}
 	list := []route{
 		{path: "", suffixes: plain, acts: map[string]act{"GET": rest.account}},
@@ -82,7 +81,7 @@ func routesOf(p Profile) []route {
 		}},
 		{path: "Calls/{call}", suffixes: plain, acts: oneCall},
 		{path: "Calls/{call}/Recordings", suffixes: plain, acts: ofCall},
-		{path: "Calls/{call}/Recordings/{recording}", suffixes: record, acts: oneOfCall},
+		{path: "Calls/{call}/Recordings/{recording}", suffixes: record, acts: steered(p)},
 		{path: "Calls/{call}/Recordings/{recording}", suffixes: sound, acts: recordingSound, sound: true},
 		{path: "Recordings", suffixes: plain, acts: map[string]act{"GET": rest.listRecordings}},
 		{path: "Recordings/{recording}", suffixes: record, acts: oneRecording},
@@ -98,6 +97,15 @@ func routesOf(p Profile) []route {
 	list = append(list, notificationRoutes(plain)...)
 	list = append(list, meetingRoutes(p, plain, record, sound)...)
 	return append(list, sipRoutes(p, plain)...)
+}
+
+// steered are the acts of a recording that may still be made.
+func steered(p Profile) map[string]act {
+	acts := maps.Clone(oneRecording)
+	if p.Tables.UpdateRecording != nil {
+		acts["POST"] = func(s rest, w http.ResponseWriter, q *api.Request) { s.h.ChangeRecording(w, q, s) }
+	}
+	return acts
 }
 
 var (

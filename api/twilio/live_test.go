@@ -33,9 +33,11 @@ func TestSDKSteersRecordings(t *testing.T) {
 	if err != nil || *got.Status != "in-progress" || *got.Source != "StartCallRecordingAPI" || *got.CallSid != id || got.Channels != 2 || *got.Track != "inbound" {
 		t.Fatalf("start: %+v, %v", got, err)
 	}
-	if _, err := c.CreateCallRecording(id, &openapi.CreateCallRecordingParams{}); err != nil {
-		t.Fatal(err)
+	resp, body := g.do(t, "POST", calls+"/"+id+"/Recordings.json", "")
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatal(resp.Status, body)
 	}
+	apitest.Golden(t, "recording-started.json", pretty(t, body))
 	change := func(sid, status, behaviour string) (*openapi.ApiV2010CallRecording, error) {
 		u := &openapi.UpdateCallRecordingParams{}
 		u.SetStatus(status)
@@ -51,7 +53,7 @@ func TestSDKSteersRecordings(t *testing.T) {
 			t.Errorf("%v: %+v, %v", tc, r, err)
 		}
 	}
-	apitest.Golden(t, "recording-changes.json", pretty(t, apitest.Fields(t, g.box.RecordingChanges())))
+	apitest.Golden(t, "recording-changes.model.json", pretty(t, apitest.Fields(t, g.box.RecordingChanges())))
 	wantError(t, second(change(*got.Sid, "paused", "")), 400, 21220)
 	wantError(t, second(change("RE404", "paused", "")), 404, 20404)
 	wantError(t, second(change(*got.Sid, "louder", "")), 400, 20001)
@@ -87,7 +89,9 @@ func TestSDKStreams(t *testing.T) {
 	if _, err := c.CreateStream(id, (&openapi.CreateStreamParams{}).SetUrl("ws://192.0.2.7:9000/audio")); err != nil {
 		t.Fatal(err)
 	}
-	apitest.Golden(t, "streams.json", pretty(t, apitest.Fields(t, g.box.Streams())))
+	_, body := g.do(t, "POST", calls+"/"+id+"/Streams.json", apitest.Form("Url", "wss://app.lan/audio", "Name", "third"))
+	apitest.Golden(t, "stream.json", pretty(t, body))
+	apitest.Golden(t, "streams.model.json", pretty(t, apitest.Fields(t, g.box.Streams())))
 	for _, sid := range []string{"ears", g.box.Streams()[1].ID} {
 		if s, err := c.UpdateStream(id, sid, (&openapi.UpdateStreamParams{}).SetStatus("stopped")); err != nil || *s.Status != "stopped" {
 			t.Errorf("stop %s: %+v, %v", sid, s, err)

@@ -9,7 +9,8 @@
 // are calls like any other, lets the caller hear how they stand (news.go,
 // ringing.go), and bridges the sound of two of them (dial.go, bridge.go).
 // Recordings are made by media/session and end as files with a record
-// (recording.go). Each call ends with one final event, after which only its
+// (recording.go, recontrol.go). The sound of a call can be carried to applications
+// and back (streams.go, streamend.go). Each call ends with one final event, after which only its
 // recordings are told of (tell.go).
 //
 // Conferences and queues are call/room's; the engine lends it its calls (rooms.go).

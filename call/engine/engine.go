@@ -22,11 +22,13 @@ type Engine struct {
 
 	mu       sync.Mutex // guards what follows
 	calls    map[string]*live
-	idem     map[string]chan struct{} // account NUL value → closed when its Create is done
+	taped    map[string]*roomRecording // recordings of conferences that run, by id
+	idem     map[string]chan struct{}  // account NUL value → closed when its Create is done
 	stopping bool
 	refused  refusals
 
 	lostKeys, lostNotices atomic.Int64
+	streams               streamCounters
 	tasks                 tasks // every call, and every goroutine that works for one
 }
 
@@ -48,7 +50,7 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, calls: map[string]*live{}, idem: map[string]chan struct{}{}}
+	e := &Engine{cfg: cfg, calls: map[string]*live{}, taped: map[string]*roomRecording{}, idem: map[string]chan struct{}{}}
 	e.SetLimits(cfg.Limits)
 	var err error
 	if e.rooms, err = e.house(); err != nil {

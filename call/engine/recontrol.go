@@ -4,17 +4,22 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"callbox/call"
+	"callbox/media/session"
 )
 
 // startedByRequest is the source of recordings of which there may be several.
 const startedByRequest = "StartCallRecordingAPI"
 
-// Record starts, pauses, resumes or stops a recording of a live call, and gives
-// how it stands. call.ErrNotFound, call.ErrEnded when the call or the recording
+// Record starts, pauses, resumes or stops a recording of a live call, or pauses,
+// resumes or stops one of a conference, and gives how it stands. call.ErrNotFound, call.ErrEnded when the call or the recording
 // has ended, call.ErrWrongState before the answer, call.ErrTooMany (wrapped).
 func (e *Engine) Record(ctx context.Context, account, id string, ch call.RecordingChange) (call.Recording, error) {
+	if r := e.recordingOf(account, id, ch.ID); r != nil && ch.Start == nil {
+		return r.change(ch)
+	}
 	c := e.find(account, id)
 	if c == nil {
 		if _, err := e.cfg.Journal.Call(ctx, account, id); err != nil {
@@ -71,20 +76,28 @@ func (c *live) findRecording(id string) *recording {
 // change pauses, resumes or stops a running recording, on the call's goroutine,
 // and gives how it then stands.
 func (r *recording) change(ch call.RecordingChange) call.Recording {
-	switch ch.Status {
-	case call.RecordingPaused:
-		r.rec.Pause(ch.Silence)
-	case call.RecordingRunning:
-		r.rec.Resume()
-	case call.RecordingStopped:
+	if steer(r.rec, &r.shown, ch, r.c.e.cfg.Now()) {
+		r.c.e.cfg.Journal.AppendRecording(r.shown)
+	}
+	if ch.Status == call.RecordingStopped {
 		r.halt()
 	}
-	r.shown.Duration = r.rec.Stats().Duration
-	if r.shown.Status != ch.Status {
-		r.shown.Status, r.shown.Updated = ch.Status, r.c.e.cfg.Now()
-		if ch.Status != call.RecordingStopped { // its end follows
-			r.c.e.cfg.Journal.AppendRecording(r.shown)
-		}
-	}
 	return r.shown
+}
+
+// steer pauses or resumes rec, and brings what is known of it up to date. changed
+// tells that this is to be kept: the end of a recording is told when it has come.
+func steer(rec *session.Recorder, shown *call.Recording, ch call.RecordingChange, now time.Time) (changed bool) {
+	switch ch.Status {
+	case call.RecordingPaused:
+		rec.Pause(ch.Silence)
+	case call.RecordingRunning:
+		rec.Resume()
+	}
+	shown.Duration = rec.Stats().Duration
+	if shown.Status == ch.Status {
+		return false
+	}
+	shown.Status, shown.Updated = ch.Status, now
+	return ch.Status != call.RecordingStopped
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/call/script"
 )
 
 // talking is an answered call whose document takes long.
@@ -137,5 +138,47 @@ func TestRecordingRefused(t *testing.T) {
 		if n := w.recordingEvents(rec.ID); n[call.EventRecordingStarted] != maxRecorders+1 || n[call.EventRecordingDone]+n[call.EventRecordingAbsent] != maxRecorders+1 {
 			t.Errorf("events %v", n)
 		}
+	})
+}
+
+// TestConferenceRecordingSteered: a conference's recording is paused, resumed and
+// stopped, while the conference goes on.
+func TestConferenceRecordingSteered(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		x := script.Conference{Name: "sales", StartOnEnter: true, Record: &call.RecordOptions{Source: "Conference"}}
+		leg, _ := w.place("201", 10, script.ConferenceVerb{Conference: x})
+		other, _ := w.place("202", 20, script.ConferenceVerb{Conference: x})
+		var id, conf string
+		w.mu.Lock()
+		for _, r := range w.recs {
+			id, conf = r.ID, r.Conference
+		}
+		w.mu.Unlock()
+		pass(time.Second)
+		if r := w.steer(conf, call.RecordingChange{Status: call.RecordingPaused}); r.ID != id || r.Status != "paused" {
+			t.Errorf("%+v", r)
+		}
+		if s := w.storedRecording(id); s.Status != "paused" {
+			t.Errorf("stored while paused: %+v", s)
+		}
+		if _, err := w.e.Record(ctx, "other", conf, call.RecordingChange{Status: call.RecordingPaused}); !errors.Is(err, call.ErrNotFound) {
+			t.Errorf("of another account: %v", err)
+		}
+		pass(3 * time.Second)
+		w.steer(conf, call.RecordingChange{ID: id, Status: call.RecordingRunning})
+		pass(time.Second)
+		if r := w.steer(conf, call.RecordingChange{ID: id, Status: call.RecordingStopped}); r.Status != "stopped" {
+			t.Errorf("%+v", r)
+		}
+		if s := w.storedRecording(id); s.Status != "completed" || s.Duration.Round(100*time.Millisecond) != 2*time.Second {
+			t.Errorf("in the end: %+v", s)
+		}
+		if _, err := w.e.Record(ctx, "acct", conf, call.RecordingChange{ID: id, Status: call.RecordingPaused}); !errors.Is(err, call.ErrNotFound) {
+			t.Errorf("one that has ended: %v", err)
+		}
+		hear(t, []*farLeg{leg, other}, 20, 10)
+		leg.end(call.NormalClearing(call.Remote))
+		other.end(call.NormalClearing(call.Remote))
 	})
 }

@@ -54,6 +54,47 @@ var (
 // errNoStreamer says that the box was built without.
 var errNoStreamer = errors.New("this box does not stream sound")
 
+// StreamStats are the counters of all streams.
+type StreamStats struct {
+	Running int    // now
+	Failed  uint64 // that ended with an error
+	Lost    call.StreamLoss
+}
+
+// streamCounters are those of an engine; streams that have ended are in them.
+type streamCounters struct {
+	mu sync.Mutex
+	StreamStats
+}
+
+// StreamStats gives the counters. What running streams have lost is not in them
+// yet.
+func (e *Engine) StreamStats() StreamStats {
+	e.streams.mu.Lock()
+	defer e.streams.mu.Unlock()
+	return e.streams.StreamStats
+}
+
+// ended counts a stream that has ended; err says how.
+func (k *streamCounters) ended(s call.Stream, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.Running--
+	if err != nil {
+		k.Failed++
+	}
+	k.Lost.Frames += s.Lost.Frames
+	k.Lost.Played += s.Lost.Played
+	k.Lost.Keys += s.Lost.Keys
+}
+
+// begun counts a stream that begins.
+func (k *streamCounters) begun() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.Running++
+}
+
 // StartStream starts to carry the sound of a live call to an application.
 // call.ErrNotFound, call.ErrEnded, call.ErrWrongState before the answer,
 // call.ErrTooMany (wrapped).
@@ -166,6 +207,7 @@ func (c *live) stream(o call.StreamOptions) (*streaming, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	c.streams.running = append(c.streams.running, s)
 	c.streams.count++
+	c.e.streams.begun()
 	desc := s.now
 	c.e.tasks.Go(func() { s.run(desc) })
 	return s, nil
@@ -246,6 +288,7 @@ func (c *live) streamEnded(s *streaming, err error) {
 	if !s.connect.IsZero() {
 		s.now.Length = now.Sub(s.connect)
 	}
+	c.e.streams.ended(s.now, err)
 	for i, r := range c.streams.running {
 		if r == s {
 			c.streams.running = append(c.streams.running[:i:i], c.streams.running[i+1:]...)

@@ -138,6 +138,9 @@ func TestStreamBeside(t *testing.T) {
 		if got := w.streamEvents(rec.ID); got != "started started stopped stopped" {
 			t.Errorf("events %q", got)
 		}
+		if st := w.e.StreamStats(); st.Running != 0 || st.Failed != 0 || st.Lost.Frames < 100 {
+			t.Errorf("counters %+v", st)
+		}
 		if r := w.record(rec.ID); len(r.Warnings) != 3 || !strings.Contains(r.Warnings[0], "nobody") || !strings.Contains(r.Warnings[2], "lost 100 frames") {
 			t.Errorf("warnings %q", r.Warnings) // nobody took most of the sound
 		}
@@ -310,6 +313,9 @@ func TestStreamFails(t *testing.T) {
 		w.ends(rec.ID, call.Completed)
 		if err := <-never.over; !errors.Is(err, context.Canceled) {
 			t.Error(err)
+		}
+		if st := w.e.StreamStats(); st.Running != 0 || st.Failed != 1 {
+			t.Errorf("counters %+v", st)
 		}
 		if got := w.streamEvents(rec.ID); got != "error" {
 			t.Errorf("events %q", got)

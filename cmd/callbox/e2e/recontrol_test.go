@@ -177,3 +177,109 @@ func TestStartRecording(t *testing.T) {
 		t.Errorf("nothing says that there is no transcription: %s", out)
 	}
 }
+
+// TestConferenceRecordingSteered: the vendor's client pauses the recording of a
+// conference for a sentence.
+func TestConferenceRecordingSteered(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	a := newApp(t)
+	said := map[int][]int16{
+		1: speak(t, "Bob speaking. Seven boxes of paper arrived.", "-v", "en-us"),
+		2: speak(t, "My card number is one two three four five.", "-v", "en-us"),
+		3: speak(t, "Still the same voice, a little later on.", "-v", "en-us"),
+	}
+	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
+	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: timeline(t, said)})
+	a.doc("/room", `<Response><Dial><Conference record="record-from-start" trim="do-not-trim">garden</Conference></Dial></Response>`)
+	var sids []string
+	for _, p := range []*baresip{alice, bob} {
+		sids = append(sids, g.create(url.Values{"To": {"client:" + p.name}, "From": {"+14155550100"}, "Url": {a.URL + "/room"}}))
+		p.wait("CALL_ESTABLISHED", 30*time.Second)
+	}
+	began := time.Now()
+	api := g.twilio().Api
+	var conf string
+	poll(t, 10*time.Second, "the conference", func() bool {
+		list, err := api.ListConference(&openapi.ListConferenceParams{})
+		if err != nil || len(list) != 1 {
+			return false
+		}
+		conf = *list[0].Sid
+		return true
+	})
+	change := func(id, status string) *openapi.ApiV2010ConferenceRecording {
+		t.Helper()
+		p := &openapi.UpdateConferenceRecordingParams{}
+		p.SetStatus(status).SetPauseBehavior("skip")
+		r, err := api.UpdateConferenceRecording(conf, id, p)
+		if err != nil || *r.Status != status {
+			t.Fatalf("%s: %+v, %v", status, r, err)
+		}
+		return r
+	}
+	slots(began, 2)
+	r := change("Twilio.CURRENT", "paused")
+	slots(began, 3)
+	change(*r.Sid, "in-progress")
+	slots(began, 4.3)
+	change(*r.Sid, "stopped")
+	for _, sid := range sids {
+		g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}})
+		g.until(sid, "completed", 30*time.Second)
+	}
+	poll(t, 10*time.Second, "the recording is complete", func() bool {
+		r, err := api.FetchRecording(*r.Sid, nil)
+		return err == nil && *r.Status == "completed"
+	})
+	sound := g.sound("/Conferences/" + conf + "/Recordings/" + *r.Sid + ".wav")
+	hearsOnce(t, "the recording, before the pause,", sound, said[1])
+	hearsOnce(t, "the recording, after the pause,", sound, said[3])
+	deaf(t, "the recording", sound, said[2])
+	hearsOnce(t, "alice, during the pause,", alice.heard(), said[2])
+}
+
+// TestDialRecords: a Dial records from the answer or from the ringing, on one
+// channel or on one for each party, and tells its action.
+func TestDialRecords(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	a := newApp(t)
+	fromAlice := speak(t, "This is Alice. The garden gate was left open.")
+	fromBob := speak(t, "Bob speaking. Seven boxes of paper arrived.", "-v", "en-us")
+	startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: fromBob})
+	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "manual", says: twice(fromAlice)})
+	const rings = 4 * time.Second
+	talk := time.Duration(len(twice(fromAlice)))*time.Second/rate + time.Second
+	for _, mode := range []string{"do-not-record", "record-from-answer", "record-from-ringing", "record-from-answer-dual", "record-from-ringing-dual"} {
+		a.doc("/voice", `<Response><Dial record="`+mode+`" action="/`+mode+`" recordingStatusCallback="/tape"><Client>alice</Client></Dial></Response>`)
+		a.doc("/"+mode, `<Response><Hangup/></Response>`)
+		sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
+		alice.wait("CALL_INCOMING", 30*time.Second)
+		pauseFor(rings)
+		alice.do("accept", "")
+		alice.wait("CALL_ESTABLISHED", 30*time.Second)
+		pauseFor(talk)
+		alice.do("hangup", "")
+		done := a.until("/"+mode, 1, 30*time.Second)
+		g.until(sid, "completed", 30*time.Second)
+		if mode == "do-not-record" {
+			if done.form.Get("RecordingSid") != "" {
+				t.Errorf("recorded: %v", done.form)
+			}
+			continue
+		}
+		sound, channels := g.recording(sid)
+		if want := 1 + strings.Count(mode, "-dual"); channels != want || done.form.Get("RecordingSid") == "" || done.form.Get("RecordingDuration") == "" {
+			t.Errorf("%s: %d channels, the action was told %v", mode, channels, done.form)
+		}
+		length := time.Duration(len(sound)/channels) * time.Second / rate
+		if ringing := length - talk; (ringing > rings/2) != strings.Contains(mode, "ringing") {
+			t.Errorf("%s: %v long", mode, length)
+		}
+		if channels == 2 {
+			hearsOnce(t, mode+", on the channel of alice,", channel(sound, 1, 2), fromAlice)
+			deaf(t, mode+", on the channel of bob,", channel(sound, 0, 2), fromAlice)
+		}
+	}
+}
