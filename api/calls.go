@@ -40,6 +40,7 @@ type Handlers struct {
 	Lists        Settings[CredentialList]
 	Domains      Settings[SIPDomain]
 	Auth         *Auth
+	Alerts       Alerts       // nil: none are kept
 	Teller       Teller       // nil: the box sends no requests within calls
 	Log          *slog.Logger // nil: no log
 }

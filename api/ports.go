@@ -69,6 +69,12 @@ type QueueMembers interface {
 	QueueMembers(account, queue string) ([]call.QueueMember, error)
 }
 
+// Alerts knows what went wrong for customers. It is optional.
+type Alerts interface {
+	// Alerts gives the latest of an account, newest first.
+	Alerts(account string) []call.Alert
+}
+
 // Accounts knows who may ask.
 type Accounts interface {
 	// Account gives the account with this id or project; ok is false when there is none.

@@ -78,6 +78,19 @@ func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
 	return s.commitOrWithdraw(ctx, &accepted{puts: []putOp{{bucketBlobs, []byte(name), value}}})
 }
 
+// EnqueueBlob is PutBlob without waiting for the disk, for what may be lost with the
+// power.
+func (s *Store) EnqueueBlob(name string, data []byte) error {
+	if err := checkKeyPart("blob's name", name, maxID, false); err != nil {
+		return err
+	}
+	if len(data) > maxBlob {
+		return fmt.Errorf("blob %q has %d bytes, at most %d", name, len(data), maxBlob)
+	}
+	value := append(make([]byte, 0, len(data)), data...) // not nil, which would delete
+	return s.w.accept(&accepted{puts: []putOp{{bucketBlobs, []byte(name), value}}, linger: s.cfg.MaxLinger})
+}
+
 // Blob gives the data stored under a name. The error is or wraps ErrNoBlob.
 func (s *Store) Blob(name string) ([]byte, error) {
 	var out []byte

@@ -45,6 +45,7 @@ type Box struct {
 	setups  *settings[api.Setup]
 	trunks  *settings[api.Carrier]
 	phones  map[string][]api.Registration
+	alerts  []call.Alert
 	callers *settings[api.CallerID]
 	lists   *settings[api.CredentialList]
 	domains *settings[api.SIPDomain]

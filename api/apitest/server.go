@@ -29,7 +29,7 @@ func Serve(t testing.TB, box *Box, mount func(*api.Handlers) []api.Mount) *Serve
 		Conferences: box.Meetings, Participants: box.Meetings, Queues: box.Meetings.Queues(), QueueMembers: box.Meetings,
 		Applications: box.Applications(), Numbers: box.Numbers(), Keys: box.Keys(),
 		Users: box.Users(), Setups: box.Setups(), Carriers: box.Carriers(), LineStates: box, CallerIDs: box.CallerIDs(), Lists: box.Lists(), Domains: box.Domains(),
-		Auth: api.NewAuth(box), Teller: box, Log: slog.New(slog.DiscardHandler),
+		Auth: api.NewAuth(box), Teller: box, Alerts: box, Log: slog.New(slog.DiscardHandler),
 	}
 	if box.messaging {
 		h.Messages = messages{box}

@@ -34,3 +34,13 @@ func (b *Box) Told() []call.SIPMessage {
 	defer b.mu.Unlock()
 	return slices.Clone(b.told)
 }
+
+var _ api.Alerts = (*Box)(nil)
+
+// AddAlert keeps an alert; call it before the box is used.
+func (b *Box) AddAlert(a call.Alert) { b.alerts = slices.Insert(b.alerts, 0, a) }
+
+// Alerts gives those of the account, newest first.
+func (b *Box) Alerts(account string) []call.Alert {
+	return slices.DeleteFunc(slices.Clone(b.alerts), func(a call.Alert) bool { return a.Account != account })
+}

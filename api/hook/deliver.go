@@ -66,6 +66,7 @@ type Deliverer struct {
 	outbox Outbox
 	modify Modify                                          // nil: answers hold no documents
 	post   func(ctx context.Context, o api.Outgoing) error // d.send, or a test's
+	watch  func(o api.Outgoing, err error)                 // see Watch; nil: nobody
 	wake   chan struct{}
 	jitter func(time.Duration) time.Duration
 
@@ -81,6 +82,18 @@ func NewDeliverer(c *Client, o Outbox, modify Modify) *Deliverer {
 	d := &Deliverer{client: c, outbox: o, modify: modify, wake: make(chan struct{}, 1), jitter: jitter}
 	d.post = d.send
 	return d
+}
+
+// Watch has f told of messages that fail: at the first attempt, when they are not
+// repeated, and when they are given up. err is a *script.FetchError. f must not block.
+// It must be called before Run.
+func (d *Deliverer) Watch(f func(o api.Outgoing, err error)) { d.watch = f }
+
+// tellFailed tells the watcher.
+func (d *Deliverer) tellFailed(o api.Outgoing, err error) {
+	if d.watch != nil {
+		d.watch(o, fetchError("telling", o.URL, err))
+	}
 }
 
 // send sends o once, and hands a document in the answer to the call it is for.

@@ -209,6 +209,9 @@ func (s *dispatcher) finish(r result) {
 			s.evict()
 			w = &wait{}
 			s.waits[l] = w
+			if r.verdict == vRepeat {
+				s.d.tellFailed(r.t.out, r.err)
+			}
 		}
 		s.d.backOff(w, now, r.after)
 		s.failed(r, l, rcv, w, now)
@@ -219,6 +222,7 @@ func (s *dispatcher) finish(r result) {
 		}
 		if first {
 			s.d.client.log.Warn("receiver of status callbacks does not answer", "receiver", origin, "err", r.err)
+			s.d.tellFailed(r.t.out, r.err)
 		}
 		s.failed(r, l, rcv, &rcv.wait, now)
 		s.unloadReceiver(origin, rcv)
@@ -236,6 +240,7 @@ func (s *dispatcher) count(r result) {
 	case r.t.drop != keep && r.verdict == vUndone, r.t.drop == sent:
 	case r.t.drop == old:
 		c.givenUp.Add(1)
+		s.d.tellFailed(r.t.out, errGivenUp)
 		s.d.client.log.Error("status callback given up", "call", r.t.call, "url", publicURL(r.t.out.URL), "age", time.Since(r.t.created))
 	case r.t.drop == unreadable:
 		c.unreadable.Add(1)
@@ -243,6 +248,7 @@ func (s *dispatcher) count(r result) {
 		c.delivered.Add(1)
 	case r.verdict == vRefused:
 		c.refused.Add(1)
+		s.d.tellFailed(r.t.out, r.err)
 		s.d.client.log.Warn("status callback refused, not repeated", "call", r.t.call, "url", publicURL(r.t.out.URL), "err", r.err)
 	}
 }

@@ -36,6 +36,7 @@ var (
 	errRedirects     = fmt.Errorf("more than %d redirects", MaxRedirects)
 	errTooBig        = errors.New("the answer is too large")
 	errNoCertificate = errors.New("the receiver showed no certificate")
+	errGivenUp       = errors.New("the message was given up: its receiver has not taken it for too long")
 	errURL           = errors.New("not an absolute http or https URL")
 )
 
@@ -142,5 +143,10 @@ func retryClass(err error) string {
 // fetchError dresses err for the verbs and for people.
 func fetchError(doing, rawURL string, err error) *script.FetchError {
 	bare := publicURL(rawURL)
-	return &script.FetchError{Code: code(err), URL: bare, Err: fmt.Errorf("%s %s: %w", doing, bare, err)}
+	e := &script.FetchError{Code: code(err), URL: bare, Err: fmt.Errorf("%s %s: %w", doing, bare, err)}
+	var status *statusError
+	if errors.As(err, &status) {
+		e.Status = status.status
+	}
+	return e
 }

@@ -38,7 +38,6 @@ func operations() map[string]operation {
 		statuses = append(statuses, s)
 	}
 	slices.Sort(statuses)
-	lo, most, long := 1, maxCount, maxDays
 	return map[string]operation{
 		"POST Calls": {
 			summary: "Make a call", body: createProps,
@@ -65,12 +64,9 @@ func operations() map[string]operation {
 		},
 		"GET RecentCalls": {
 			summary: "List the calls that are over",
-			query: []api.Field{
-				{Name: "page", Required: true, Schema: &api.Schema{Type: "integer", Min: &lo}},
-				{Name: "count", Required: true, Schema: &api.Schema{Type: "integer", Min: &lo, Max: &most}},
-				{Name: "days", Schema: &api.Schema{Type: "integer", Min: &lo, Max: &long}}, {Name: "start", Schema: text}, {Name: "end", Schema: text},
+			query: slices.Concat(spanFields(), []api.Field{
 				{Name: "answered", Schema: &api.Schema{Type: "boolean"}}, {Name: "direction", Schema: direction}, {Name: "filter", Schema: text},
-			},
+			}),
 			answers: one("The newest first", strict("RecentCallPage", fields(number, "total", "batch", "page"),
 				fields(&api.Schema{Type: "array", Items: recentSchema()}, "data"))),
 		},
@@ -86,6 +82,23 @@ func operations() map[string]operation {
 			answers: one("The key", strict("WebhookSecret", fields(text, "webhook_secret"))),
 		},
 	}
+}
+
+// spanFields are the parameters of lists of what is past.
+func spanFields() []api.Field {
+	lo, most, long := 1, maxCount, maxDays
+	text := &api.Schema{Type: "string"}
+	return []api.Field{
+		{Name: "page", Required: true, Schema: &api.Schema{Type: "integer", Min: &lo}},
+		{Name: "count", Required: true, Schema: &api.Schema{Type: "integer", Min: &lo, Max: &most}},
+		{Name: "days", Schema: &api.Schema{Type: "integer", Min: &lo, Max: &long}}, {Name: "start", Schema: text}, {Name: "end", Schema: text},
+	}
+}
+
+// alertSchema describes what alert writes.
+func alertSchema() *api.Schema {
+	text, number := &api.Schema{Type: "string"}, &api.Schema{Type: "integer"}
+	return strict("Alert", fields(text, "time", "account_sid", "alert_type", "message"), maybe(text, "call_sid", "url"), maybe(number, "status"), fields(number, "count"))
 }
 
 // fields are members of one type that are always there, maybe such that may be missing.
@@ -205,8 +218,11 @@ func settingOperations() map[string]operation {
 	done := []api.Answer{{Status: http.StatusNoContent}}
 	names := &api.Schema{Type: "array", Items: &api.Schema{Type: "string"}}
 	maps.Copy(all, map[string]operation{
-		"GET ":                            {summary: "Fetch the account", answers: one(account, "Account")},
-		"PUT ":                            {summary: "Change the account", body: setupProps, answers: done},
+		"GET ": {summary: "Fetch the account", answers: one(account, "Account")},
+		"PUT ": {summary: "Change the account", body: setupProps, answers: done},
+		"GET Alerts": {summary: "List what went wrong, the newest first", query: slices.Concat(spanFields(), []api.Field{{Name: "alert_type",
+			Schema: &api.Schema{Type: "string", Enum: slices.Sorted(maps.Values(alertTypes))}}}), answers: []api.Answer{{Status: http.StatusOK, Type: "application/json",
+			Schema: strict("AlertPage", fields(&api.Schema{Type: "integer"}, "total", "page", "batch"), fields(&api.Schema{Type: "array", Items: alertSchema()}, "data"))}}},
 		"GET RegisteredSipUsers":          {summary: "List the SIP clients that are registered now", answers: list(phone, "Phone")},
 		"POST RegisteredSipUsers":         {summary: "Tell which of these SIP clients are registered now", whole: names, answers: list(phone, "Phone")},
 		"GET RegisteredSipUsers/{user}":   {summary: "Tell how a SIP client is registered", answers: one(phone, "Phone")},

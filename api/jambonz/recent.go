@@ -40,18 +40,33 @@ func (s rest) readRecent(q *api.Request) (r recentQuery, err error) {
 	for _, name := range unknownParams(values, recentParams) {
 		q.Warn(name + " is not a parameter of this list and was ignored")
 	}
-	if r.page, err = whole(values, "page", 1, 1<<20); err != nil {
+	if err := s.readSpan(values, &r); err != nil {
 		return r, err
+	}
+	r.answered, r.direction, r.filter = values.Get("answered"), values.Get("direction"), values.Get("filter")
+	if r.answered != "" && r.answered != "true" && r.answered != "false" {
+		return r, shape.Refuse("answered is %q, it must be true or false", clipped(r.answered))
+	}
+	if r.direction != "" && r.direction != "inbound" && r.direction != "outbound" {
+		return r, shape.Refuse("direction is %q, it must be inbound or outbound", clipped(r.direction))
+	}
+	return r, nil
+}
+
+// readSpan reads which page of a list is asked for, and of what time.
+func (s rest) readSpan(values url.Values, r *recentQuery) (err error) {
+	if r.page, err = whole(values, "page", 1, 1<<20); err != nil {
+		return err
 	}
 	if r.count, err = whole(values, "count", 1, maxCount); err != nil {
-		return r, err
+		return err
 	}
 	if r.page == 0 || r.count == 0 {
-		return r, shape.Refuse("page and count are needed")
+		return shape.Refuse("page and count are needed")
 	}
 	days, err := whole(values, "days", 1, maxDays)
 	if err != nil {
-		return r, err
+		return err
 	}
 	if days > 0 {
 		r.from = s.cfg.Now().AddDate(0, 0, -days)
@@ -62,20 +77,13 @@ func (s rest) readRecent(q *api.Request) (r recentQuery, err error) {
 			continue
 		}
 		if days > 0 {
-			return r, shape.Refuse("days and %s exclude each other", name)
+			return shape.Refuse("days and %s exclude each other", name)
 		}
 		if *to, err = readTime(text); err != nil {
-			return r, shape.Refuse("%s is %q, which is not a time such as 2026-01-02T15:04:05Z", name, clipped(text))
+			return shape.Refuse("%s is %q, which is not a time such as 2026-01-02T15:04:05Z", name, clipped(text))
 		}
 	}
-	r.answered, r.direction, r.filter = values.Get("answered"), values.Get("direction"), values.Get("filter")
-	if r.answered != "" && r.answered != "true" && r.answered != "false" {
-		return r, shape.Refuse("answered is %q, it must be true or false", clipped(r.answered))
-	}
-	if r.direction != "" && r.direction != "inbound" && r.direction != "outbound" {
-		return r, shape.Refuse("direction is %q, it must be inbound or outbound", clipped(r.direction))
-	}
-	return r, nil
+	return nil
 }
 
 // whole reads a whole number of a query; 0 when it is absent.

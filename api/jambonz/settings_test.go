@@ -9,6 +9,7 @@ import (
 
 	"callbox/api"
 	"callbox/api/apitest"
+	"callbox/call"
 )
 
 // TestSettingsGolden plays testdata/settings/NAME.txt: lines "> METHOD path body"
@@ -19,6 +20,17 @@ func TestSettingsGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGateway(t)
 			g.Box.Register("alice", api.Registration{Contact: "sip:alice@192.0.2.7:5060", Source: "192.0.2.7:5060", Transport: "udp", UserAgent: "phone", Expires: noon.Add(2 * time.Hour)})
+			for i, a := range []call.Alert{
+				{Type: call.AlertHookStatus, Text: "asking http://app.lan/call: the answer is HTTP status 500", Call: "8d0f0e5c", URL: "http://app.lan/call", Status: 500, Count: 3},
+				{Type: call.AlertHookSilent, Text: "asking http://app.lan/call: no connection in time", URL: "http://app.lan/call"},
+				{Type: call.AlertDocument, Text: "the document is not JSON", URL: "http://app.lan/call"}, {Type: call.AlertSpeech, Text: "speech vendor not available"},
+				{Type: call.AlertRoute, Text: "No route to 1"}, {Type: call.AlertLimit, Text: "too many calls at once"}, {Type: call.AlertSound, Text: "no such sound"},
+				{Type: call.AlertHookAddress, Text: "not an absolute http or https URL"},
+			} {
+				a.Account, a.Time, a.Count = account, noon.Add(time.Duration(i)*24*time.Hour), max(a.Count, 1)
+				g.Box.AddAlert(a)
+			}
+			g.Box.AddAlert(call.Alert{Account: "another"})
 			var ids []string
 			named := func(s string) string {
 				for _, id := range randomID.FindAllString(s, -1) {

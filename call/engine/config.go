@@ -45,8 +45,11 @@ type Config struct {
 	// MaxBacklog bounds the records that wait for the disk before new calls are
 	// refused; 0 is 2,000.
 	MaxBacklog int
-	Logger     *slog.Logger // nil: discard
-	Now        func() time.Time
+	// Alert is told what went wrong for a customer, besides documents that cannot be
+	// had; nil: nobody is. It must not block.
+	Alert  func(call.Alert)
+	Logger *slog.Logger // nil: discard
+	Now    func() time.Time
 }
 
 // Rooms is what the conferences and queues need besides, see room.Config.
@@ -160,6 +163,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Alert == nil {
+		c.Alert = func(call.Alert) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -53,6 +53,29 @@ type prompts struct {
 // that the call has for such a case when that fails. A vendor that is not set up
 // is told of, and the box speaks with its own voice.
 func (p prompts) Speak(ctx context.Context, s script.Speech) (media.Clip, error) {
+	clip, err := p.speak(ctx, s)
+	if err != nil && !over(ctx, err) {
+		p.c.alert(call.AlertSpeech, err.Error())
+	}
+	return clip, err
+}
+
+// Open opens a sound.
+func (p prompts) Open(ctx context.Context, url string) (media.Clip, error) {
+	clip, err := p.Prompts.Open(ctx, url)
+	if err != nil && !over(ctx, err) {
+		p.c.alert(call.AlertSound, err.Error())
+	}
+	return clip, err
+}
+
+// alert tells what went wrong with the call.
+func (c *live) alert(t call.AlertType, text string) {
+	c.e.cfg.Alert(call.Alert{Account: c.account, Type: t, Text: text, Call: c.id})
+}
+
+// speak is Speak without its alert.
+func (p prompts) speak(ctx context.Context, s script.Speech) (media.Clip, error) {
 	own := p.c.rec.Load().Session.Speech
 	first := s
 	if s.Voice == "" && (s.Language == "" || s.Language == own.Language) {

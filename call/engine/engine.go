@@ -89,6 +89,7 @@ func (e *Engine) Create(ctx context.Context, r call.Request) (rec call.Record, r
 		return call.Record{}, false, err
 	}
 	if err := e.admit(c); err != nil {
+		c.alertLimit(err)
 		return call.Record{}, false, err
 	}
 	rec = c.snapshot()
@@ -160,10 +161,18 @@ func (e *Engine) Incoming(leg call.Leg) {
 	}
 	c := e.arriving(info, plan)
 	if err := e.admit(c); err != nil {
+		c.alertLimit(err)
 		e.turnAway(leg, call.Cause{Q850: call.Q850Congestion, SIP: 503, Who: call.Box, Text: err.Error()})
 		return
 	}
 	c.start(leg)
+}
+
+// alertLimit tells that a call was refused because there are too many.
+func (c *live) alertLimit(err error) {
+	if errors.Is(err, call.ErrLimit) {
+		c.alert(call.AlertLimit, err.Error())
+	}
 }
 
 // turnAway ends a leg that never becomes a call.

@@ -204,6 +204,7 @@ type world struct {
 	recs    map[string]call.Recording
 	files   map[string]*memFile
 	spoken  []script.Speech
+	alerts  []call.Alert
 	backlog int
 	create  error
 	next    int
@@ -225,7 +226,7 @@ func newWorld(t *testing.T) *world {
 		w.routes[id] = []Attempt{{Line: id, To: id}}
 	}
 	e, err := New(Config{Lines: w, Router: w, Inbound: w, Scheduler: w.ticks, Journal: w, Publisher: w,
-		Fetcher: w, Prompts: w, Files: files{w}, NewID: w.newID, Limits: Limits{Calls: 8},
+		Fetcher: w, Prompts: w, Files: files{w}, NewID: w.newID, Alert: w.alert, Limits: Limits{Calls: 8},
 		Ringback: func(string) media.Clip { return level(500, 1<<30) },
 		Tones:    func(d string, _ time.Duration) (media.Clip, error) { return level(700, 10*len(d)), nil }})
 	if err != nil {
@@ -241,6 +242,12 @@ func (w *world) close() {
 	cancel()
 	w.e.Shutdown(ctx)
 	w.ticks.stop()
+}
+
+func (w *world) alert(a call.Alert) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alerts = append(w.alerts, a)
 }
 
 func (w *world) newID(_, what string) string {

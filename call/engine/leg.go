@@ -41,7 +41,11 @@ func (c *live) route() {
 		err = call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box, Text: "the route to " + c.target.To + " leads nowhere; check the routes"}
 	}
 	if err != nil {
-		c.fail(call.CauseOf(err))
+		cause := call.CauseOf(err)
+		if cause.Q850 == call.Q850NoRoute {
+			c.alert(call.AlertRoute, cause.Error())
+		}
+		c.fail(cause)
 		return
 	}
 	c.way, c.attempt = r, 0

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,6 +102,38 @@ func TestPlanNamesTheCaller(t *testing.T) {
 		synctest.Wait()
 		if r := w.record("call1"); r.From != "+14155550111" || r.CallerName != "Alice" {
 			t.Errorf("the record says %q, %q", r.From, r.CallerName)
+		}
+	})
+}
+
+// TestAlerts: what goes wrong for a customer is told.
+func TestAlerts(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.mute, w.fails = "broken", errors.New("there is no such file")
+		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", script.Say{Speech: script.Speech{Text: "x", Vendor: "broken"}, Loop: 1}, play("clip:1"))})
+		leg := <-w.lines["201"].dialed
+		leg.answer()
+		w.ends(rec.ID, call.Completed)
+		lost := w.mustCreate(call.Request{From: "5550100", To: "999", Script: w.doc("http://app/lost")})
+		w.ends(lost.ID, call.Failed)
+		w.fails = nil
+		busy, _ := w.place("202", 0, play("clip:50000"))
+		w.e.SetLimits(Limits{Calls: 1})
+		if _, _, err := w.e.Create(context.Background(), call.Request{Account: "acct", To: "201"}); !errors.Is(err, call.ErrLimit) {
+			t.Errorf("beyond the limit: %v", err)
+		}
+		busy.end(call.NormalClearing(call.Remote))
+		var got []call.AlertType
+		w.mu.Lock()
+		for _, a := range w.alerts {
+			got = append(got, a.Type)
+			if a.Account != "acct" || a.Text == "" || a.Call == "" {
+				t.Errorf("%+v", a)
+			}
+		}
+		w.mu.Unlock()
+		if !slices.Equal(got, []call.AlertType{call.AlertSpeech, call.AlertSound, call.AlertRoute, call.AlertLimit}) {
+			t.Errorf("told %v", got)
 		}
 	})
 }

@@ -224,9 +224,10 @@ const (
 // FetchError is a failure to get or understand a document. Code is the number
 // of call-api.md §1.5 (11200 HTTP status, 12100 bad XML …).
 type FetchError struct {
-	Code int
-	URL  string // without credentials
-	Err  error
+	Code   int
+	URL    string // without credentials
+	Status int    // of HTTP, where Code says that this was the failure
+	Err    error
 }
 
 func (e *FetchError) Error() string { return e.Err.Error() }

@@ -64,6 +64,7 @@ type app struct {
 	sockets  *socket.Hub
 	vendors  *vendor.Set
 	deliver  *hook.Deliverer
+	alarms   *alarms
 	journal  *journal
 	files    *recordings
 	keeper   *keeper
@@ -144,6 +145,8 @@ func (a *app) openHooks(context.Context) error {
 	a.deliver = hook.NewDeliverer(a.hooks, a.store, func(ctx context.Context, account, id string, ch call.Change) (call.Record, error) {
 		return a.engine.Modify(ctx, account, id, ch)
 	})
+	a.alarms = newAlarms(a.store, time.Now, a.log)
+	a.deliver.Watch(func(o api.Outgoing, err error) { a.alarms.fetchFailed(o.Account, o.Call, err) })
 	a.journal = newJournal(a.store, a.deliver, a.log)
 	a.files = &recordings{dir: filepath.Join(a.cfg.Data, "recordings"), store: a.store}
 	return os.MkdirAll(a.files.dir, 0o700)
@@ -243,9 +246,10 @@ func (a *app) openEngine(ctx context.Context) error {
 	}
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
-		Publisher: publisher{a.bus, a.sockets, a.trace}, Fetcher: fetcher{a.hooks, a.sockets}, Recogniser: recogniser{a.vendors},
+		Publisher: publisher{a.bus, a.sockets, a.trace}, Fetcher: fetcher{a.hooks, a.sockets, a.alarms}, Recogniser: recogniser{a.vendors},
 		Streamer: newStreams(a.dialects, a.hooks, a.log),
 		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
+		Alert:    a.alarms.add,
 		NewID:    a.dialects.newID,
 		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Tolls: a.tolls, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
@@ -274,7 +278,7 @@ func (a *app) openAPI(context.Context) error {
 		Carriers: carrierSettings(a), LineStates: lineStates{a},
 		Conferences: a.engine.Rooms(), Participants: a.engine.Rooms(), Queues: queueSettings(a), QueueMembers: a.engine.Rooms(),
 		CallerIDs: callerIDSettings(a), Lists: listSettings(a), Domains: domainSettings(a),
-		Auth: api.NewAuth(a.accounts), Teller: a.engine, Log: a.log}
+		Auth: api.NewAuth(a.accounts), Teller: a.engine, Alerts: a.alarms, Log: a.log}
 	var err error
 	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Documents: a.documents(h.Auth), Log: a.log})
 	if err != nil {

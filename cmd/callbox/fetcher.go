@@ -31,12 +31,22 @@ func newStreams(d dialects, hooks *hook.Client, log *slog.Logger) *stream.Client
 type fetcher struct {
 	*hook.Client
 	sockets *socket.Hub
+	alarms  *alarms
 }
 
 var _ script.Fetcher = fetcher{}
 
 // Fetch asks h for a document.
 func (f fetcher) Fetch(ctx context.Context, h call.Hook, rec call.Record, res *script.Result) (script.Document, error) {
+	doc, err := f.fetch(ctx, h, rec, res)
+	if err != nil && ctx.Err() == nil {
+		f.alarms.fetchFailed(rec.Account, rec.ID, err)
+	}
+	return doc, err
+}
+
+// fetch is Fetch without its alert.
+func (f fetcher) fetch(ctx context.Context, h call.Hook, rec call.Record, res *script.Result) (script.Document, error) {
 	if socket.Serves(h.URL) {
 		return f.sockets.Fetch(ctx, h, rec, res)
 	}
