@@ -1,0 +1,219 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// restApp answers what the JSON call API asks with verbs, and remembers what it was
+// told.
+type restApp struct {
+	*app
+	mu   sync.Mutex
+	told map[string][]map[string]any // by path
+}
+
+func newRestApp(t *testing.T) *restApp {
+	return &restApp{app: newApp(t), told: map[string][]map[string]any{}}
+}
+
+// verbs serves a document at path and gives its URL; an empty one is an answer
+// without anything in it.
+func (j *restApp) verbs(path, document string) string {
+	return j.handle(path, func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		var body map[string]any
+		if err == nil {
+			err = json.Unmarshal(b, &body)
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		j.mu.Lock()
+		j.told[path] = append(j.told[path], body)
+		j.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, document)
+	})
+}
+
+// last waits for something to be told at path.
+func (j *restApp) last(path string, d time.Duration) map[string]any {
+	j.t.Helper()
+	var got []map[string]any
+	poll(j.t, d, "a message to "+path, func() bool {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		got = j.told[path]
+		return len(got) > 0
+	})
+	return got[len(got)-1]
+}
+
+// setUp makes something over the JSON call API, and gives its sid.
+func (g *gateway) setUp(path, body string) string {
+	g.t.Helper()
+	code, made := g.askJSON(http.MethodPost, path, body)
+	if code != http.StatusCreated {
+		g.t.Fatalf("POST %s: %d %v", path, code, made)
+	}
+	return made["sid"].(string)
+}
+
+// wants asks for a change over the JSON call API, and what it is answered.
+func (g *gateway) wants(want int, method, path, body string) map[string]any {
+	g.t.Helper()
+	code, got := g.askJSON(method, path, body)
+	if code != want {
+		g.t.Fatalf("%s %s %s: %d %v, want %d", method, path, body, code, got, want)
+	}
+	return got
+}
+
+// callJSON places a call over the JSON call API.
+func (g *gateway) callJSON(want int, body string, args ...any) map[string]any {
+	g.t.Helper()
+	return g.wants(want, http.MethodPost, "/Calls", fmt.Sprintf(body, args...))
+}
+
+// untilJSON waits for a call's status.
+func (g *gateway) untilJSON(sid, status string) map[string]any {
+	g.t.Helper()
+	var got map[string]any
+	poll(g.t, 20*time.Second, "call "+sid+" to be "+status, func() bool {
+		_, got = g.askJSON(http.MethodGet, "/Calls/"+sid, "")
+		return got["call_status"] == status
+	})
+	return got
+}
+
+// TestCarrierOverREST: a carrier with two gateways that was made over REST takes a
+// call that names none, at its second gateway when the first refuses; its number
+// answers calls by an application; without a way out the call fails, and an alert
+// says so.
+func TestCarrierOverREST(t *testing.T) {
+	t.Parallel()
+	a := newRestApp(t)
+	g := startGateway(t, "")
+	a.verbs("/talk", `[{"verb":"pause","length":0.5}]`)
+	a.verbs("/in", `[{"verb":"answer"},{"verb":"pause","length":0.5}]`)
+	a.verbs("/status", "")
+	const body = `{"from":"+14155550122","to":{"type":"phone","number":"+14155550100"%s},"call_hook":%q,"call_status_hook":%q}`
+
+	lost := g.callJSON(201, body, "", a.URL+"/talk", a.URL+"/status")["sid"].(string)
+	g.untilJSON(lost, "failed")
+	alerts := g.wants(200, http.MethodGet, "/Alerts?page=1&count=5&alert_type=no-carrier", "")
+	if list := alerts["data"].([]any); len(list) != 1 || list[0].(map[string]any)["call_sid"] != lost {
+		t.Errorf("alerts %v", alerts)
+	}
+
+	carrier := g.setUp("/VoipCarriers", `{"name":"Biloxi Tel","e164_leading_plus":false,"tech_prefix":"99"}`)
+	first, second := freePorts(t, 1), freePorts(t, 1)
+	for _, port := range []int{first, second} {
+		g.setUp("/SipGateways", fmt.Sprintf(`{"voip_carrier_sid":%q,"ipv4":"127.0.0.1","port":%d,"inbound":true,"outbound":true}`, carrier, port))
+	}
+	busy := startSIPp(t, first, 1, recv("INVITE")+reply("503 Service Unavailable", "", "")+recv("ACK"))
+	takes := startSIPp(t, second, 1, carried("To", "9914155550100@")+established+hungUp, "-rtp_echo")
+	sid := g.callJSON(201, body, "", a.URL+"/talk", a.URL+"/status")["sid"].(string)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	busy.succeeds(ctx)
+	takes.succeeds(ctx)
+	rec := g.untilJSON(sid, "completed")
+	if rec["trunk"] != "Biloxi-Tel" || !strings.Contains(fmt.Sprint(rec["warnings"]), "503") {
+		t.Errorf("record %v", rec)
+	}
+
+	application := g.setUp("/Applications", fmt.Sprintf(`{"name":"desk","call_hook":%q,"call_status_hook":%q,"env_vars":{"desk":7}}`, a.URL+"/in", a.URL+"/in-status"))
+	g.setUp("/PhoneNumbers", fmt.Sprintf(`{"number":"14155550100","voip_carrier_sid":%q,"application_sid":%q}`, carrier, application))
+	served := invite + optional(100) + optional(180) + expect(200) + callerRequest("ACK", 1, "[branch]") + recv("BYE") + replyInDialog("200 OK", "")
+	startSIPp(t, freePorts(t, 1), 1, served, g.sip).succeeds(ctx)
+	in := a.last("/in", 10*time.Second)
+	if in["to"] != "+14155550100" || in["direction"] != "inbound" || in["application_sid"] != application || fmt.Sprint(in["env_vars"]) != "map[desk:7]" {
+		t.Errorf("the application was told %v", in)
+	}
+}
+
+// TestClientOverREST: a phone registers as a client that was made over REST, is
+// seen among the registered ones, is called, and steered while it talks; what its
+// program sends within the call reaches the hook.
+func TestClientOverREST(t *testing.T) {
+	t.Parallel()
+	a := newRestApp(t)
+	g := startGateway(t, "")
+	a.verbs("/hold", `[{"verb":"pause","length":60}]`)
+	a.verbs("/status", "")
+	client := g.setUp("/Clients", `{"username":"alice","password":"IWasAtSignal2018"}`)
+	alice := startBaresip(t, phone{name: "alice", password: "IWasAtSignal2018", registrar: g.sip, answer: "auto"})
+	if seen := g.wants(200, http.MethodGet, "/RegisteredSipUsers/alice", ""); seen["registered_status"] != "active" || !strings.Contains(fmt.Sprint(seen["contact"]), "alice") {
+		t.Errorf("registered %v", seen)
+	}
+	key := g.wants(201, http.MethodPost, "/ApiKeys", `{"name":"laptop"}`)
+	plain := g.token
+	g.token = key["token"].(string)
+	sid := g.callJSON(201, `{"from":"reception","to":{"type":"user","name":"alice"},"call_hook":%q,"call_status_hook":%q,"sipRequestWithinDialogHook":%q,"headers":{"X-Order":"17"}}`,
+		a.URL+"/hold", a.URL+"/status", a.URL+"/told")["sid"].(string)
+	alice.wait("CALL_ESTABLISHED", 20*time.Second)
+	g.untilJSON(sid, "in-progress")
+	for _, change := range []string{
+		`{"mute_status":"mute"}`, `{"mute_status":"unmute"}`, `{"boostAudioSignal":"-6 dB"}`, `{"tag":{"a":1}}`, `{"dtmf":{"digit":"5"}}`,
+		`{"record":{"action":"startCallRecording","type":"cloud","recordingID":"r1"}}`, `{"record":{"action":"stopCallRecording","recordingID":"r1"}}`,
+	} {
+		g.wants(202, http.MethodPut, "/Calls/"+sid, change)
+	}
+	prompt := speak(t, "One minute of your call is left.")
+	a.wav("/left.wav", prompt)
+	g.wants(202, http.MethodPost, "/Calls/"+sid, fmt.Sprintf(`{"whisper":{"verb":"play","url":%q}}`, a.URL+"/left.wav"))
+	answer := g.wants(200, http.MethodPut, "/Calls/"+sid, `{"sip_request":{"method":"INFO","content_type":"text/plain","content":"hello"}}`)
+	if answer["status"] == nil || answer["reason"] == nil {
+		t.Errorf("the phone answered INFO with %v", answer)
+	}
+	g.wants(422, http.MethodPut, "/Calls/"+sid, `{"conf_mute_status":"mute"}`)
+	poll(t, 20*time.Second, "the whisper", func() bool { return len(a.requests("/left.wav")) > 0 })
+	g.wants(202, http.MethodPut, "/Calls/"+sid, `{"call_status":"completed"}`)
+	alice.wait("CALL_CLOSED", 20*time.Second)
+	g.untilJSON(sid, "completed")
+	g.wants(204, http.MethodDelete, "/ApiKeys/"+key["sid"].(string), "")
+	if code, _ := g.askJSON(http.MethodGet, "/Calls", ""); code != http.StatusUnauthorized {
+		t.Errorf("the deleted key: %d", code)
+	}
+	g.token = plain
+	g.wants(204, http.MethodPut, "/Clients/"+client, `{"is_active":false}`)
+	gone := g.callJSON(201, `{"from":"reception","to":{"type":"user","name":"alice"},"call_hook":%q,"call_status_hook":%q}`, a.URL+"/hold", a.URL+"/status")["sid"].(string)
+	g.untilJSON(gone, "failed")
+	g.callJSON(400, `{"from":"reception","to":{"type":"teams","number":"+14155550100"},"call_hook":%q}`, a.URL+"/hold")
+}
+
+// TestTalkWithinCall: INFO that the far end sends within a call reaches the hook, and
+// verbs in the answer take over the call.
+func TestTalkWithinCall(t *testing.T) {
+	t.Parallel()
+	a := newRestApp(t)
+	port := freePorts(t, 1)
+	g := startGateway(t, fmt.Sprintf("trunks:\n- name: provider\n  host: 127.0.0.1\n  port: %d\n  transport: udp\n", port))
+	a.verbs("/hold", `[{"verb":"pause","length":60}]`)
+	a.verbs("/told", `[{"verb":"hangup"}]`)
+	a.verbs("/status", "")
+	info := strings.Replace(request("INFO", 1, ""), "Content-Length: 0\n", "Content-Type: application/json\nContent-Length: [len]\n\n{\"seat\":12}\n", 1)
+	s := startSIPp(t, port, 1, remember+reply("200 OK", "", "sendrecv")+recv("ACK")+pause(500*time.Millisecond)+info+expect(200)+recv("BYE")+replyInDialog("200 OK", ""), "-rtp_echo")
+	sid := g.callJSON(201, `{"from":"+14155550122","to":{"type":"phone","number":"+14155550100","trunk":"provider"},"call_hook":%q,"call_status_hook":%q,"sipRequestWithinDialogHook":%q}`,
+		a.URL+"/hold", a.URL+"/status", a.URL+"/told")["sid"].(string)
+	told := a.last("/told", 30*time.Second)
+	if told["sip_method"] != "INFO" || !strings.Contains(fmt.Sprint(told["sip_body"]), `{"seat":12}`) || told["call_sid"] != sid {
+		t.Errorf("the hook was told %v", told)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	s.succeeds(ctx)
+	g.untilJSON(sid, "completed")
+}
