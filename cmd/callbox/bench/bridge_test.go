@@ -4,6 +4,7 @@ package bench
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"syscall"
 	"time"
@@ -195,8 +196,9 @@ func (l *lab) connect(s *subject, number string, ptime, n int) ([]leg, []*outCal
 	}
 	var legs []leg
 	for _, o := range up {
-		b, err := l.callee.soundTo(o.n)
-		if err != nil {
+		// A document that records answers the caller before it dials.
+		var b netip.AddrPort
+		if until(patience, "", func() bool { b, err = l.callee.soundTo(o.n); return err == nil }) != nil {
 			return nil, nil, s.failure(err.Error())
 		}
 		legs = append(legs, leg{0, o.sound}, leg{1, b})
