@@ -43,7 +43,6 @@ func exchange(t *testing.T, to, from net.Conn, message string) string {
 // another port, host or nothing in its Via, with rport (RFC 3581) and without
 // (RFC 3261 §18.2).
 func TestResponsePath(t *testing.T) {
-	t.Parallel()
 	g := startGateway(t, twoUsers)
 	box, err := net.ResolveUDPAddr("udp", g.sip)
 	if err != nil {

@@ -63,7 +63,6 @@ func (p *goodPhone) register() {
 // the address that a hundred good phones are at. They learn nothing, what guesses
 // is banned, and no phone notices.
 func TestSIPVicious(t *testing.T) {
-	t.Parallel()
 	var users strings.Builder
 	users.WriteString("users:\n")
 	for i := range 101 {

@@ -107,7 +107,6 @@ func (g *gateway) errorCode(a *app, script string) string {
 // link-local ones are not, whether they are named or redirected to; and what an
 // application does about the box's time and patience has the vendor's numbers.
 func TestWebhookAddresses(t *testing.T) {
-	t.Parallel()
 	a := newApp(t)
 	g, port := trunked(t, a, "")
 	a.doc("/voice", `<Response><Hangup/></Response>`)
