@@ -94,7 +94,7 @@ func (g *gateway) webhooks(yaml string) {
 func (g *gateway) errorCode(a *app, script string) string {
 	g.t.Helper()
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {script}, "FallbackUrl": {a.URL + "/fallback"}})
-	g.until(sid, "completed", 30*time.Second)
+	g.until(sid, "completed", 120*time.Second)
 	for _, r := range a.requests("/fallback") {
 		if r.form.Get("CallSid") == sid {
 			return r.form.Get("ErrorCode")
