@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestAnaloguePhone rings phones of the sim board that nobody lifts. What happens
@@ -24,28 +23,28 @@ func TestAnaloguePhone(t *testing.T) {
 	}
 	unlifted := place("fxs1", "2")
 	canceled := place("fxs2", "60")
-	a.until("/fxs1", 2, 5*time.Second)
-	a.until("/fxs2", 2, 5*time.Second)
+	a.until("/fxs1", 2)
+	a.until("/fxs2", 2)
 	if _, text := g.status("fxs1"); text != "ringing" {
 		t.Errorf("fxs1 is %s", text)
 	}
 	second := place("fxs2", "60") // while it rings for another
-	g.until(second, "busy", 5*time.Second)
+	g.until(second, "busy")
 	if code, body := g.post("/Calls/"+canceled+".json", url.Values{"Status": {"canceled"}}); code != 200 || body["status"] != "canceled" && body["status"] != "ringing" {
 		t.Errorf("cancel: %d %v", code, body)
 	}
-	rec := g.until(canceled, "canceled", 5*time.Second)
+	rec := g.until(canceled, "canceled")
 	if rec["answered_by"] != nil || rec["duration"] != nil && rec["duration"] != "0" {
 		t.Errorf("a call that was never answered: %v", rec)
 	}
-	poll(t, 5*time.Second, "fxs2 is quiet", quiet("fxs2"))
-	g.until(unlifted, "no-answer", 10*time.Second)
-	poll(t, 5*time.Second, "fxs1 is quiet", quiet("fxs1"))
-	a.until("/fxs1", 3, 5*time.Second)
+	poll(t, "fxs2 is quiet", quiet("fxs2"))
+	g.until(unlifted, "no-answer")
+	poll(t, "fxs1 is quiet", quiet("fxs1"))
+	a.until("/fxs1", 3)
 	if s := strings.Join(a.statuses("/fxs1"), " "); s != "initiated ringing no-answer" {
 		t.Errorf("callbacks of the phone that nobody lifted: %s", s)
 	}
-	poll(t, 5*time.Second, "the callbacks of fxs2", func() bool { return len(a.requests("/fxs2")) >= 5 })
+	poll(t, "the callbacks of fxs2", func() bool { return len(a.requests("/fxs2")) >= 5 })
 	counted := map[string]int{}
 	for _, s := range a.statuses("/fxs2") {
 		counted[s]++
@@ -55,7 +54,7 @@ func TestAnaloguePhone(t *testing.T) {
 	}
 	// A phone that the board does not have.
 	nobody := place("fxs99", "5")
-	g.until(nobody, "failed", 5*time.Second)
+	g.until(nobody, "failed")
 	if out := g.run("calls"); !strings.Contains(out, "fxs99") {
 		t.Errorf("the record does not name who is missing:\n%s", out)
 	}

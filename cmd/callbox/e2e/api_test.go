@@ -48,7 +48,7 @@ func makeCalls(t *testing.T, g *gateway, a *app, n, recorded int) (all, failed [
 			failed = append(failed, *made.Sid)
 		}
 	}
-	poll(t, 30*time.Second, "every call is over", func() bool { return g.metrics()["callbox_calls"] == 0 })
+	poll(t, "every call is over", func() bool { return g.metrics()["callbox_calls"] == 0 })
 	return all, failed
 }
 
@@ -170,7 +170,7 @@ func TestRecordings(t *testing.T) {
 	calls, _ := makeCalls(t, g, a, 5, 5)
 	api := g.twilio().Api
 	var all []openapi.ApiV2010Recording
-	poll(t, 10*time.Second, "five recordings", func() bool {
+	poll(t, "five recordings", func() bool {
 		var err error
 		if all, err = api.ListRecording(&openapi.ListRecordingParams{PageSize: ptr(2)}); err != nil {
 			t.Fatal(err)
@@ -258,7 +258,7 @@ func TestLiveCall(t *testing.T) {
 	s := startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
 	api := g.twilio().Api
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	g.until(sid, "in-progress", 10*time.Second)
+	g.until(sid, "in-progress")
 	var refused *twilioclient.TwilioRestError
 	if err := api.DeleteCall(sid, nil); !errors.As(err, &refused) || refused.Status/100 != 4 {
 		t.Errorf("delete a live call: %v", err)
@@ -266,12 +266,12 @@ func TestLiveCall(t *testing.T) {
 	if c, err := api.UpdateCall(sid, &openapi.UpdateCallParams{Url: ptr(a.URL + "/other")}); err != nil || *c.Status != "in-progress" {
 		t.Errorf("redirect: %+v, %v", c, err)
 	}
-	a.until("/other", 1, 5*time.Second)
+	a.until("/other", 1)
 	if _, err := api.UpdateCall(sid, &openapi.UpdateCallParams{Status: ptr("completed")}); err != nil {
 		t.Errorf("complete: %v", err)
 	}
-	g.until(sid, "completed", 5*time.Second)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	g.until(sid, "completed")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s.succeeds(ctx)
 	if _, err := api.UpdateCall(sid, &openapi.UpdateCallParams{Url: ptr(a.URL + "/voice")}); !errors.As(err, &refused) || refused.Code != 21220 {

@@ -112,8 +112,8 @@ func (a *app) statuses(path string) []string {
 }
 
 // until waits for the n-th request to path.
-func (a *app) until(path string, n int, d time.Duration) asked {
+func (a *app) until(path string, n int) asked {
 	a.t.Helper()
-	poll(a.t, d, fmt.Sprintf("request %d to %s", n, path), func() bool { return len(a.requests(path)) >= n })
+	poll(a.t, fmt.Sprintf("request %d to %s", n, path), func() bool { return len(a.requests(path)) >= n })
 	return a.requests(path)[n-1]
 }

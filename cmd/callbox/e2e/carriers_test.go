@@ -48,10 +48,10 @@ func (j *restApp) verbs(path, document string) string {
 }
 
 // last waits for something to be told at path.
-func (j *restApp) last(path string, d time.Duration) map[string]any {
+func (j *restApp) last(path string) map[string]any {
 	j.t.Helper()
 	var got []map[string]any
-	poll(j.t, d, "a message to "+path, func() bool {
+	poll(j.t, "a message to "+path, func() bool {
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		got = j.told[path]
@@ -90,7 +90,7 @@ func (g *gateway) callJSON(want int, body string, args ...any) map[string]any {
 func (g *gateway) untilJSON(sid, status string) map[string]any {
 	g.t.Helper()
 	var got map[string]any
-	poll(g.t, 20*time.Second, "call "+sid+" to be "+status, func() bool {
+	poll(g.t, "call "+sid+" to be "+status, func() bool {
 		_, got = g.askJSON(http.MethodGet, "/Calls/"+sid, "")
 		return got["call_status"] == status
 	})
@@ -125,7 +125,7 @@ func TestCarrierOverREST(t *testing.T) {
 	busy := startSIPp(t, first, 1, recv("INVITE")+reply("503 Service Unavailable", "", "")+recv("ACK"))
 	takes := startSIPp(t, second, 1, carried("To", "9914155550100@")+established+hungUp, "-rtp_echo")
 	sid := g.callJSON(201, body, "", a.URL+"/talk", a.URL+"/status")["sid"].(string)
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	busy.succeeds(ctx)
 	takes.succeeds(ctx)
@@ -138,7 +138,7 @@ func TestCarrierOverREST(t *testing.T) {
 	g.setUp("/PhoneNumbers", fmt.Sprintf(`{"number":"14155550100","voip_carrier_sid":%q,"application_sid":%q}`, carrier, application))
 	served := invite + optional(100) + optional(180) + expect(200) + callerRequest("ACK", 1, "[branch]") + recv("BYE") + replyInDialog("200 OK", "")
 	startSIPp(t, freePorts(t, 1), 1, served, g.sip).succeeds(ctx)
-	in := a.last("/in", 10*time.Second)
+	in := a.last("/in")
 	if in["to"] != "+14155550100" || in["direction"] != "inbound" || in["application_sid"] != application || fmt.Sprint(in["env_vars"]) != "map[desk:7]" {
 		t.Errorf("the application was told %v", in)
 	}
@@ -163,7 +163,7 @@ func TestClientOverREST(t *testing.T) {
 	g.token = key["token"].(string)
 	sid := g.callJSON(201, `{"from":"reception","to":{"type":"user","name":"alice"},"call_hook":%q,"call_status_hook":%q,"sipRequestWithinDialogHook":%q,"headers":{"X-Order":"17"}}`,
 		a.URL+"/hold", a.URL+"/status", a.URL+"/told")["sid"].(string)
-	alice.wait("CALL_ESTABLISHED", 20*time.Second)
+	alice.wait("CALL_ESTABLISHED")
 	g.untilJSON(sid, "in-progress")
 	for _, change := range []string{
 		`{"mute_status":"mute"}`, `{"mute_status":"unmute"}`, `{"boostAudioSignal":"-6 dB"}`, `{"tag":{"a":1}}`, `{"dtmf":{"digit":"5"}}`,
@@ -179,9 +179,9 @@ func TestClientOverREST(t *testing.T) {
 		t.Errorf("the phone answered INFO with %v", answer)
 	}
 	g.wants(422, http.MethodPut, "/Calls/"+sid, `{"conf_mute_status":"mute"}`)
-	poll(t, 20*time.Second, "the whisper", func() bool { return len(a.requests("/left.wav")) > 0 })
+	poll(t, "the whisper", func() bool { return len(a.requests("/left.wav")) > 0 })
 	g.wants(202, http.MethodPut, "/Calls/"+sid, `{"call_status":"completed"}`)
-	alice.wait("CALL_CLOSED", 20*time.Second)
+	alice.wait("CALL_CLOSED")
 	g.untilJSON(sid, "completed")
 	g.wants(204, http.MethodDelete, "/ApiKeys/"+key["sid"].(string), "")
 	if code, _ := g.askJSON(http.MethodGet, "/Calls", ""); code != http.StatusUnauthorized {
@@ -208,11 +208,11 @@ func TestTalkWithinCall(t *testing.T) {
 	s := startSIPp(t, port, 1, remember+reply("200 OK", "", "sendrecv")+recv("ACK")+pause(500*time.Millisecond)+info+expect(200)+recv("BYE")+replyInDialog("200 OK", ""), "-rtp_echo")
 	sid := g.callJSON(201, `{"from":"+14155550122","to":{"type":"phone","number":"+14155550100","trunk":"provider"},"call_hook":%q,"call_status_hook":%q,"sipRequestWithinDialogHook":%q}`,
 		a.URL+"/hold", a.URL+"/status", a.URL+"/told")["sid"].(string)
-	told := a.last("/told", 30*time.Second)
+	told := a.last("/told")
 	if told["sip_method"] != "INFO" || !strings.Contains(fmt.Sprint(told["sip_body"]), `{"seat":12}`) || told["call_sid"] != sid {
 		t.Errorf("the hook was told %v", told)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s.succeeds(ctx)
 	g.untilJSON(sid, "completed")

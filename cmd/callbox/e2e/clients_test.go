@@ -14,7 +14,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // installed installs the vendors' clients of a folder by its lock file, once.
@@ -65,7 +64,7 @@ type heardHook struct {
 // runClient runs scenarios of rest.mjs and gives what it prints.
 func runClient(t *testing.T, dir string, env []string, scenarios ...string) map[string]any {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 120*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := program(t, ctx, dir, env, append([]string{"rest.mjs"}, scenarios...)...)
 	log := &lockedBuffer{}
@@ -148,9 +147,9 @@ func (a *hookApp) requests(path string) []heardHook {
 }
 
 // until waits for the n-th request to path.
-func (a *hookApp) until(path string, n int, d time.Duration) heardHook {
+func (a *hookApp) until(path string, n int) heardHook {
 	a.t.Helper()
-	poll(a.t, d, fmt.Sprintf("request %d to %s", n, path), func() bool { return len(a.requests(path)) >= n })
+	poll(a.t, fmt.Sprintf("request %d to %s", n, path), func() bool { return len(a.requests(path)) >= n })
 	return a.requests(path)[n-1]
 }
 

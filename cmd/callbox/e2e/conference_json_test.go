@@ -52,7 +52,7 @@ func (a *jsonApp) got(path string) []map[string]any {
 // nth waits for the n-th request to path and gives its body.
 func (a *jsonApp) nth(path string, n int) map[string]any {
 	a.t.Helper()
-	poll(a.t, 15*time.Second, fmt.Sprintf("request %d to %s", n, path), func() bool { return len(a.got(path)) >= n })
+	poll(a.t, fmt.Sprintf("request %d to %s", n, path), func() bool { return len(a.got(path)) >= n })
 	return a.got(path)[n-1]
 }
 
@@ -92,11 +92,11 @@ func TestJambonzConference(t *testing.T) {
 		return body["sid"].(string)
 	}
 	guest := create("alice", "/guest")
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
+	alice.wait("CALL_ESTABLISHED")
 	a.nth("/wait", 1)
 	pauseFor(4 * time.Second)
 	moderator := create("bob", "/moderator")
-	bob.wait("CALL_ESTABLISHED", 10*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	began := time.Now()
 	change := func(sid, body string) {
 		t.Helper()
@@ -166,14 +166,14 @@ func TestJambonzQueue(t *testing.T) {
 		return body["sid"].(string)
 	}
 	caller := create("alice", "/enqueue")
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
+	alice.wait("CALL_ESTABLISHED")
 	began := time.Now()
 	if m := a.nth("/wait", 1); m["queue_position"] != 0.0 || m["queue_size"] != 1.0 || m["queue_time"] != 0.0 || !strings.HasSuffix(m["queue_sid"].(string), ":support") || m["call_sid"] != caller {
 		t.Errorf("the waiting hook was told %v", m)
 	}
 	pauseFor(time.Until(began.Add(6 * time.Second)))
 	create("bob", "/dequeue")
-	bob.wait("CALL_ESTABLISHED", 10*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	pauseFor(time.Until(began.Add(32 * time.Second)))
 	alice.do("hangup", "")
 	if m := a.nth("/done", 1); m["dequeue_result"] != "complete" {

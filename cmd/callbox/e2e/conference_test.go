@@ -102,12 +102,12 @@ func TestConference(t *testing.T) {
 	for _, name := range []string{"alice", "bob", "carol"} {
 		sids[name] = g.create(url.Values{"To": {"client:" + name}, "From": {"+14155550100"},
 			"Url": {a.URL + "/room"}})
-		phones[name].wait("CALL_ESTABLISHED", 10*time.Second)
+		phones[name].wait("CALL_ESTABLISHED")
 	}
 	began := time.Now()
 	client := g.twilio().Api
 	var conf openapi.ApiV2010Conference
-	poll(t, 10*time.Second, "three are in the conference", func() bool {
+	poll(t, "three are in the conference", func() bool {
 		list, err := client.ListConference(&openapi.ListConferenceParams{FriendlyName: ptr("garden"), Status: ptr("in-progress")})
 		if err != nil || len(list) != 1 {
 			return false
@@ -125,16 +125,16 @@ func TestConference(t *testing.T) {
 	if err := client.DeleteParticipant(*conf.Sid, sids["carol"], nil); err != nil {
 		t.Fatal(err)
 	}
-	if after := a.until("/after", 1, 10*time.Second); after.form.Get("CallSid") != sids["carol"] || after.form.Get("DialCallStatus") != "answered" {
+	if after := a.until("/after", 1); after.form.Get("CallSid") != sids["carol"] || after.form.Get("DialCallStatus") != "answered" {
 		t.Errorf("carol's action was told %v", after.form)
 	}
-	g.until(sids["carol"], "completed", 10*time.Second)
+	g.until(sids["carol"], "completed")
 	if c, err := client.UpdateConference(*conf.Sid, &openapi.UpdateConferenceParams{Status: ptr("completed")}); err != nil || *c.Status != "completed" ||
 		*c.ReasonConferenceEnded != "conference-ended-via-api" {
 		t.Errorf("end: %+v, %v", c, err)
 	}
 	for _, name := range []string{"alice", "bob"} {
-		g.until(sids[name], "completed", 10*time.Second)
+		g.until(sids[name], "completed")
 	}
 	for who, p := range phones {
 		heard := p.heard()
@@ -149,7 +149,7 @@ func TestConference(t *testing.T) {
 		}
 	}
 	var kinds []string
-	poll(t, 10*time.Second, "the end is told", func() bool {
+	poll(t, "the end is told", func() bool {
 		kinds = nil
 		for i, r := range a.requests("/conf") {
 			if want := r.form.Get("SequenceNumber"); want != string(rune('1'+i)) && i < 9 {
@@ -170,7 +170,7 @@ func TestConference(t *testing.T) {
 func recordingHears(t *testing.T, g *gateway, conference string, said map[string]map[int][]int16) {
 	t.Helper()
 	var rec map[string]any
-	poll(t, 10*time.Second, "the recording is complete", func() bool {
+	poll(t, "the recording is complete", func() bool {
 		_, list := g.get("/Conferences/" + conference + "/Recordings.json")
 		all, _ := list["recordings"].([]any)
 		if len(all) != 1 {
@@ -258,7 +258,7 @@ func TestParticipants(t *testing.T) {
 		}
 	}
 	for _, p := range phones {
-		p.wait("CALL_ESTABLISHED", 10*time.Second)
+		p.wait("CALL_ESTABLISHED")
 	}
 	began := time.Now()
 	if _, err := client.CreateParticipant(sid, &openapi.CreateParticipantParams{To: ptr("client:nobody"), From: ptr("+14155550100"), Label: ptr("ghost")}); err != nil {
@@ -287,7 +287,7 @@ func TestParticipants(t *testing.T) {
 	phones["alice"].do("hangup", "") // with whom it ends
 	for name, p := range phones {
 		if name != "alice" {
-			p.wait("CALL_CLOSED", 15*time.Second)
+			p.wait("CALL_CLOSED")
 		}
 	}
 	heard := phones["alice"].heard()
@@ -304,7 +304,7 @@ func TestParticipants(t *testing.T) {
 	deaf(t, "carol", around(heard, 1), hold)
 	hears(t, "bob", around(phones["bob"].heard(), 2), news)
 	var told []string
-	poll(t, 10*time.Second, "the end is told", func() bool {
+	poll(t, "the end is told", func() bool {
 		told = nil
 		for _, r := range a.requests("/conf") {
 			told = append(told, r.form.Get("StatusCallbackEvent")+" "+r.form.Get("ParticipantLabel")+" "+r.form.Get("ParticipantCallStatus"))
@@ -352,15 +352,15 @@ func TestQueue(t *testing.T) {
 		t.Fatalf("%+v, %v", q, err)
 	}
 	first := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Url": {a.URL + "/enqueue"}})
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
+	alice.wait("CALL_ESTABLISHED")
 	began := time.Now()
-	if asked := a.until("/wait", 1, 10*time.Second).form; asked.Get("QueuePosition") != "1" || asked.Get("CurrentQueueSize") != "1" ||
+	if asked := a.until("/wait", 1).form; asked.Get("QueuePosition") != "1" || asked.Get("CurrentQueueSize") != "1" ||
 		asked.Get("QueueSid") != *q.Sid || asked.Get("MaxQueueSize") != "7" || asked.Get("QueueTime") != "0" {
 		t.Errorf("the waiting document was told %v", asked)
 	}
 	second := g.create(url.Values{"To": {"client:carol"}, "From": {"+14155550100"}, "Url": {a.URL + "/music"}})
-	carol.wait("CALL_ESTABLISHED", 10*time.Second)
-	poll(t, 10*time.Second, "two wait", func() bool {
+	carol.wait("CALL_ESTABLISHED")
+	poll(t, "two wait", func() bool {
 		now, err := client.FetchQueue(*q.Sid, nil)
 		return err == nil && now.CurrentSize == 2
 	})
@@ -369,26 +369,26 @@ func TestQueue(t *testing.T) {
 	}
 	pauseFor(time.Until(began.Add(12 * time.Second)))
 	agent := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/agent"}})
-	bob.wait("CALL_ESTABLISHED", 10*time.Second)
-	if asked := a.until("/notice", 1, 10*time.Second).form; asked.Get("CallSid") != first || asked.Get("DequeingCallSid") != agent || asked.Get("QueueSid") != *q.Sid {
+	bob.wait("CALL_ESTABLISHED")
+	if asked := a.until("/notice", 1).form; asked.Get("CallSid") != first || asked.Get("DequeingCallSid") != agent || asked.Get("QueueSid") != *q.Sid {
 		t.Errorf("the notice was told %v", asked)
 	}
 	pauseFor(time.Until(began.Add(34 * time.Second)))
 	bob.press("*")
-	if left := a.until("/left", 1, 10*time.Second).form; left.Get("QueueResult") != "bridged" || left.Get("QueueSid") != *q.Sid || left.Get("QueueTime") == "" {
+	if left := a.until("/left", 1).form; left.Get("QueueResult") != "bridged" || left.Get("QueueSid") != *q.Sid || left.Get("QueueTime") == "" {
 		t.Errorf("the caller's action was told %v", left)
 	}
-	if done := a.until("/done", 1, 10*time.Second).form; done.Get("DialCallStatus") != "completed" || done.Get("DialCallSid") != first || done.Get("DialBridged") != "true" {
+	if done := a.until("/done", 1).form; done.Get("DialCallStatus") != "completed" || done.Get("DialCallSid") != first || done.Get("DialBridged") != "true" {
 		t.Errorf("the agent's action was told %v", done)
 	}
 	for _, sid := range []string{first, agent} {
-		g.until(sid, "completed", 10*time.Second)
+		g.until(sid, "completed")
 	}
 	if m, err := client.UpdateMember(*q.Sid, "Front", &openapi.UpdateMemberParams{Url: ptr(a.URL + "/elsewhere")}); err != nil || *m.CallSid != second {
 		t.Errorf("%+v, %v", m, err)
 	}
-	g.until(second, "completed", 10*time.Second)
-	if left := a.until("/left", 2, 10*time.Second).form; left.Get("QueueResult") != "redirected" || left.Get("CallSid") != second {
+	g.until(second, "completed")
+	if left := a.until("/left", 2).form; left.Get("QueueResult") != "redirected" || left.Get("CallSid") != second {
 		t.Errorf("the second caller's action was told %v", left)
 	}
 	if err := client.DeleteQueue(*q.Sid, nil); err != nil {
@@ -410,7 +410,7 @@ func TestQueuesLast(t *testing.T) {
 		t.Fatal(err)
 	}
 	account, token := g.account, g.token
-	g.stop(syscall.SIGKILL, 10*time.Second)
+	g.stop(syscall.SIGKILL)
 	g.start()
 	g.account, g.token = account, token
 	if got, err := g.twilio().Api.FetchQueue(*q.Sid, nil); err != nil || *got.FriendlyName != "support" || got.MaxSize != 7 || got.CurrentSize != 0 {

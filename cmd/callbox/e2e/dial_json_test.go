@@ -44,7 +44,7 @@ func (h *jsonHooks) await(path string) map[string]any {
 	select {
 	case m := <-h.told[path]:
 		return m
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		h.t.Fatalf("%s was not asked", path)
 		return nil
 	}
@@ -77,10 +77,10 @@ func TestDialMusicKeysHold(t *testing.T) {
 	if code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first")); code != http.StatusCreated {
 		t.Fatalf("create: %d %v", code, body)
 	}
-	alice.wait("CALL_INCOMING", 60*time.Second)
+	alice.wait("CALL_INCOMING")
 	pauseFor(5 * time.Second) // the music is heard once, and begins again
 	alice.do("accept", "")
-	alice.wait("CALL_ESTABLISHED", 60*time.Second)
+	alice.wait("CALL_ESTABLISHED")
 	pauseFor(time.Second)
 	bob.press("5*1")
 	if m := h.await("/keys"); m["dtmf"] != "*1" || m["call_sid"] == nil {
@@ -120,7 +120,7 @@ func TestDialDub(t *testing.T) {
 	if code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first")); code != http.StatusCreated {
 		t.Fatalf("create: %d %v", code, body)
 	}
-	alice.wait("CALL_CLOSED", 60*time.Second)
+	alice.wait("CALL_CLOSED")
 	hears(t, "the callee", alice.heard(), track)
 	if s := similarity(bob.heard(), track); s > 0.5 {
 		t.Errorf("the caller hears the callee's track (%.2f)", s)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // proof is what a client puts into Authorization.
@@ -109,12 +108,12 @@ func TestDigestReplay(t *testing.T) {
 			bad("an algorithm that was not offered", false, func(q *proof) { q.count, q.algorithm = 11, "SHA-512-256" })
 
 			// The nonce of an earlier run.
-			if err := g.stop(syscall.SIGTERM, 20*time.Second); err != nil {
+			if err := g.stop(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
 			g.listen = g.sip
 			g.start()
-			poll(t, 10*time.Second, "the users are there", func() bool { _, text := g.status("alice"); return text == "no phone registered" })
+			poll(t, "the users are there", func() bool { _, text := g.status("alice"); return text == "no phone registered" })
 			bad("the nonce of an earlier run", true, func(q *proof) { q.count = 11 })
 			_, nonce, _ = challenges(t, ask(""))
 			p.nonce = nonce

@@ -98,7 +98,7 @@ func (g *gateway) start() {
 			g.t.Logf("the gateway's log:\n%s", g.log.String())
 		}
 	})
-	poll(g.t, 20*time.Second, "the gateway is ready", func() bool {
+	poll(g.t, "the gateway is ready", func() bool {
 		select {
 		case <-done:
 			g.t.Fatalf("the gateway ended: %v\n%s\n%s", g.exit, g.out.String(), g.log.String())
@@ -176,14 +176,14 @@ func (g *gateway) tryRun(args ...string) (string, error) {
 }
 
 // stop sends a signal and waits for the end.
-func (g *gateway) stop(sig os.Signal, within time.Duration) error {
+func (g *gateway) stop(sig os.Signal) error {
 	g.t.Helper()
 	g.cmd.Process.Signal(sig)
 	select {
 	case <-g.done:
 		return g.exit
-	case <-time.After(within):
-		g.t.Fatalf("the gateway did not end within %s of %s", within, sig)
+	case <-time.After(patience):
+		g.t.Fatalf("the gateway did not end within %s of %s", patience, sig)
 		return nil
 	}
 }
@@ -195,7 +195,7 @@ func (g *gateway) twilio() *twilio.RestClient {
 
 func (g *gateway) twilioAs(user, password string) *twilio.RestClient {
 	c := &twilioclient.Client{Credentials: twilioclient.NewCredentials(user, password),
-		HTTPClient: &http.Client{Transport: redirect{g.api}, Timeout: 10 * time.Second}}
+		HTTPClient: &http.Client{Transport: redirect{g.api}, Timeout: patience}}
 	c.SetAccountSid(g.account)
 	return twilio.NewRestClientWithParams(twilio.ClientParams{Client: c})
 }
@@ -263,10 +263,10 @@ func (g *gateway) create(form url.Values) string {
 }
 
 // until waits until a call has this status and gives its record.
-func (g *gateway) until(sid, status string, d time.Duration) map[string]any {
+func (g *gateway) until(sid, status string) map[string]any {
 	g.t.Helper()
 	var rec map[string]any
-	poll(g.t, d, fmt.Sprintf("call %s is %s", sid, status), func() bool {
+	poll(g.t, fmt.Sprintf("call %s is %s", sid, status), func() bool {
 		_, rec = g.get("/Calls/" + sid + ".json")
 		return rec["status"] == status
 	})
@@ -304,7 +304,7 @@ func (g *gateway) metrics() map[string]float64 {
 func (g *gateway) recording(sid string) ([]int16, int) {
 	g.t.Helper()
 	var rec map[string]any
-	poll(g.t, 10*time.Second, "the recording is complete", func() bool {
+	poll(g.t, "the recording is complete", func() bool {
 		_, list := g.get("/Calls/" + sid + "/Recordings.json")
 		all, _ := list["recordings"].([]any)
 		if len(all) != 1 {

@@ -32,7 +32,7 @@ routes:
 numbers:
 - {number: "+14155550100", line: in, target: "+13145550123"}
 `, ports["plain"], ports["account"], ports["carrier"], ports["in"]))
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for name, tc := range map[string]struct {
 		at, to string
@@ -44,7 +44,7 @@ numbers:
 	} {
 		s := place{addr: tc.at}.startSIPp(t, ports[name], 1, carried(tc.want...)+established+hungUp)
 		sid := g.create(url.Values{"To": {tc.to}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-		g.until(sid, "completed", 60*time.Second)
+		g.until(sid, "completed")
 		s.succeeds(ctx)
 	}
 	for name, tc := range map[string]struct {

@@ -104,13 +104,13 @@ func TestJambonzClients(t *testing.T) {
 	if s, _ := got["forgotten"].(string); !strings.Contains(s, "not found") {
 		t.Errorf("a deleted call: %s", s)
 	}
-	a.until("/hold", 4, 10*time.Second)
+	a.until("/hold", 4)
 	for i, query := range []string{"", "?redirected=1", "", "?redirected=2"} {
 		if r := a.requests("/hold")[i]; r.Query != query {
 			t.Errorf("document %d was asked for with %q, want %q", i, r.Query, query)
 		}
 	}
-	poll(t, 15*time.Second, "the statuses of the first call", func() bool { return len(a.statuses(sid)) >= 4 })
+	poll(t, "the statuses of the first call", func() bool { return len(a.statuses(sid)) >= 4 })
 	if s := strings.Join(a.statuses(sid), " "); s != "trying ringing in-progress completed" {
 		t.Errorf("statuses: %s", s)
 	}
@@ -119,7 +119,7 @@ func TestJambonzClients(t *testing.T) {
 	startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "manual"})
 	secure := []string{"TO=alice", "BASE=" + g.https, "NODE_EXTRA_CA_CERTS=" + filepath.Join(g.dir, "ca.pem")}
 	for _, sid := range list(run("cancel", secure...)["sids"]) {
-		poll(t, 15*time.Second, "the statuses of a call given up", func() bool { return slices.Contains(a.statuses(sid), "no-answer") })
+		poll(t, "the statuses of a call given up", func() bool { return slices.Contains(a.statuses(sid), "no-answer") })
 		if s := strings.Join(a.statuses(sid), " "); s != "trying ringing no-answer" {
 			t.Errorf("statuses: %s", s)
 		}
@@ -148,22 +148,22 @@ func TestJambonzVerbs(t *testing.T) {
 	a := startHookApp(t, "clients-jambonz", "SECRET="+g.webhookSecret(), "PROMPT="+prompt, "OTHER=")
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 	sid := g.createJSON(a, "bob", "/gather")
-	bob.wait("CALL_ESTABLISHED", 10*time.Second)
-	if n := a.until("/gather", 1, 10*time.Second); n.Body["call_sid"] != sid || n.Body["defaults"] == nil {
+	bob.wait("CALL_ESTABLISHED")
+	if n := a.until("/gather", 1); n.Body["call_sid"] != sid || n.Body["defaults"] == nil {
 		t.Errorf("session:new: %v", n.Body)
 	}
-	sounds.until("/question.wav", 1, 10*time.Second)
+	sounds.until("/question.wav", 1)
 	pauseFor(time.Duration(len(question))*time.Second/rate + time.Second)
 	bob.press("1234")
-	if d := a.until("/digits", 1, 10*time.Second).Body; d["reason"] != "dtmfDetected" || d["digits"] != "1234" {
+	if d := a.until("/digits", 1).Body; d["reason"] != "dtmfDetected" || d["digits"] != "1234" {
 		t.Errorf("gather told %v", d)
 	}
 	for _, want := range "59#" {
-		if ev := bob.wait("CALL_DTMF_START", 10*time.Second); ev.Param != string(want) {
+		if ev := bob.wait("CALL_DTMF_START"); ev.Param != string(want) {
 			t.Errorf("digit to the phone: %q, want %q", ev.Param, want)
 		}
 	}
-	poll(t, 20*time.Second, "four statuses", func() bool { return len(a.statuses(sid)) >= 4 })
+	poll(t, "four statuses", func() bool { return len(a.statuses(sid)) >= 4 })
 	if s := strings.Join(a.statuses(sid), " "); s != "trying ringing in-progress completed" {
 		t.Errorf("statuses: %s", s)
 	}
@@ -190,21 +190,21 @@ func TestJambonzDial(t *testing.T) {
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 	sid := g.createJSON(a, "bob", "/dial")
-	bob.wait("CALL_ESTABLISHED", 10*time.Second)
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
-	child, _ := a.until("/confirm", 1, 10*time.Second).Body["call_sid"].(string)
+	bob.wait("CALL_ESTABLISHED")
+	alice.wait("CALL_ESTABLISHED")
+	child, _ := a.until("/confirm", 1).Body["call_sid"].(string)
 	if child == "" || child == sid {
 		t.Errorf("the confirm hook was asked about %q", child)
 	}
 	pauseFor(time.Duration(len(question))*time.Second/rate + 2*time.Second)
 	alice.do("hangup", "")
-	d := a.until("/dialled", 1, 10*time.Second).Body
+	d := a.until("/dialled", 1).Body
 	if d["dial_call_status"] != "completed" || d["dial_sip_status"] != 200.0 || d["dial_call_sid"] != child {
 		t.Errorf("dial told %v", d)
 	}
-	sounds.until("/question.wav", 2, 10*time.Second) // the document goes on after an answer without verbs
+	sounds.until("/question.wav", 2) // the document goes on after an answer without verbs
 	for _, leg := range []string{sid, child} {
-		poll(t, 20*time.Second, "the statuses of "+leg, func() bool { return len(a.statuses(leg)) >= 4 })
+		poll(t, "the statuses of "+leg, func() bool { return len(a.statuses(leg)) >= 4 })
 		if s := strings.Join(a.statuses(leg), " "); s != "trying ringing in-progress completed" {
 			t.Errorf("statuses of %s: %s", leg, s)
 		}

@@ -65,7 +65,7 @@ routes:
 `, port(first), port(second)))
 	status := func(line string, want bool, text string) {
 		t.Helper()
-		poll(t, 60*time.Second, line+" is as it should be", func() bool {
+		poll(t, line+" is as it should be", func() bool {
 			ready, got := g.status(line)
 			return ready == want && strings.Contains(got, text)
 		})
@@ -73,7 +73,7 @@ routes:
 	dial := func() {
 		t.Helper()
 		sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-		g.until(sid, "busy", 60*time.Second)
+		g.until(sid, "busy")
 	}
 	status("first", false, "down: no answer from "+first.pc.LocalAddr().String())
 	status("second", true, "answers")

@@ -145,14 +145,14 @@ func checkLifecycle(t *testing.T, vendor string, a *hookApp, got map[string]any)
 	if d := fmt.Sprint(ended["duration"]); d == "0" || d == "<nil>" {
 		t.Errorf("ended: %v", ended)
 	}
-	if h := a.until("/hold", 2, 10*time.Second); h.Query != "" && h.Body["redirected"] != "1" {
+	if h := a.until("/hold", 2); h.Query != "" && h.Body["redirected"] != "1" {
 		t.Errorf("the second document was asked for with %v", h)
 	}
 	want := "initiated ringing in-progress completed"
 	if vendor == "signalwire" {
 		want = "initiated ringing answered in-progress completed"
 	}
-	poll(t, 20*time.Second, "the last status", func() bool { return slices.Contains(a.statuses(sid), "completed") })
+	poll(t, "the last status", func() bool { return slices.Contains(a.statuses(sid), "completed") })
 	if s := strings.Join(a.statuses(sid), " "); s != want {
 		t.Errorf("statuses: %s, want %s", s, want)
 	}
@@ -164,7 +164,7 @@ func checkCancel(t *testing.T, a *hookApp, got map[string]any) {
 	if ended := object(got["ended"]); ended["status"] != "canceled" {
 		t.Errorf("ended: %v", ended)
 	}
-	poll(t, 20*time.Second, "the last status", func() bool { return slices.Contains(a.statusesAt("/cancelled", sid), "canceled") })
+	poll(t, "the last status", func() bool { return slices.Contains(a.statusesAt("/cancelled", sid), "canceled") })
 	if s := strings.Join(a.statusesAt("/cancelled", sid), " "); s != "initiated ringing canceled" {
 		t.Errorf("statuses: %s", s)
 	}
@@ -226,33 +226,33 @@ func TestFormVerbs(t *testing.T) {
 			bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 			alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto", says: after})
 			sid := g.createForm(vendor, "client:bob", base+"/voice", base+"/status")
-			sounds.until("/question.wav", 1, 20*time.Second)
+			sounds.until("/question.wav", 1)
 			pauseFor(time.Duration(len(question))*time.Second/rate + time.Second)
 			bob.press("1234")
-			d := a.until("/digits", 1, 10*time.Second)
+			d := a.until("/digits", 1)
 			if d.Body["Digits"] != "1234" || d.Query != "?from=gather&empty=" {
 				t.Errorf("gather told %v", d)
 			}
 			for _, want := range "59#" {
-				if ev := bob.wait("CALL_DTMF_START", 10*time.Second); ev.Param != string(want) {
+				if ev := bob.wait("CALL_DTMF_START"); ev.Param != string(want) {
 					t.Errorf("digit to the phone: %q, want %q", ev.Param, want)
 				}
 			}
-			r := a.until("/recorded", 1, 20*time.Second).Body
+			r := a.until("/recorded", 1).Body
 			if r["RecordingDuration"] != "3" || text(r["RecordingSid"]) == "" {
 				t.Errorf("record told %v", r)
 			}
-			poll(t, 20*time.Second, "the recording's messages", func() bool { return len(a.requests("/recording")) >= 2 })
-			child := text(a.until("/whisper", 1, 20*time.Second).Body["CallSid"])
-			alice.wait("CALL_ESTABLISHED", 10*time.Second)
-			sounds.until("/question.wav", 2, 10*time.Second)
+			poll(t, "the recording's messages", func() bool { return len(a.requests("/recording")) >= 2 })
+			child := text(a.until("/whisper", 1).Body["CallSid"])
+			alice.wait("CALL_ESTABLISHED")
+			sounds.until("/question.wav", 2)
 			pauseFor(time.Duration(len(after))*time.Second/rate + time.Second)
 			alice.do("hangup", "")
-			dialled := a.until("/dialled", 1, 10*time.Second).Body
+			dialled := a.until("/dialled", 1).Body
 			if dialled["DialCallStatus"] != "completed" || dialled["DialCallSid"] != child || dialled["DialBridged"] != "true" {
 				t.Errorf("dial told %v", dialled)
 			}
-			if q := a.until("/bye", 1, 10*time.Second); q.Body["b"] != "&" || q.Body["CallSid"] != sid {
+			if q := a.until("/bye", 1); q.Body["b"] != "&" || q.Body["CallSid"] != sid {
 				t.Errorf("redirect asked with %v", q)
 			}
 			want := "initiated ringing in-progress completed"
@@ -260,7 +260,7 @@ func TestFormVerbs(t *testing.T) {
 				want = "initiated ringing answered in-progress completed"
 			}
 			for path, id := range map[string]string{"/status": sid, "/child": child} {
-				poll(t, 20*time.Second, "the last message to "+path, func() bool { return slices.Contains(a.statusesAt(path, id), "completed") })
+				poll(t, "the last message to "+path, func() bool { return slices.Contains(a.statusesAt(path, id), "completed") })
 				if s := strings.Join(a.statusesAt(path, id), " "); s != want {
 					t.Errorf("%s: %s, want %s", path, s, want)
 				}

@@ -78,7 +78,7 @@ domain=%s
 	}
 	go func() { l.cmd.Wait(); close(l.done) }()
 	t.Cleanup(l.stop)
-	poll(t, 30*time.Second, "linphone "+p.name+" registers", func() bool { return strings.Contains(l.log(), "to [LinphoneRegistrationOk]") })
+	poll(t, "linphone "+p.name+" registers", func() bool { return strings.Contains(l.log(), "to [LinphoneRegistrationOk]") })
 	l.do("soundcard use files")
 	l.wait("Using wav files")
 	l.do("play " + filepath.Join(l.dir, "says.wav"))
@@ -97,7 +97,7 @@ func (l *linphone) do(command string) {
 // wait waits until linphone has said this.
 func (l *linphone) wait(text string) {
 	l.t.Helper()
-	poll(l.t, 20*time.Second, "linphone "+l.name+" says "+text, func() bool { return strings.Contains(l.out.String(), text) })
+	poll(l.t, "linphone "+l.name+" says "+text, func() bool { return strings.Contains(l.out.String(), text) })
 }
 
 // log is what linphone wrote about itself, with every SIP message.
@@ -131,7 +131,7 @@ func (l *linphone) stop() {
 	io.WriteString(l.stdin, "quit\n")
 	select {
 	case <-l.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		l.cmd.Process.Kill()
 		<-l.done
 	}
@@ -172,10 +172,10 @@ func linphoneCalls(t *testing.T, transport string) {
 		t.Errorf("alice: %v %s", ready, text)
 	}
 	alice.do("call sip:bob@10.71.1.1")
-	bob.wait("CALL_ESTABLISHED", 20*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	pauseFor(length)
 	alice.do("terminate")
-	bob.wait("CALL_CLOSED", 20*time.Second)
+	bob.wait("CALL_CLOSED")
 	alice.wait("ended (No error)")
 	hears(t, "bob", bob.heard(), fromAlice)
 	hears(t, "alice", alice.heard(), fromBob)
@@ -183,11 +183,11 @@ func linphoneCalls(t *testing.T, transport string) {
 	alice.do("play " + filepath.Join(alice.dir, "says.wav"))
 	alice.do("record " + filepath.Join(alice.dir, "heard.wav"))
 	bob.do("dial", "sip:alice@10.71.1.1")
-	bob.wait("CALL_ESTABLISHED", 20*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	pauseFor(length)
 	bob.do("hangup", "")
-	bob.wait("CALL_CLOSED", 20*time.Second)
-	poll(t, 20*time.Second, "alice hears of the end", func() bool { return strings.Count(alice.out.String(), " ended (") == 2 })
+	bob.wait("CALL_CLOSED")
+	poll(t, "alice hears of the end", func() bool { return strings.Count(alice.out.String(), " ended (") == 2 })
 	hears(t, "bob", bob.heard(), fromAlice)
 	hears(t, "alice", alice.heard(), fromBob)
 	for _, method := range []string{"REGISTER", "INVITE"} {

@@ -79,7 +79,7 @@ func TestListen(t *testing.T) {
 		"wsAuth":{"username":"app","password":"a1p2p3"},"bidirectionalAudio":{"enabled":true,"streaming":true,"sampleRate":24000}}]`)
 	a.verbs("/after", `[{"verb":"play","url":["/after.wav","/after.wav"]},{"verb":"hangup"}]`)
 	sid := g.createSocket("bob", a.URL+"/voice")
-	bob.wait("CALL_ESTABLISHED", 60*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	m := l.told("connection", 1, nil)
 	if m["callSid"] != sid || m["sampleRate"] != 16000.0 || m["mixType"] != "mono" || m["order"] != 17.0 || m["protocol"] != "audio.drachtio.org" || m["direction"] != "outbound" {
 		t.Errorf("the first message: %v", m)
@@ -112,7 +112,7 @@ func TestListen(t *testing.T) {
 	if m := a.nth("/after", 1); m["call_sid"] != sid || m["dial_call_duration"].(float64) < 5 {
 		t.Errorf("the action: %v", m)
 	}
-	poll(t, 60*time.Second, "the call ends", func() bool {
+	poll(t, "the call ends", func() bool {
 		code, c := g.askJSON(http.MethodGet, "/Calls/"+sid, "")
 		return code == http.StatusOK && c["call_status"] == "completed"
 	})
@@ -144,8 +144,8 @@ func TestListenInDial(t *testing.T) {
 	a.verbs("/status", ``)
 	a.verbs("/voice", `[{"verb":"dial","target":[{"type":"user","name":"alice"}],"listen":{"url":"`+l.url+`","mixType":"stereo"}}]`)
 	sid := g.createSocket("bob", a.URL+"/voice")
-	phones["bob"].wait("CALL_ESTABLISHED", 60*time.Second)
-	phones["alice"].wait("CALL_ESTABLISHED", 60*time.Second)
+	phones["bob"].wait("CALL_ESTABLISHED")
+	phones["alice"].wait("CALL_ESTABLISHED")
 	began := time.Now()
 	if m := l.told("connection", 1, nil); m["callSid"] != sid || m["mixType"] != "stereo" || m["sampleRate"] != 8000.0 {
 		t.Errorf("the first message: %v", m)
@@ -163,7 +163,7 @@ func TestListenInDial(t *testing.T) {
 	}
 	phones["alice"].do("hangup", "")
 	l.told("close", 1, nil)
-	poll(t, 60*time.Second, "the call ends", func() bool {
+	poll(t, "the call ends", func() bool {
 		code, c := g.askJSON(http.MethodGet, "/Calls/"+sid, "")
 		return code == http.StatusOK && c["call_status"] == "completed"
 	})

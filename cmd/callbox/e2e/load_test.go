@@ -52,10 +52,10 @@ func TestCreateLoad(t *testing.T) {
 	if len(refused) > 0 {
 		t.Fatalf("%d creates were refused: %v", len(refused), refused)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s.succeeds(ctx)
-	poll(t, 30*time.Second, "every callback", func() bool { return len(a.requests("/status")) >= 4*n })
+	poll(t, "every callback", func() bool { return len(a.requests("/status")) >= 4*n })
 	byCall, ringing := map[string][]string{}, []time.Duration{}
 	initiated := map[string]time.Time{}
 	for _, r := range a.requests("/status") {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // beepAfter is a greeting, a pause and a beep of 1,000 Hz.
@@ -37,18 +36,18 @@ func TestPersonAnswers(t *testing.T) {
 	a.doc("/voice", `<Response><Pause length="1"/></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "MachineDetection": {"Enable"},
 		"StatusCallback": {a.URL + "/status"}, "StatusCallbackEvent": {"answered completed"}})
-	phone.wait("CALL_ESTABLISHED", 15*time.Second)
-	voice := a.until("/voice", 1, 30*time.Second)
+	phone.wait("CALL_ESTABLISHED")
+	voice := a.until("/voice", 1)
 	if by := voice.form.Get("AnsweredBy"); by != "human" {
 		t.Errorf("the application was told AnsweredBy=%q", by)
 	}
 	if ms := voice.form.Get("MachineDetectionDuration"); len(ms) != 4 { // 1,000 to 9,999 ms
 		t.Errorf("MachineDetectionDuration=%q", ms)
 	}
-	if rec := g.until(sid, "completed", 30*time.Second); rec["answered_by"] != "human" {
+	if rec := g.until(sid, "completed"); rec["answered_by"] != "human" {
 		t.Errorf("answered_by: %v", rec["answered_by"])
 	}
-	last := a.until("/status", 2, 30*time.Second)
+	last := a.until("/status", 2)
 	if by := last.form.Get("AnsweredBy"); by != "human" {
 		t.Errorf("the last callback says AnsweredBy=%q", by)
 	}
@@ -67,11 +66,11 @@ func TestMessageAfterTheBeep(t *testing.T) {
 	a.doc("/voice", `<Response><Play>/message.wav</Play></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "MachineDetection": {"DetectMessageEnd"},
 		"Record": {"true"}, "RecordingChannels": {"dual"}})
-	voice := a.until("/voice", 1, 60*time.Second)
+	voice := a.until("/voice", 1)
 	if by := voice.form.Get("AnsweredBy"); by != "machine_end_beep" {
 		t.Errorf("the application was told AnsweredBy=%q", by)
 	}
-	g.until(sid, "completed", 60*time.Second)
+	g.until(sid, "completed")
 	hears(t, "the machine", phone.heard(), message)
 	rec, _ := g.recording(sid)
 	beep := onset(channel(rec, 1, 2))
@@ -103,18 +102,18 @@ func TestVerdictBesideTheScript(t *testing.T) {
 	a.doc("/voice", `<Response><Pause length="30"/></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "MachineDetection": {"Enable"},
 		"AsyncAmd": {"true"}, "AsyncAmdStatusCallback": {a.URL + "/amd"}})
-	voice := a.until("/voice", 1, 30*time.Second)
+	voice := a.until("/voice", 1)
 	if voice.form.Has("AnsweredBy") {
 		t.Errorf("the application was told %q before the verdict", voice.form.Get("AnsweredBy"))
 	}
-	amd := a.until("/amd", 1, 30*time.Second)
+	amd := a.until("/amd", 1)
 	if amd.form.Get("CallSid") != sid || amd.form.Get("AnsweredBy") != "machine_start" || amd.form.Get("MachineDetectionDuration") == "" {
 		t.Errorf("callback: %v", amd.form)
 	}
 	if code, _ := g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}}); code != http.StatusOK {
 		t.Errorf("hang up: %d", code)
 	}
-	g.until(sid, "completed", 30*time.Second)
+	g.until(sid, "completed")
 }
 
 // TestMachineHookTakesOver answers the JSON dialect's event of the beep with
@@ -160,9 +159,9 @@ func TestMachineHookTakesOver(t *testing.T) {
 	if code != http.StatusCreated {
 		t.Fatalf("create: %d %v", code, body)
 	}
-	phone.wait("CALL_CLOSED", 90*time.Second)
+	phone.wait("CALL_CLOSED")
 	hears(t, "the machine", phone.heard(), message)
-	poll(t, 30*time.Second, "all events", func() bool { mu.Lock(); defer mu.Unlock(); return len(types) >= 3 })
+	poll(t, "all events", func() bool { mu.Lock(); defer mu.Unlock(); return len(types) >= 3 })
 	mu.Lock()
 	defer mu.Unlock()
 	if got := strings.Join(types, " "); got != "amd_machine_detected amd_tone_detected amd_stopped" {
@@ -180,12 +179,12 @@ func TestPartialResults(t *testing.T) {
 	ask(t, "POST", g.callPath("signalwire")+"/Calls.json", g.project, g.token, url.Values{"To": {"client:bob"}, "From": {"+14155550100"},
 		"Url": {a.URL + "/voice"}, "MachineDetection": {"DetectMessageEnd"}, "AsyncAmd": {"true"}, "AsyncAmdPartialResults": {"true"},
 		"AsyncAmdStatusCallback": {a.URL + "/amd"}, "StatusCallback": {a.URL + "/status"}}.Encode())
-	first, last := a.until("/amd", 1, 30*time.Second), a.until("/amd", 2, 30*time.Second)
+	first, last := a.until("/amd", 1), a.until("/amd", 2)
 	if by := first.form.Get("AnsweredBy") + " " + last.form.Get("AnsweredBy"); by != "machine_start machine_end_beep" {
 		t.Errorf("results: %s", by)
 	}
 	phone.do("hangup", "")
-	if end := a.until("/status", 1, 30*time.Second); end.form.Get("AnsweredBy") != "machine_end_beep" {
+	if end := a.until("/status", 1); end.form.Get("AnsweredBy") != "machine_end_beep" {
 		t.Errorf("the last callback: %v", end.form)
 	}
 }
@@ -206,7 +205,7 @@ func TestVoicemailDetector(t *testing.T) {
 			detected := func() bool {
 				return slices.ContainsFunc(a.requests("/status"), func(r asked) bool { return r.form.Get("VoicemailDetector") == verdict })
 			}
-			poll(t, 30*time.Second, "the verdict", detected)
+			poll(t, "the verdict", detected)
 			phone.do("hangup", "")
 		})
 	}

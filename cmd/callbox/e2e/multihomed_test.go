@@ -42,11 +42,11 @@ users:
 func talk(t *testing.T, caller, callee *baresip, to string, fromCaller, fromCallee []int16) {
 	t.Helper()
 	caller.do("dial", to)
-	caller.wait("CALL_ESTABLISHED", 20*time.Second)
-	callee.wait("CALL_ESTABLISHED", 20*time.Second)
+	caller.wait("CALL_ESTABLISHED")
+	callee.wait("CALL_ESTABLISHED")
 	pauseFor(time.Duration(max(len(fromCaller), len(fromCallee)))*time.Second/rate + time.Second)
 	caller.do("hangup", "")
-	callee.wait("CALL_CLOSED", 20*time.Second)
+	callee.wait("CALL_CLOSED")
 	hears(t, callee.name, callee.heard(), fromCaller)
 	hears(t, caller.name, caller.heard(), fromCallee)
 }
@@ -147,7 +147,7 @@ func throughSIPp(t *testing.T, g *gateway, a *app, name, transport string, port 
 	if name == "tcp" {
 		at, prefix = carrierSIPpTCP, "+1313"
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	out := at.startSIPp(t, port, 1, recv("INVITE")+reply("100 Trying", "", "")+established+hungUp, "-t", transport, "-rtp_echo")
 	if name == "tcp" {
@@ -155,7 +155,7 @@ func throughSIPp(t *testing.T, g *gateway, a *app, name, transport string, port 
 	}
 	sid := g.create(url.Values{"To": {prefix + "5550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "Record": {"true"},
 		"RecordingChannels": {"dual"}, "Trim": {"do-not-trim"}})
-	g.until(sid, "completed", 60*time.Second)
+	g.until(sid, "completed")
 	out.succeeds(ctx)
 	rec, _ := g.recording(sid)
 	hears(t, "the box, of its own words in the echo,", channel(rec, 0, 2), prompt)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestPhonesBehindNAT puts phones behind a router that changes addresses and
@@ -107,7 +106,7 @@ numbers:
 - {number: "201", target: alice}
 `, outside.addr, port))
 	g.change("media:\n", "media:\n  external: "+public+"\n")
-	if err := g.stop(syscall.SIGTERM, 20*time.Second); err != nil {
+	if err := g.stop(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	g.start() // media.external is for the next start

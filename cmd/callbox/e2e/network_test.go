@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -107,7 +106,7 @@ func (p place) dial(network, addr string) (net.Conn, error) {
 func (p place) listens(t *testing.T, port int) {
 	t.Helper()
 	want := fmt.Sprintf(":%04X 00000000:0000 0A ", port) // proc(5): LISTEN is state 0A
-	poll(t, 20*time.Second, fmt.Sprintf("port %d listens", port), func() bool {
+	poll(t, fmt.Sprintf("port %d listens", port), func() bool {
 		out, err := p.command("cat", "/proc/net/tcp").Output()
 		return err == nil && strings.Contains(string(out), want)
 	})

@@ -58,15 +58,15 @@ routes:
 			all[k] = v
 		}
 		sid := g.create(all)
-		ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		s.succeeds(ctx)
-		return g.until(sid, "completed", 20*time.Second)
+		return g.until(sid, "completed")
 	}
 	// The shown number and the reason are in the INVITE; the application runs.
 	call(first, carried("From", "14155550177@", "Subject", "Your parcel")+established+hungUp,
 		url.Values{"CallerId": {"+14155550177"}, "CallReason": {"Your parcel has arrived"}, "Url": {""}, "ApplicationSid": {*app.Sid}})
-	if r := a.until("/app-status", 1, 10*time.Second); r.form.Get("CallStatus") != "completed" {
+	if r := a.until("/app-status", 1); r.form.Get("CallStatus") != "completed" {
 		t.Errorf("the application's status callback was told %v", r.form)
 	}
 	// A trunk that the routes do not choose.
@@ -83,7 +83,7 @@ routes:
 	for _, track := range []string{"inbound", "outbound"} {
 		rec = call(first, recv("INVITE")+established+hungUp, url.Values{"Record": {"true"}, "RecordingTrack": {track}, "Trim": {"do-not-trim"}})
 		sid := rec["sid"].(string)
-		poll(t, 20*time.Second, "the recording", func() bool {
+		poll(t, "the recording", func() bool {
 			_, list := g.get("/Calls/" + sid + "/Recordings.json")
 			all, _ := list["recordings"].([]any)
 			return len(all) == 1 && all[0].(map[string]any)["status"] == "completed"
@@ -122,10 +122,10 @@ func TestForwardedCall(t *testing.T) {
 	if _, err := c.CreateIncomingPhoneNumber((&openapi.CreateIncomingPhoneNumberParams{}).SetPhoneNumber("+14155550100").SetVoiceUrl(a.URL + "/in")); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	startSIPp(t, port, 1, arriving+callerRequest("ACK", 1, "[branch]")+recv("BYE")+replyInDialog("200 OK", ""), g.sip).succeeds(ctx)
-	in := a.until("/in", 1, 5*time.Second)
+	in := a.until("/in", 1)
 	token := in.form.Get("CallToken")
 	if token == "" || in.form.Get("From") != "+14155550177" {
 		t.Fatalf("the application was told %v", in.form)
@@ -167,15 +167,15 @@ func TestNoTextMessages(t *testing.T) {
 	}
 	a.doc("/voice", `<Response><Sms action="/sent">Hello</Sms></Response>`)
 	a.doc("/sent", `<Response><Hangup/></Response>`)
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s := startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
 	s.succeeds(ctx)
-	if r := a.until("/sent", 1, 5*time.Second); r.form.Get("SmsStatus") != "failed" {
+	if r := a.until("/sent", 1); r.form.Get("SmsStatus") != "failed" {
 		t.Errorf("the action was told %v", r.form)
 	}
-	g.until(sid, "completed", 10*time.Second)
+	g.until(sid, "completed")
 	control := admin.NewClient(filepath.Join(g.dir, "callbox.sock"))
 	defer control.Close()
 	got, err := control.Call(ctx, sid)

@@ -55,20 +55,20 @@ func TestTwilioClientCallsBaresip(t *testing.T) {
 		t.Fatalf("create call: %+v", made)
 	}
 	sid := *made.Sid
-	phone.wait("CALL_ESTABLISHED", 10*time.Second)
-	a.until("/question.wav", 1, 10*time.Second)
+	phone.wait("CALL_ESTABLISHED")
+	a.until("/question.wav", 1)
 	pauseFor(time.Duration(len(question))*time.Second/rate + time.Second)
 	phone.press("1234")
-	got := a.until("/digits", 1, 10*time.Second)
+	got := a.until("/digits", 1)
 	if d := got.form.Get("Digits"); d != "1234" {
 		t.Errorf("digits from the phone: %q", d)
 	}
 	for _, want := range "59#" {
-		if ev := phone.wait("CALL_DTMF_START", 10*time.Second); ev.Param != string(want) {
+		if ev := phone.wait("CALL_DTMF_START"); ev.Param != string(want) {
 			t.Errorf("digit to the phone: %q, want %q", ev.Param, want)
 		}
 	}
-	g.until(sid, "completed", 15*time.Second)
+	g.until(sid, "completed")
 
 	hears(t, "the phone", phone.heard(), question)
 	rec, channels := g.recording(sid)
@@ -78,7 +78,7 @@ func TestTwilioClientCallsBaresip(t *testing.T) {
 	hears(t, "the recording's channel of the phone", channel(rec, 0, 2), answer)
 	hears(t, "the recording's channel of the box", channel(rec, 1, 2), question)
 
-	poll(t, 10*time.Second, "the last callback", func() bool { return len(a.requests("/status")) >= 4 })
+	poll(t, "the last callback", func() bool { return len(a.requests("/status")) >= 4 })
 	if s := strings.Join(a.statuses("/status"), " "); s != "initiated ringing in-progress completed" {
 		t.Errorf("callbacks: %s", s)
 	}
@@ -91,7 +91,7 @@ func TestTwilioClientCallsBaresip(t *testing.T) {
 			t.Errorf("callback %d: the vendor's validator refuses the signature", i)
 		}
 	}
-	a.until("/recording", 1, 10*time.Second)
+	a.until("/recording", 1)
 
 	page, err := g.twilio().Api.ListCall(&openapi.ListCallParams{Status: ptr("completed")})
 	if err != nil || len(page) != 1 || *page[0].Sid != sid || page[0].Duration == nil {
@@ -120,15 +120,15 @@ func TestBaresipToBaresip(t *testing.T) {
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: fromBob})
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "manual", says: fromAlice, transport: "tcp"})
 	alice.do("dial", "sip:bob@"+g.sip)
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
-	bob.wait("CALL_ESTABLISHED", 10*time.Second)
+	alice.wait("CALL_ESTABLISHED")
+	bob.wait("CALL_ESTABLISHED")
 	pauseFor(7 * time.Second)
 	alice.press("7")
-	if ev := bob.wait("CALL_DTMF_START", 10*time.Second); ev.Param != "7" {
+	if ev := bob.wait("CALL_DTMF_START"); ev.Param != "7" {
 		t.Errorf("digit through the bridge: %q", ev.Param)
 	}
 	alice.do("hangup", "")
-	bob.wait("CALL_CLOSED", 10*time.Second)
+	bob.wait("CALL_CLOSED")
 	hears(t, "bob", bob.heard(), fromAlice)
 	hears(t, "alice", alice.heard(), fromBob)
 }
@@ -145,15 +145,15 @@ func TestDialClient(t *testing.T) {
 	a.doc("/voice", `<Response><Dial action="/after" record="record-from-answer-dual"><Client>bob</Client></Dial></Response>`)
 	a.doc("/after", `<Response><Hangup/></Response>`)
 	sid := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
-	bob.wait("CALL_ESTABLISHED", 10*time.Second)
+	alice.wait("CALL_ESTABLISHED")
+	bob.wait("CALL_ESTABLISHED")
 	pauseFor(7 * time.Second)
 	bob.do("hangup", "")
-	after := a.until("/after", 1, 10*time.Second)
+	after := a.until("/after", 1)
 	if s := after.form.Get("DialCallStatus"); s != "completed" {
 		t.Errorf("DialCallStatus %q", s)
 	}
-	g.until(sid, "completed", 10*time.Second)
+	g.until(sid, "completed")
 	hears(t, "bob", bob.heard(), fromAlice)
 	// Alice spoke from her own answer on, bob from his: only what both heard counts.
 	hears(t, "alice", alice.heard(), fromBob)

@@ -32,7 +32,7 @@ func TestFirstBoot(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := g.stop(syscall.SIGTERM, 20*time.Second); err != nil {
+	if err := g.stop(syscall.SIGTERM); err != nil {
 		t.Errorf("SIGTERM: %v", err)
 	}
 	log := g.log.String()
@@ -59,10 +59,10 @@ func TestTerminate(t *testing.T) {
 	a.doc("/voice", `<Response><Pause length="600"/></Response>`)
 	startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "StatusCallback": {a.URL + "/status"}})
-	g.until(sid, "in-progress", 10*time.Second)
+	g.until(sid, "in-progress")
 	began := time.Now()
 	g.cmd.Process.Signal(syscall.SIGTERM)
-	poll(t, 5*time.Second, "new calls are refused", func() bool {
+	poll(t, "new calls are refused", func() bool {
 		code, body := g.post("/Calls.json", url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
 		if code == http.StatusCreated {
 			return false
@@ -72,10 +72,10 @@ func TestTerminate(t *testing.T) {
 		}
 		return true
 	})
-	if err := g.stop(syscall.SIGTERM, 30*time.Second); err != nil {
+	if err := g.stop(syscall.SIGTERM); err != nil {
 		t.Errorf("exit: %v", err)
 	}
-	if d := time.Since(began); d > 20*time.Second {
+	if d := time.Since(began); d > 60*time.Second {
 		t.Errorf("shutdown took %s", d)
 	}
 	account, token := g.account, g.token
@@ -86,7 +86,7 @@ func TestTerminate(t *testing.T) {
 		t.Errorf("the call's record after the restart: %v", rec)
 	}
 	// The final callback was sent before the stop, or is sent now.
-	if s := a.until("/status", 1, 15*time.Second); s.form.Get("CallStatus") != "completed" {
+	if s := a.until("/status", 1); s.form.Get("CallStatus") != "completed" {
 		t.Errorf("callback %v", s.form)
 	}
 }
@@ -108,9 +108,9 @@ func TestKill(t *testing.T) {
 	ln.Close() // nobody listens there for now
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "StatusCallback": {down},
 		"StatusCallbackEvent": {"initiated", "ringing", "answered", "completed"}})
-	g.until(sid, "in-progress", 10*time.Second)
-	poll(t, 10*time.Second, "the answer is on disk", func() bool { return g.metrics()["callbox_storage_backlog"] == 0 })
-	g.stop(syscall.SIGKILL, 5*time.Second)
+	g.until(sid, "in-progress")
+	poll(t, "the answer is on disk", func() bool { return g.metrics()["callbox_storage_backlog"] == 0 })
+	g.stop(syscall.SIGKILL)
 	account, token := g.account, g.token
 	g.start()
 	g.account, g.token = account, token
@@ -125,7 +125,7 @@ func TestKill(t *testing.T) {
 	srv := &http.Server{Handler: a}
 	go srv.Serve(again)
 	defer srv.Close()
-	poll(t, 60*time.Second, "all callbacks", func() bool { return len(a.requests("/status")) >= 4 })
+	poll(t, "all callbacks", func() bool { return len(a.requests("/status")) >= 4 })
 	var got []string
 	for _, r := range a.requests("/status") {
 		got = append(got, r.form.Get("SequenceNumber")+" "+r.form.Get("CallStatus"))
@@ -148,7 +148,7 @@ func TestCommandLine(t *testing.T) {
 		}
 	}
 	sid := strings.TrimSpace(g.run("call", "--from", "+14155550100", "--to", "+14155550123", "--twiml", `<Response><Pause length="1"/></Response>`))
-	g.until(sid, "completed", 15*time.Second)
+	g.until(sid, "completed")
 	_ = s
 	var list []map[string]any
 	if err := json.Unmarshal([]byte(g.run("calls", "-o", "json")), &list); err != nil || len(list) != 2 || list[0]["id"] != sid {

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // snippets are the pieces of program in README.md, by what they hold.
@@ -80,7 +79,7 @@ func TestReadme(t *testing.T) {
 				"NODE_EXTRA_CA_CERTS="+filepath.Join(g.dir, "ca.pem"))
 			here := strings.NewReplacer("http://127.0.0.1:8080", g.api, "127.0.0.1:8080", strings.TrimPrefix(g.api, "http://"),
 				"127.0.0.1:8443", strings.TrimPrefix(g.https, "https://"), "http://app.lan", a.URL)
-			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			text = here.Replace(text)
 			var cmd *exec.Cmd
@@ -103,7 +102,7 @@ func TestReadme(t *testing.T) {
 			if err != nil || sid == "" {
 				t.Fatalf("%v\n%s\n%s", err, text, out)
 			}
-			poll(t, 30*time.Second, "the phone of "+sid+" rings", func() bool { return g.state(sid) == "ringing" })
+			poll(t, "the phone of "+sid+" rings", func() bool { return g.state(sid) == "ringing" })
 		})
 	}
 }

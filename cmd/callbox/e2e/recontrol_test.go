@@ -34,8 +34,8 @@ func TestRecordingSteered(t *testing.T) {
 	}
 	a.doc("/voice", `<Response><Dial><Client>alice</Client></Dial></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	phones["bob"].wait("CALL_ESTABLISHED", 30*time.Second)
-	phones["alice"].wait("CALL_ESTABLISHED", 30*time.Second)
+	phones["bob"].wait("CALL_ESTABLISHED")
+	phones["alice"].wait("CALL_ESTABLISHED")
 	began := time.Now()
 	api := g.twilio().Api
 	start := func(channels string) string {
@@ -63,7 +63,7 @@ func TestRecordingSteered(t *testing.T) {
 	slots(began, 2)
 	change(dual, "paused", "skip")
 	change("Twilio.CURRENT", "paused", "silence") // the mono one, which was started last
-	poll(t, 10*time.Second, "both are paused", func() bool {
+	poll(t, "both are paused", func() bool {
 		for _, id := range []string{dual, mono} {
 			if r, err := api.FetchCallRecording(sid, id, nil); err != nil || *r.Status != "paused" {
 				return false
@@ -84,11 +84,11 @@ func TestRecordingSteered(t *testing.T) {
 		t.Errorf("delete one that is being made: %v", err)
 	}
 	g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}})
-	g.until(sid, "completed", 30*time.Second)
+	g.until(sid, "completed")
 	lengths := map[string]float64{}
 	for id, channels := range map[string]int{dual: 2, mono: 1} {
 		var r *openapi.ApiV2010Recording
-		poll(t, 10*time.Second, "the recording is complete", func() bool {
+		poll(t, "the recording is complete", func() bool {
 			var err error
 			r, err = api.FetchRecording(id, nil)
 			return err == nil && *r.Status == "completed"
@@ -125,7 +125,7 @@ func TestRecordingSteered(t *testing.T) {
 		t.Errorf("as MP3: %d %s", status, body)
 	}
 	for _, path := range []string{"/dual", "/mono"} {
-		a.until(path, 2, 10*time.Second)
+		a.until(path, 2)
 		var got []string
 		for _, r := range a.requests(path) {
 			got = append(got, r.form.Get("RecordingStatus"))
@@ -156,13 +156,13 @@ func TestStartRecording(t *testing.T) {
 		<Record action="/recorded" timeout="0" maxLength="30" finishOnKey="9" playBeep="false" trim="do-not-trim" transcribe="true" recordingStatusCallback="/message" recordingStatusCallbackEvent="in-progress completed"/></Response>`)
 	a.doc("/recorded", `<Response><Hangup/></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	bob.wait("CALL_ESTABLISHED", 30*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	began := time.Now()
-	tape := a.until("/tape", 1, 60*time.Second)
+	tape := a.until("/tape", 1)
 	slots(began, 3.2)
 	bob.press("9")
-	done := a.until("/recorded", 1, 30*time.Second)
-	g.until(sid, "completed", 30*time.Second)
+	done := a.until("/recorded", 1)
+	g.until(sid, "completed")
 	if done.form.Get("Digits") != "9" {
 		t.Errorf("the action: %v", done.form)
 	}
@@ -171,7 +171,7 @@ func TestStartRecording(t *testing.T) {
 	deaf(t, "the recording beside the document", kept, second)
 	message := g.sound("/Recordings/" + done.form.Get("RecordingSid") + ".wav")
 	hearsOnce(t, "the message", message, answer)
-	a.until("/message", 2, 10*time.Second)
+	a.until("/message", 2)
 	_, body := g.get("/Calls/" + sid + "/Notifications.json")
 	if out := fmt.Sprint(body); !strings.Contains(out, "transcription of <Record>") {
 		t.Errorf("nothing says that there is no transcription: %s", out)
@@ -195,12 +195,12 @@ func TestConferenceRecordingSteered(t *testing.T) {
 	var sids []string
 	for _, p := range []*baresip{alice, bob} {
 		sids = append(sids, g.create(url.Values{"To": {"client:" + p.name}, "From": {"+14155550100"}, "Url": {a.URL + "/room"}}))
-		p.wait("CALL_ESTABLISHED", 30*time.Second)
+		p.wait("CALL_ESTABLISHED")
 	}
 	began := time.Now()
 	api := g.twilio().Api
 	var conf string
-	poll(t, 10*time.Second, "the conference", func() bool {
+	poll(t, "the conference", func() bool {
 		list, err := api.ListConference(&openapi.ListConferenceParams{})
 		if err != nil || len(list) != 1 {
 			return false
@@ -226,9 +226,9 @@ func TestConferenceRecordingSteered(t *testing.T) {
 	change(*r.Sid, "stopped")
 	for _, sid := range sids {
 		g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}})
-		g.until(sid, "completed", 30*time.Second)
+		g.until(sid, "completed")
 	}
-	poll(t, 10*time.Second, "the recording is complete", func() bool {
+	poll(t, "the recording is complete", func() bool {
 		r, err := api.FetchRecording(*r.Sid, nil)
 		return err == nil && *r.Status == "completed"
 	})
@@ -255,14 +255,14 @@ func TestDialRecords(t *testing.T) {
 		a.doc("/voice", `<Response><Dial record="`+mode+`" action="/`+mode+`" recordingStatusCallback="/tape"><Client>alice</Client></Dial></Response>`)
 		a.doc("/"+mode, `<Response><Hangup/></Response>`)
 		sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-		alice.wait("CALL_INCOMING", 30*time.Second)
+		alice.wait("CALL_INCOMING")
 		pauseFor(rings)
 		alice.do("accept", "")
-		alice.wait("CALL_ESTABLISHED", 30*time.Second)
+		alice.wait("CALL_ESTABLISHED")
 		pauseFor(talk)
 		alice.do("hangup", "")
-		done := a.until("/"+mode, 1, 30*time.Second)
-		g.until(sid, "completed", 30*time.Second)
+		done := a.until("/"+mode, 1)
+		g.until(sid, "completed")
 		if mode == "do-not-record" {
 			if done.form.Get("RecordingSid") != "" {
 				t.Errorf("recorded: %v", done.form)

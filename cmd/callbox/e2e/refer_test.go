@@ -42,7 +42,7 @@ func TestRefer(t *testing.T) {
 		select {
 		case m := <-told[path]:
 			return m
-		case <-time.After(60 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("%s was not asked; the phone's log:\n%s", path, bob.log.String())
 			return nil
 		}
@@ -53,7 +53,7 @@ func TestRefer(t *testing.T) {
 	if m := await("/told"); m["result"] != "success" || m["sip_status"] == nil {
 		t.Errorf("sip:request told %v", m)
 	}
-	alice.wait("CALL_ESTABLISHED", 60*time.Second)
+	alice.wait("CALL_ESTABLISHED")
 	if m := await("/step"); m["event"] != "transfer-status" {
 		t.Errorf("the first step: %v", m)
 	}
@@ -72,8 +72,8 @@ func TestReferFails(t *testing.T) {
 	done := a.doc("/done", `<Response><Hangup/></Response>`)
 	u := a.doc("/refer", fmt.Sprintf(`<Response><Refer action=%q><Sip>sip:nobody@%s</Sip></Refer></Response>`, done, g.sip))
 	g.create(map[string][]string{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {u}})
-	bob.wait("CALL_ESTABLISHED", 60*time.Second)
-	r := a.until("/done", 1, 60*time.Second)
+	bob.wait("CALL_ESTABLISHED")
+	r := a.until("/done", 1)
 	if r.form.Get("ReferCallStatus") != "failed" || r.form.Get("ReferSipResponseCode") != "202" {
 		t.Errorf("Refer told %v", r.form)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // granted is a registrar's side of one registration: challenge, check the
@@ -80,18 +79,18 @@ func TestTrunkRegisters(t *testing.T) {
 	s := startSIPp(t, port, 1, granted(3)+granted(3)+
 		recv("REGISTER")+reply("503 Service Unavailable", "", "")+
 		granted(300)+left+reply("401 Unauthorized", "WWW-Authenticate"+digest, "")+left+registered(""))
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for i, step := range []struct {
 		ready bool
 		text  string
 	}{{true, "for 3 s"}, {false, "503"}, {true, "for 300 s"}} {
-		poll(t, 20*time.Second, fmt.Sprintf("registration, step %d: %s", i, step.text), func() bool {
+		poll(t, fmt.Sprintf("registration, step %d: %s", i, step.text), func() bool {
 			ready, text := g.status("provider")
 			return ready == step.ready && strings.Contains(text, step.text)
 		})
 	}
-	if err := g.stop(syscall.SIGTERM, 20*time.Second); err != nil {
+	if err := g.stop(syscall.SIGTERM); err != nil {
 		t.Errorf("exit: %v", err)
 	}
 	s.succeeds(ctx)

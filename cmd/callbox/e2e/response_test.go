@@ -30,7 +30,7 @@ func exchange(t *testing.T, to, from net.Conn, message string) string {
 	if _, err := to.Write([]byte(message)); err != nil {
 		t.Fatal(err)
 	}
-	from.SetReadDeadline(time.Now().Add(10 * time.Second))
+	from.SetReadDeadline(time.Now().Add(patience))
 	buf := make([]byte, 65536)
 	n, err := from.Read(buf)
 	if err != nil {

@@ -83,13 +83,13 @@ func TestRestcommForms(t *testing.T) {
 	if !strings.HasPrefix(sid, "CA") || made["status"] != "queued" || made["api_version"] != "2012-04-24" {
 		t.Fatalf("made: %v", made)
 	}
-	a.until("/question.wav", 1, 20*time.Second)
+	a.until("/question.wav", 1)
 	pauseFor(time.Duration(len(question))*time.Second/rate + time.Second)
 	bob.press("17")
-	if d := a.until("/digits", 1, 10*time.Second).form; d.Get("Digits") != "17" || d.Get("InstanceId") == "" {
+	if d := a.until("/digits", 1).form; d.Get("Digits") != "17" || d.Get("InstanceId") == "" {
 		t.Errorf("gather told %v", d)
 	}
-	recorded := a.until("/recorded", 1, 20*time.Second)
+	recorded := a.until("/recorded", 1)
 	if len(recorded.header["X-Twilio-Signature"]) > 0 {
 		t.Error("a request of the Restcomm shape is signed")
 	}
@@ -109,13 +109,13 @@ func TestRestcommForms(t *testing.T) {
 	if c := g.plainForm("POST", "/Calls/"+sid+".json", url.Values{"Url": {a.URL + "/other"}, "Method": {"GET"}}); c.status != 200 || c.json(t)["sid"] != sid {
 		t.Errorf("redirect: %d %s", c.status, c.body)
 	}
-	a.until("/other", 1, 10*time.Second)
+	a.until("/other", 1)
 	if c := g.plainForm("POST", "/Calls/"+sid+".json", url.Values{"Status": {"completed"}}); c.status != 200 {
 		t.Errorf("complete: %d %s", c.status, c.body)
 	}
 	hears(t, "bob", bob.heard(), question)
 	for i, want := range []string{"initiated 0", "ringing 1", "in-progress 2", "completed 3"} {
-		f := a.until("/status", i+1, 20*time.Second).form
+		f := a.until("/status", i+1).form
 		if got := f.Get("CallStatus") + " " + f.Get("SequenceNumber"); got != want {
 			t.Errorf("message %d: %s, want %s", i, got, want)
 		}
@@ -201,7 +201,7 @@ func checkRestcommPages(t *testing.T, g *gateway, form url.Values) {
 		sid := text(g.plainForm("POST", "/Calls.json", form).json(t)["sid"])
 		want = append([]string{sid}, want...)
 	}
-	poll(t, 20*time.Second, "the calls are over", func() bool {
+	poll(t, "the calls are over", func() bool {
 		return g.plainForm("GET", "/Calls.json?Status=failed", nil).json(t)["total"] == 7.0
 	})
 	var got []string

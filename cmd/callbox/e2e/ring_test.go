@@ -48,8 +48,8 @@ func TestRingTogether(t *testing.T) {
 	}{
 		"the first answer wins": {"30", caller + ended, func(alice, bob *baresip) {
 			bob.do("accept", "")
-			bob.wait("CALL_ESTABLISHED", 10*time.Second)
-			alice.wait("CALL_CLOSED", 5*time.Second) // rings no more
+			bob.wait("CALL_ESTABLISHED")
+			alice.wait("CALL_CLOSED") // rings no more
 			pauseFor(2 * time.Second)
 			bob.do("hangup", "")
 		}, map[string]string{"DialCallStatus": "completed", "DialBridged": "true", "DialSipResponseCode": "200"}, "canceled", "completed"},
@@ -58,12 +58,12 @@ func TestRingTogether(t *testing.T) {
 			alice.do("hangup", "")
 		}, map[string]string{"DialCallStatus": "busy", "DialBridged": "false", "DialCallDuration": "", "DialSipResponseCode": "486"}, "busy", "busy"},
 		"nobody answers": {"5", caller + ended, func(alice, bob *baresip) {
-			alice.wait("CALL_CLOSED", 10*time.Second)
-			bob.wait("CALL_CLOSED", 10*time.Second)
+			alice.wait("CALL_CLOSED")
+			bob.wait("CALL_CLOSED")
 		}, map[string]string{"DialCallStatus": "no-answer", "DialBridged": "false"}, "no-answer", "no-answer"},
 		"the caller gives up": {"30", caller + pause(3*time.Second) + callerRequest("BYE", 2, "[branch]") + expect(200), func(alice, bob *baresip) {
-			alice.wait("CALL_CLOSED", 10*time.Second)
-			bob.wait("CALL_CLOSED", 10*time.Second)
+			alice.wait("CALL_CLOSED")
+			bob.wait("CALL_CLOSED")
 		}, map[string]string{"DialCallStatus": "canceled", "DialBridged": "false"}, "canceled", "canceled"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,19 +74,19 @@ func TestRingTogether(t *testing.T) {
 			a.doc("/in", `<Response><Dial action="/after" timeout="`+tc.timeout+`"><Client>alice</Client><Client>bob</Client></Dial></Response>`)
 			a.doc("/after", `<Response><Hangup/></Response>`)
 			s := startSIPp(t, port, 1, tc.scenario, g.sip)
-			alice.wait("CALL_INCOMING", 10*time.Second)
-			bob.wait("CALL_INCOMING", 10*time.Second)
+			alice.wait("CALL_INCOMING")
+			bob.wait("CALL_INCOMING")
 			tc.do(alice, bob)
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			s.succeeds(ctx)
-			after := a.until("/after", 1, 10*time.Second)
+			after := a.until("/after", 1)
 			for k, want := range tc.want {
 				if got := after.form.Get(k); got != want {
 					t.Errorf("%s %q, want %q", k, got, want)
 				}
 			}
-			a.until("/in-status", 1, 10*time.Second)
+			a.until("/in-status", 1)
 			kids := g.children(after.form.Get("CallSid"))
 			if len(kids) != 2 {
 				t.Fatalf("%d child calls: %v", len(kids), kids)
@@ -124,29 +124,29 @@ func TestHangupOnStar(t *testing.T) {
 	a.doc("/after", `<Response><Gather numDigits="1" timeout="10" action="/digit"/></Response>`)
 	a.doc("/digit", `<Response><Hangup/></Response>`)
 	sid := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
-	bob.wait("CALL_ESTABLISHED", 10*time.Second)
+	alice.wait("CALL_ESTABLISHED")
+	bob.wait("CALL_ESTABLISHED")
 	bob.press("*")
-	if ev := alice.wait("CALL_DTMF_START", 10*time.Second); ev.Param != "*" {
+	if ev := alice.wait("CALL_DTMF_START"); ev.Param != "*" {
 		t.Errorf("the callee's digit at the caller: %q", ev.Param)
 	}
 	alice.press("5")
-	if ev := bob.wait("CALL_DTMF_START", 10*time.Second); ev.Param != "5" {
+	if ev := bob.wait("CALL_DTMF_START"); ev.Param != "5" {
 		t.Errorf("the caller's digit at the callee: %q", ev.Param)
 	}
 	if n := len(a.requests("/after")); n != 0 {
 		t.Fatal("the connection has ended too early")
 	}
 	alice.press("*")
-	bob.wait("CALL_CLOSED", 5*time.Second)
-	after := a.until("/after", 1, 10*time.Second)
+	bob.wait("CALL_CLOSED")
+	after := a.until("/after", 1)
 	if s := after.form.Get("DialCallStatus"); s != "completed" {
 		t.Errorf("DialCallStatus %q", s)
 	}
 	pauseFor(500 * time.Millisecond)
 	alice.press("*")
-	if got := a.until("/digit", 1, 10*time.Second).form.Get("Digits"); got != "*" {
+	if got := a.until("/digit", 1).form.Get("Digits"); got != "*" {
 		t.Errorf("after the connection the star is a digit: %q", got)
 	}
-	g.until(sid, "completed", 10*time.Second)
+	g.until(sid, "completed")
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	twilioclient "github.com/twilio/twilio-go/client"
 	openapi "github.com/twilio/twilio-go/rest/api/v2010"
@@ -40,7 +39,7 @@ func TestNumberAnswersCalls(t *testing.T) {
 	a.doc("/app", `<Response><Play digits="1"/><Pause length="1"/></Response>`)
 	arrive := func(scenario string) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		startSIPp(t, port, 1, scenario, g.sip).succeeds(ctx)
 	}
@@ -54,10 +53,10 @@ func TestNumberAnswersCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	arrive(served)
-	if r := a.until("/own", 1, 5*time.Second); r.form.Get("To") != "+14155550100" || r.form.Get("Direction") != "inbound" {
+	if r := a.until("/own", 1); r.form.Get("To") != "+14155550100" || r.form.Get("Direction") != "inbound" {
 		t.Errorf("the number's address was told %v", r.form)
 	}
-	if r := a.until("/own-status", 1, 10*time.Second); r.form.Get("CallStatus") != "completed" {
+	if r := a.until("/own-status", 1); r.form.Get("CallStatus") != "completed" {
 		t.Errorf("the number's status callback was told %v", r.form)
 	}
 	app, err := c.CreateApplication((&openapi.CreateApplicationParams{}).SetFriendlyName("front door").SetVoiceUrl(a.URL + "/app"))
@@ -68,7 +67,7 @@ func TestNumberAnswersCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	arrive(served)
-	if r := a.until("/app", 1, 5*time.Second); r.form.Get("To") != "+14155550100" {
+	if r := a.until("/app", 1); r.form.Get("To") != "+14155550100" {
 		t.Errorf("the application was told %v", r.form)
 	}
 	var inUse *twilioclient.TwilioRestError
@@ -135,14 +134,14 @@ func TestCredentialRegisters(t *testing.T) {
 	}
 	alice := startBaresip(t, phone{name: "alice", password: "IWasAtSignal2018", registrar: g.sip, answer: "auto"})
 	sid := g.create(url.Values{"To": {"sip:alice@office.sip.example"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
-	g.until(sid, "in-progress", 10*time.Second)
+	alice.wait("CALL_ESTABLISHED")
+	g.until(sid, "in-progress")
 	alice.do("hangup", "")
-	alice.wait("CALL_CLOSED", 10*time.Second)
-	g.until(sid, "completed", 10*time.Second)
+	alice.wait("CALL_CLOSED")
+	g.until(sid, "completed")
 
 	alice.do("dial", "sip:+14155550123@"+g.sip)
-	if ev := alice.wait("CALL_CLOSED", 10*time.Second); !strings.Contains(ev.Param, "403") {
+	if ev := alice.wait("CALL_CLOSED"); !strings.Contains(ev.Param, "403") {
 		t.Errorf("a call before the list was mapped for calls: %+v", ev)
 	}
 	if _, err := c.CreateSipAuthCallsCredentialListMapping(*domain.Sid,
@@ -150,14 +149,14 @@ func TestCredentialRegisters(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice.do("dial", "sip:+14155550123@"+g.sip)
-	alice.wait("CALL_ESTABLISHED", 10*time.Second)
-	if r := a.until("/domain", 1, 5*time.Second); r.form.Get("To") != "+14155550123" {
+	alice.wait("CALL_ESTABLISHED")
+	if r := a.until("/domain", 1); r.form.Get("To") != "+14155550123" {
 		t.Errorf("the domain's address was told %v", r.form)
 	}
-	alice.wait("CALL_CLOSED", 10*time.Second)
+	alice.wait("CALL_CLOSED")
 	if err := c.DeleteSipAuthRegistrationsCredentialListMapping(*domain.Sid, *list.Sid, nil); err != nil {
 		t.Error(err)
 	}
 	sid = g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	g.until(sid, "failed", 10*time.Second)
+	g.until(sid, "failed")
 }

@@ -142,7 +142,7 @@ func (p place) startSIPp(t *testing.T, port, calls int, scenario string, args ..
 	media := 20000 + port
 	args = append([]string{"-sf", file, "-i", p.host(), "-p", strconv.Itoa(port), "-mi", p.host(),
 		"-mp", strconv.Itoa(media &^ 1), "-m", strconv.Itoa(calls), "-nostdin", "-trace_err",
-		"-error_file", filepath.Join(s.dir, "errors"), "-timeout", "120", "-timeout_error"}, args...)
+		"-error_file", filepath.Join(s.dir, "errors"), "-timeout", "1200", "-timeout_error"}, args...)
 	s.cmd = p.command("sipp", args...)
 	s.cmd.Dir = s.dir
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
@@ -155,7 +155,7 @@ func (p place) startSIPp(t *testing.T, port, calls int, scenario string, args ..
 		s.cmd.Process.Kill()
 		select {
 		case <-s.done:
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 		}
 	})
 	return s

@@ -164,7 +164,7 @@ func TestSpeechJambonz(t *testing.T) {
 		select {
 		case m := <-hooks[path]:
 			return m
-		case <-time.After(60 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("%s was not asked", path)
 			return nil
 		}
@@ -189,7 +189,7 @@ func TestSpeechJambonz(t *testing.T) {
 		t.Errorf("the partial result: %v", partial)
 	}
 	hears(t, "the vendor", v.sound(0), says)
-	bob.wait("CALL_CLOSED", 60*time.Second)
+	bob.wait("CALL_CLOSED")
 	hears(t, "the phone", bob.heard(), voice)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -240,7 +240,7 @@ func TestSpeechTranscribe(t *testing.T) {
 				t.Errorf("told %v", m)
 			}
 			channels[s["channel_tag"]] = true
-		case <-time.After(60 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("told of the channels %v only", channels)
 		}
 	}
@@ -266,11 +266,11 @@ func TestSpeechTwiML(t *testing.T) {
 	first := a.doc("/voice", `<Response><Gather input="speech dtmf" action="/said" speechTimeout="auto" timeout="20" hints="weather" partialResultCallback="/partial"/></Response>`)
 	startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: append(make([]int16, rate), says...)})
 	g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {first}})
-	r := a.until("/said", 1, 60*time.Second)
+	r := a.until("/said", 1)
 	if r.form.Get("SpeechResult") != "the weather is fine today" || r.form.Get("Confidence") != "0.93" || r.form.Has("Digits") {
 		t.Errorf("Gather told %v", r.form)
 	}
-	p := a.until("/partial", 1, 60*time.Second)
+	p := a.until("/partial", 1)
 	if p.form.Get("UnstableSpeechResult") != "the weather" || p.form.Get("SequenceNumber") != "0" {
 		t.Errorf("the partial result: %v", p.form)
 	}

@@ -39,11 +39,11 @@ func TestProtectedSound(t *testing.T) {
 	talk := func(caller, callee *baresip, to string, says, hearsBack []int16) {
 		t.Helper()
 		caller.do("dial", to)
-		caller.wait("CALL_ESTABLISHED", 15*time.Second)
-		callee.wait("CALL_ESTABLISHED", 15*time.Second)
+		caller.wait("CALL_ESTABLISHED")
+		callee.wait("CALL_ESTABLISHED")
 		pauseFor(time.Duration(max(len(says), len(hearsBack)))*time.Second/rate + time.Second)
 		caller.do("hangup", "")
-		callee.wait("CALL_CLOSED", 15*time.Second)
+		callee.wait("CALL_CLOSED")
 		hears(t, callee.name, callee.heard(), says)
 		hears(t, caller.name, caller.heard(), hearsBack)
 	}
@@ -65,7 +65,7 @@ func TestSoundInTheClearIsRefused(t *testing.T) {
 	a := newApp(t)
 	startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
 	sid := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Url": {a.doc("/voice", "<Response/>")}})
-	g.until(sid, "failed", 30*time.Second)
+	g.until(sid, "failed")
 	if got := g.run("calls", "-o", "json"); !strings.Contains(got, "encrypt") && !strings.Contains(got, "488") {
 		t.Errorf("the record does not say why:\n%s", got)
 	}

@@ -95,7 +95,7 @@ func TestStatusMessages(t *testing.T) {
 					g.playOutcome(t, i, dialect, app.URL, seen)
 				}
 				if far != nil {
-					ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+					ctx, cancel := context.WithTimeout(context.Background(), patience)
 					defer cancel()
 					far.succeeds(ctx)
 				}
@@ -105,7 +105,7 @@ func TestStatusMessages(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	poll(t, 30*time.Second, "all is delivered", func() bool { return g.metrics()["callbox_calls"] == 0 })
+	poll(t, "all is delivered", func() bool { return g.metrics()["callbox_calls"] == 0 })
 	for _, dialect := range statusDialects {
 		var b strings.Builder
 		for i, o := range outcomes {
@@ -151,14 +151,14 @@ func (g *gateway) playOutcome(t *testing.T, i int, dialect, app string, seen *st
 		if o.complete {
 			state, name = "in-progress", "completed"
 		}
-		poll(t, 20*time.Second, dialect+" hears of "+state, said(state))
+		poll(t, dialect+" hears of "+state, said(state))
 		if dialect == "jambonz" {
 			ask(t, "PUT", base+"/Calls/"+sid, "", secret, `{"call_status":"completed"}`)
 		} else {
 			ask(t, "POST", base+"/Calls/"+sid+".json", userOf(g, dialect), secret, "Status="+name)
 		}
 	}
-	poll(t, 30*time.Second, dialect+" hears of the end", said(o.last[dialect]))
+	poll(t, dialect+" hears of the end", said(o.last[dialect]))
 	seen.name(sid)
 }
 

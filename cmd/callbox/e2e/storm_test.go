@@ -279,7 +279,7 @@ func TestStorm(t *testing.T) {
 	p := newRawPhone(t, port, freePorts(t, 2), muLawOf(t, append(make([]int16, rate), story...)))
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "Record": {"true"},
 		"RecordingChannels": {"dual"}, "Trim": {"do-not-trim"}})
-	g.until(sid, "in-progress", 10*time.Second)
+	g.until(sid, "in-progress")
 	before := g.metrics()
 
 	began := time.Now()
@@ -289,14 +289,14 @@ func TestStorm(t *testing.T) {
 	t.Logf("%d SIP and %d RTP datagrams in %s", messages, packets, time.Since(began))
 	pauseFor(time.Until(began.Add(length + 2*time.Second)))
 
-	if rec := g.until(sid, "in-progress", time.Second); rec["status"] != "in-progress" {
+	if rec := g.until(sid, "in-progress"); rec["status"] != "in-progress" {
 		t.Fatalf("the call did not survive: %v", rec)
 	}
 	if code, body := g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}}); code != 200 {
 		t.Fatalf("complete: %d %v", code, body)
 	}
-	g.until(sid, "completed", 10*time.Second)
-	poll(t, 5*time.Second, "BYE", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.ended })
+	g.until(sid, "completed")
+	poll(t, "BYE", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.ended })
 	p.mu.Lock()
 	t.Logf("the phone sent its sound up to %s late", p.late)
 	p.mu.Unlock()
@@ -306,7 +306,7 @@ func TestStorm(t *testing.T) {
 	hears(t, "the recording's channel of the box", channel(rec, 1, 2), prompt)
 
 	var after map[string]float64
-	poll(t, 60*time.Second, "nothing is left", func() bool {
+	poll(t, "nothing is left", func() bool {
 		after = g.metrics()
 		return after["callbox_calls"] == 0 && after["callbox_rtp_ports_busy"] == 0 && after["go_goroutines"] <= before["go_goroutines"]+5
 	})

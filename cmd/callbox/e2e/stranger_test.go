@@ -81,7 +81,7 @@ func TestSIPVicious(t *testing.T) {
 	}
 	scan := func(tool string, args ...string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		c := exec.CommandContext(ctx, tool, append(args, "-p", port, host)...)
 		c.Dir = t.TempDir()

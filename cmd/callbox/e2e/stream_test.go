@@ -92,7 +92,7 @@ func listenAt(a *app, path string) *ear {
 func (e *ear) stream(t *testing.T, n int) *heardStream {
 	t.Helper()
 	get := func() []*heardStream { e.mu.Lock(); defer e.mu.Unlock(); return e.streams }
-	poll(t, 30*time.Second, fmt.Sprintf("stream %d is connected", n), func() bool { return len(get()) >= n })
+	poll(t, fmt.Sprintf("stream %d is connected", n), func() bool { return len(get()) >= n })
 	return get()[n-1]
 }
 
@@ -140,7 +140,7 @@ func (s *heardStream) take(b []byte) {
 func (s *heardStream) until(event string, n int) streamMessage {
 	s.t.Helper()
 	var found streamMessage
-	poll(s.t, 30*time.Second, fmt.Sprintf("%s %d of the stream", event, n), func() bool {
+	poll(s.t, fmt.Sprintf("%s %d of the stream", event, n), func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		left := n
@@ -161,7 +161,7 @@ func (s *heardStream) until(event string, n int) streamMessage {
 func (s *heardStream) closed() error {
 	s.t.Helper()
 	var err error
-	poll(s.t, 30*time.Second, "the stream's connection ends", func() bool {
+	poll(s.t, "the stream's connection ends", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		err = s.ended
@@ -217,7 +217,7 @@ func TestStreamBothTracks(t *testing.T) {
 		<Parameter name="order" value="17"/></Stream></Start>
 		<Play loop="2">/question.wav</Play><Pause length="3"/><Stop><Stream name="ears"/></Stop><Pause length="1"/></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	bob.wait("CALL_ESTABLISHED", 30*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	s := e.stream(t, 1)
 	v := twilioclient.NewRequestValidator(g.token)
 	if !v.Validate(e.url, nil, s.header.Get("X-Twilio-Signature")) {
@@ -235,12 +235,12 @@ func TestStreamBothTracks(t *testing.T) {
 	if err := s.closed(); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
 		t.Errorf("the stream ended with %v", err)
 	}
-	g.until(sid, "completed", 30*time.Second)
+	g.until(sid, "completed")
 	hearsOnce(t, "the application, of the phone", s.heard("inbound"), answer)
 	hearsOnce(t, "the application, of the box", s.heard("outbound"), question)
 	deaf(t, "the track of the phone", s.heard("inbound"), question)
 	for n, want := range []string{"stream-started", "stream-stopped"} {
-		r := a.until("/stream", n+1, 10*time.Second)
+		r := a.until("/stream", n+1)
 		if r.form.Get("StreamEvent") != want || r.form.Get("StreamSid") != start.Stream || r.form.Get("StreamName") != "ears" || r.form.Get("CallSid") != sid {
 			t.Errorf("callback %d: %v", n, r.form)
 		}
@@ -267,7 +267,7 @@ func TestStreamTwoWay(t *testing.T) {
 	a.doc("/voice", `<Response><Connect action="/done"><Stream url="`+e.url+`"/></Connect></Response>`)
 	a.doc("/done", `<Response><Play loop="2">/after.wav</Play></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	bob.wait("CALL_ESTABLISHED", 30*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	s := e.stream(t, 1)
 	start := s.until("start", 1)
 	if len(start.Start.Tracks) != 1 || start.Start.Tracks[0] != "inbound" {
@@ -297,8 +297,8 @@ func TestStreamTwoWay(t *testing.T) {
 		}
 	}
 	s.conn.Close(websocket.StatusNormalClosure, "")
-	a.until("/done", 1, 30*time.Second)
-	g.until(sid, "completed", 60*time.Second)
+	a.until("/done", 1)
+	g.until(sid, "completed")
 	heard := bob.heard()
 	hearsOnce(t, "the phone, of the application", heard, greeting)
 	hearsOnce(t, "the phone, of the document", heard, after)
@@ -322,8 +322,8 @@ func TestStreamByRequest(t *testing.T) {
 	e := listenAt(a, "/audio")
 	a.doc("/voice", `<Response><Dial><Client>alice</Client></Dial></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	phones["bob"].wait("CALL_ESTABLISHED", 30*time.Second)
-	phones["alice"].wait("CALL_ESTABLISHED", 30*time.Second)
+	phones["bob"].wait("CALL_ESTABLISHED")
+	phones["alice"].wait("CALL_ESTABLISHED")
 	began := time.Now()
 	api := g.twilio().Api
 	p := &openapi.CreateStreamParams{}
@@ -345,7 +345,7 @@ func TestStreamByRequest(t *testing.T) {
 	if code, _ := g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}}); code != http.StatusOK {
 		t.Errorf("end: %d", code)
 	}
-	g.until(sid, "completed", 30*time.Second)
+	g.until(sid, "completed")
 	hearsOnce(t, "the application, of bob", s.heard("inbound"), said["bob"][1])
 	hearsOnce(t, "the application, of alice", s.heard("outbound"), said["alice"][1])
 	deaf(t, "the application, after the stop,", s.heard("inbound"), said["bob"][3])
@@ -353,7 +353,7 @@ func TestStreamByRequest(t *testing.T) {
 		hearsOnce(t, fmt.Sprintf("bob, in slot %d,", slot), phones["bob"].heard(), said["alice"][slot])
 		hearsOnce(t, fmt.Sprintf("alice, in slot %d,", slot), phones["alice"].heard(), said["bob"][slot])
 	}
-	a.until("/stream", 2, 10*time.Second)
+	a.until("/stream", 2)
 }
 
 // TestStreamFails: a call goes on without the application that it cannot reach,
@@ -369,10 +369,10 @@ func TestStreamFails(t *testing.T) {
 	a.doc("/voice", `<Response><Connect><Stream url="`+ws+`/nobody" statusCallback="/stream"/></Connect>
 		<Connect><Stream url="ws://169.254.169.254/latest"/></Connect><Play loop="2">/after.wav</Play></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
-	bob.wait("CALL_ESTABLISHED", 30*time.Second)
-	g.until(sid, "completed", 60*time.Second)
+	bob.wait("CALL_ESTABLISHED")
+	g.until(sid, "completed")
 	hearsOnce(t, "the phone", bob.heard(), after)
-	if r := a.until("/stream", 1, 10*time.Second); r.form.Get("StreamEvent") != "stream-error" || !strings.Contains(r.form.Get("StreamError"), "HTTP status 204") {
+	if r := a.until("/stream", 1); r.form.Get("StreamEvent") != "stream-error" || !strings.Contains(r.form.Get("StreamError"), "HTTP status 204") {
 		t.Errorf("callback: %v", r.form)
 	}
 	_, body := g.get("/Calls/" + sid + "/Notifications.json")

@@ -38,11 +38,11 @@ func TestBaresipOverTLS(t *testing.T) {
 	talk := func(caller, callee *baresip, to string) {
 		t.Helper()
 		caller.do("dial", to)
-		caller.wait("CALL_ESTABLISHED", 10*time.Second)
-		callee.wait("CALL_ESTABLISHED", 10*time.Second)
+		caller.wait("CALL_ESTABLISHED")
+		callee.wait("CALL_ESTABLISHED")
 		pauseFor(time.Duration(max(len(fromAlice), len(fromBob)))*time.Second/rate + time.Second)
 		caller.do("hangup", "")
-		callee.wait("CALL_CLOSED", 10*time.Second)
+		callee.wait("CALL_CLOSED")
 		hears(t, "bob", bob.heard(), fromAlice)
 		hears(t, "alice", alice.heard(), fromBob)
 	}
@@ -92,7 +92,7 @@ func TestCertificate(t *testing.T) {
 		}
 	}
 	check()
-	if err := g.stop(syscall.SIGTERM, 20*time.Second); err != nil {
+	if err := g.stop(syscall.SIGTERM); err != nil {
 		t.Errorf("exit: %v", err)
 	}
 	before, err := os.ReadFile(filepath.Join(g.dir, "ca.pem"))
@@ -149,7 +149,7 @@ func TestHTTPS(t *testing.T) {
 		t.Error("the certificate is good for a name that the box does not have")
 	}
 	g.configure("domains: [gate.biloxi.example]")
-	poll(t, 30*time.Second, "the certificate has the new name", func() bool {
+	poll(t, "the certificate has the new name", func() bool {
 		body, err := list(client("gate.biloxi.example"))
 		return err == nil && body["calls"] != nil
 	})

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestTolls: guards of an account and of a line refuse calls with the API's
@@ -39,10 +38,10 @@ func TestTolls(t *testing.T) {
 	refused("+19005550123", 400, 21216, "+1900 is denied to this account")
 	startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
 	sid := g.create(form("+14155550123"))
-	g.until(sid, "in-progress", 20*time.Second)
+	g.until(sid, "in-progress")
 	refused("+14155550123", 429, 20429, "line provider has 1 of 1 calls up")
 	var children []any
-	poll(t, 20*time.Second, "both Dials have ended", func() bool {
+	poll(t, "both Dials have ended", func() bool {
 		_, body := g.get("/Calls.json?ParentCallSid=" + sid)
 		children, _ = body["calls"].([]any)
 		n := 0
@@ -54,14 +53,14 @@ func TestTolls(t *testing.T) {
 		return n == 2
 	})
 	g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}})
-	g.until(sid, "completed", 20*time.Second)
+	g.until(sid, "completed")
 	refused("+14155550123", 429, 20429, "has spent 0.60 of 1.00 today and a minute costs 0.60")
 	if n := g.metrics()["callbox_toll_refused_total"]; n != 5 {
 		t.Errorf("%v refused calls are counted, want 5", n)
 	}
-	poll(t, 10*time.Second, "all is on disk", func() bool { return g.metrics()["callbox_storage_backlog"] == 0 })
+	poll(t, "all is on disk", func() bool { return g.metrics()["callbox_storage_backlog"] == 0 })
 	account, token := g.account, g.token
-	if err := g.stop(syscall.SIGTERM, 20*time.Second); err != nil {
+	if err := g.stop(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
 	g.start()
@@ -69,7 +68,7 @@ func TestTolls(t *testing.T) {
 	refused("+14155550123", 429, 20429, "has spent 0.60 of 1.00 today")
 	startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
 	emergency := g.create(form("911"))
-	g.until(emergency, "in-progress", 20*time.Second)
+	g.until(emergency, "in-progress")
 	g.post("/Calls/"+emergency+".json", url.Values{"Status": {"completed"}})
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(file, []byte(strings.Replace(g.run("config", "export", "--secrets"), "+1900", "ZZ", 1)), 0o600); err != nil {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestTrace asks what was said for a call that a provider challenged and then
@@ -21,7 +20,7 @@ func TestTrace(t *testing.T) {
 	startSIPp(t, port, 1, recv("INVITE")+challenge+ack+recv("INVITE")+reply("180 Ringing", "", "")+
 		reply("486 Busy Here", `Reason: Q.850;cause=17;text="User busy"`, "")+ack)
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Twiml": {"<Response/>"}})
-	g.until(sid, "busy", 20*time.Second)
+	g.until(sid, "busy")
 	ladder := g.run("trace", sid)
 	at := 0
 	for _, step := range []string{"calling +14155550123 on provider", "INVITE (SDP) sip:+14155550123@", "407 Proxy Authentication Required", "ACK",

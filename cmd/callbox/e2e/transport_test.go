@@ -26,15 +26,15 @@ func TestLargeInvite(t *testing.T) {
 			a.wav("/prompt.wav", prompt)
 			a.doc("/in", `<Response><Play>/prompt.wav</Play><Pause length="20"/></Response>`)
 			s := startSIPp(t, port, 1, scenario, append(args, g.sip, "-rtp_echo")...)
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			s.succeeds(ctx)
-			in := a.until("/in", 1, 5*time.Second)
+			in := a.until("/in", 1)
 			if got := in.form.Get("SipHeader_X-Padding"); got != padding {
 				t.Errorf("%d bytes of the header have arrived, want %d", len(got), len(padding))
 			}
-			a.until("/prompt.wav", 1, 5*time.Second)
-			if got := a.until("/in-status", 1, 10*time.Second).form.Get("CallStatus"); got != "completed" {
+			a.until("/prompt.wav", 1)
+			if got := a.until("/in-status", 1).form.Get("CallStatus"); got != "completed" {
 				t.Errorf("final status %q", got)
 			}
 		})

@@ -101,7 +101,6 @@ var hungUp = recv("BYE") + replyInDialog("200 OK", "")
 func TestTrunkOutgoing(t *testing.T) {
 	t.Parallel()
 	prompt := speak(t, "The office is closed today. Please call again tomorrow after nine.")
-	length := time.Duration(len(prompt)) * time.Second / rate
 	for name, tc := range map[string]struct {
 		scenario string
 		extra    string            // of the trunk's configuration
@@ -140,7 +139,7 @@ func TestTrunkOutgoing(t *testing.T) {
 			a.wav("/prompt.wav", prompt)
 			a.doc("/voice", `<Response><Play>/prompt.wav</Play><Pause length="1"/></Response>`)
 			s := startSIPp(t, port, 1, tc.scenario, "-rtp_echo")
-			ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			form := url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "Record": {"true"},
 				"RecordingChannels": {"dual"}, "StatusCallback": {a.URL + "/status"}, "Trim": {"do-not-trim"},
@@ -151,15 +150,15 @@ func TestTrunkOutgoing(t *testing.T) {
 			sid := g.create(form)
 			if tc.cancel {
 				n := len(strings.Fields(tc.callback)) - 1
-				poll(t, 10*time.Second, "the attempt is on its way", func() bool { return len(a.requests("/status")) >= n })
+				poll(t, "the attempt is on its way", func() bool { return len(a.requests("/status")) >= n })
 				if code, body := g.post("/Calls/"+sid+".json", url.Values{"Status": {"canceled"}}); code != 200 {
 					t.Fatalf("cancel: %d %v", code, body)
 				}
 			}
-			g.until(sid, tc.status, length+20*time.Second)
+			g.until(sid, tc.status)
 			s.succeeds(ctx)
 			n := len(strings.Fields(tc.callback))
-			last := a.until("/status", n, 10*time.Second)
+			last := a.until("/status", n)
 			if got := strings.Join(a.statuses("/status"), " "); got != tc.callback {
 				t.Errorf("callbacks %q, want %q", got, tc.callback)
 			}
@@ -195,11 +194,11 @@ func TestTrunkHold(t *testing.T) {
 		request("BYE", 3, "")+expect(200)+
 		// A BYE that comes late finds no dialog.
 		request("BYE", 4, "")+expect(481))
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
 	s.succeeds(ctx)
-	rec := g.until(sid, "completed", 10*time.Second)
+	rec := g.until(sid, "completed")
 	if rec["duration"] == nil {
 		t.Errorf("record %v", rec)
 	}
@@ -279,14 +278,14 @@ func TestTrunkIncoming(t *testing.T) {
 			a.wav("/prompt.wav", prompt)
 			a.doc("/in", tc.doc)
 			s := startSIPp(t, port, 1, tc.scenario, g.sip, "-rtp_echo")
-			ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			s.succeeds(ctx)
-			in := a.until("/in", 1, 5*time.Second)
+			in := a.until("/in", 1)
 			if in.form.Get("From") != "+14155550177" || in.form.Get("To") != "+14155550100" || in.form.Get("SipHeader_X-Ticket") != "4711" {
 				t.Errorf("the application was told %v", in.form)
 			}
-			last := a.until("/in-status", 1, 10*time.Second)
+			last := a.until("/in-status", 1)
 			if got := last.form.Get("CallStatus"); got != tc.status {
 				t.Errorf("final status %q, want %q", got, tc.status)
 			}
@@ -311,10 +310,10 @@ func TestHundredCalls(t *testing.T) {
 	s := startSIPp(t, port, 100, strings.Replace(invite, "[media_port]", "[rtpstream_audio_port]", 1)+optional(100)+optional(180)+optional(183)+`<recv response="200" crlf="true" rtd="true"></recv>`+callerRequest("ACK", 1, "[branch]")+
 		`<nop><action><exec rtp_stream="`+sound+`,1,0"/></action></nop>`+recv("BYE")+replyInDialog("200 OK", ""),
 		g.sip, "-r", "10")
-	ctx, cancel := context.WithTimeout(context.Background(), 120*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s.succeeds(ctx)
-	poll(t, 20*time.Second, "every final callback", func() bool { return len(a.requests("/in-status")) >= 100 })
+	poll(t, "every final callback", func() bool { return len(a.requests("/in-status")) >= 100 })
 	if n := len(a.requests("/in-status")); n != 100 {
 		t.Errorf("%d final callbacks for 100 calls", n)
 	}
@@ -331,7 +330,7 @@ func TestHundredCalls(t *testing.T) {
 		t.Errorf("%d recordings, %d of them wrong", n, bad)
 	}
 	var after map[string]float64
-	poll(t, 60*time.Second, "nothing is left", func() bool {
+	poll(t, "nothing is left", func() bool {
 		after = g.metrics()
 		return after["callbox_calls"] == 0 && after["callbox_rtp_ports_busy"] == 0 && after["callbox_rtp_ports_draining"] == 0 &&
 			after["go_goroutines"] <= before["go_goroutines"]+5

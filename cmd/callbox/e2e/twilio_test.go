@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	twilioclient "github.com/twilio/twilio-go/client"
 	openapi "github.com/twilio/twilio-go/rest/api/v2010"
@@ -60,24 +59,24 @@ func TestTwilioGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alice.wait("CALL_INCOMING", 20*time.Second)
+	alice.wait("CALL_INCOMING")
 	alice.do("accept", "")
-	g.until(*up.Sid, "in-progress", 20*time.Second)
+	g.until(*up.Sid, "in-progress")
 	for _, want := range "123" {
-		if ev := alice.wait("CALL_DTMF_START", 20*time.Second); ev.Param != string(want) {
+		if ev := alice.wait("CALL_DTMF_START"); ev.Param != string(want) {
 			t.Errorf("digit to the phone: %q, want %q", ev.Param, want)
 		}
 	}
-	if doc := a.until("/voice", 1, 20*time.Second); doc.form.Get("tenant") != "7" || doc.form.Get("From") != "+14155550100" {
+	if doc := a.until("/voice", 1); doc.form.Get("tenant") != "7" || doc.form.Get("From") != "+14155550100" {
 		t.Errorf("the document was asked for with %v", doc.form)
 	}
 	if _, err := rest.UpdateCall(*up.Sid, &openapi.UpdateCallParams{Twiml: ptr(`<Response><Pause length="1"/></Response>`)}); err != nil {
 		t.Errorf("new TwiML: %v", err)
 	}
-	if c := g.until(*up.Sid, "completed", 20*time.Second); c["duration"] == "0" {
+	if c := g.until(*up.Sid, "completed"); c["duration"] == "0" {
 		t.Errorf("ended: %v", c)
 	}
-	poll(t, 20*time.Second, "all messages", func() bool {
+	poll(t, "all messages", func() bool {
 		return slices.Contains(a.statuses("/status"), "completed") && len(a.requests("/recording")) >= 2
 	})
 	verifyTwilio(t, g, a)
@@ -87,11 +86,11 @@ func TestTwilioGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.until(*made.Sid, "ringing", 20*time.Second)
+	g.until(*made.Sid, "ringing")
 	if _, err := rest.UpdateCall(*made.Sid, &openapi.UpdateCallParams{Status: ptr("canceled")}); err != nil {
 		t.Errorf("cancel: %v", err)
 	}
-	g.until(*made.Sid, "canceled", 20*time.Second)
+	g.until(*made.Sid, "canceled")
 
 	var refused *twilioclient.TwilioRestError
 	for name, tc := range map[string]struct {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 // carried is an INVITE that must have these headers (regular expressions by
@@ -43,7 +42,6 @@ func listens(t *testing.T, port int) bool {
 func TestSIPAddress(t *testing.T) {
 	t.Parallel()
 	prompt := speak(t, "This call was placed to an address and not to a number.")
-	length := time.Duration(len(prompt)) * time.Second / rate
 	g := startGateway(t, "")
 	for name, tc := range map[string]struct {
 		to       string // after the port
@@ -72,7 +70,7 @@ func TestSIPAddress(t *testing.T) {
 			port := freePorts(t, 1)
 			s := startSIPp(t, port, 1, tc.scenario, append(tc.args, "-rtp_echo")...)
 			if tc.args != nil {
-				poll(t, 10*time.Second, "SIPp listens", func() bool { return listens(t, port) })
+				poll(t, "SIPp listens", func() bool { return listens(t, port) })
 			}
 			form := url.Values{"To": {fmt.Sprintf("sip:carol@127.0.0.1:%d%s", port, tc.to)}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"},
 				"Record": {"true"}, "RecordingChannels": {"dual"}, "Trim": {"do-not-trim"}, "StatusCallback": {a.URL + "/status"}}
@@ -80,14 +78,14 @@ func TestSIPAddress(t *testing.T) {
 				form[k] = v
 			}
 			sid := g.create(form)
-			rec := g.until(sid, tc.status, length+20*time.Second)
+			rec := g.until(sid, tc.status)
 			if want := fmt.Sprintf("sip:carol@127.0.0.1:%d", port); !strings.HasPrefix(rec["to"].(string), want) || strings.Contains(rec["to"].(string), "X-Ticket") {
 				t.Errorf("to %v, want %s", rec["to"], want)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			s.succeeds(ctx)
-			last := a.until("/status", 1, 10*time.Second)
+			last := a.until("/status", 1)
 			if tc.status == "completed" {
 				heard, _ := g.recording(sid)
 				hears(t, "the box, of its own words in the echo,", channel(heard, 0, 2), prompt)
@@ -103,7 +101,7 @@ func TestSIPAddressNobody(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "")
 	sid := g.create(url.Values{"To": {"sip:carol@127.0.0.1:9;transport=tcp"}, "From": {"+14155550100"}, "Twiml": {"<Response/>"}})
-	g.until(sid, "failed", 10*time.Second)
+	g.until(sid, "failed")
 	if out := g.run("calls"); !strings.Contains(out, "refused") {
 		t.Errorf("the record does not say why:\n%s", out)
 	}

@@ -13,7 +13,7 @@ import (
 // next reads datagrams until one begins with start.
 func (r *rawCaller) next(start string) string {
 	r.t.Helper()
-	r.conn.SetReadDeadline(time.Now().Add(60 * time.Second))
+	r.conn.SetReadDeadline(time.Now().Add(patience))
 	buf := make([]byte, 65536)
 	for {
 		n, err := r.conn.Read(buf)
@@ -80,11 +80,11 @@ func TestInterruptedPlay(t *testing.T) {
 	if code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first")); code != http.StatusCreated {
 		t.Fatalf("create: %d %v", code, body)
 	}
-	bob.wait("CALL_ESTABLISHED", 60*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	pauseFor(2 * time.Second)
 	bob.press("42")
 	if m := h.await("/barged"); m["digits"] != "42" || m["reason"] != "dtmfDetected" {
 		t.Errorf("the hook was told %v", m)
 	}
-	bob.wait("CALL_CLOSED", 60*time.Second)
+	bob.wait("CALL_CLOSED")
 }

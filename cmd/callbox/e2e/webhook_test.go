@@ -94,7 +94,7 @@ func (g *gateway) webhooks(yaml string) {
 func (g *gateway) errorCode(a *app, script string) string {
 	g.t.Helper()
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {script}, "FallbackUrl": {a.URL + "/fallback"}})
-	g.until(sid, "completed", 120*time.Second)
+	g.until(sid, "completed")
 	for _, r := range a.requests("/fallback") {
 		if r.form.Get("CallSid") == sid {
 			return r.form.Get("ErrorCode")
@@ -181,8 +181,8 @@ func TestWebhookPassword(t *testing.T) {
 	base := strings.Replace(s.URL, "http://", "http://shop:s3same%21@", 1)
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {base + "/step0?a=1"},
 		"StatusCallback": {base + "/status"}, "StatusCallbackEvent": {"initiated", "ringing", "answered", "completed"}})
-	g.until(sid, "completed", 30*time.Second)
-	a.until("/status", 4, 20*time.Second)
+	g.until(sid, "completed")
+	a.until("/status", 4)
 	v := twilioclient.NewRequestValidator(g.token)
 	a.mu.Lock()
 	heard := slices.Clone(a.heard)

@@ -22,7 +22,7 @@ func (a *hookApp) order(line string) {
 func (a *hookApp) told(path string, n int, ok func(map[string]any) bool) map[string]any {
 	a.t.Helper()
 	var found map[string]any
-	poll(a.t, 60*time.Second, fmt.Sprintf("message %d of %s", n, path), func() bool {
+	poll(a.t, fmt.Sprintf("message %d of %s", n, path), func() bool {
 		left := n
 		for _, h := range a.requests(path) {
 			if ok == nil || ok(h.Body) {
@@ -61,7 +61,7 @@ func socketCall(t *testing.T, config string) (*gateway, *hookApp, *baresip, stri
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 	sdk, _, _ := strings.Cut(a.url, " ")
 	sid := g.createSocket("bob", sdk+"/sdk")
-	bob.wait("CALL_ESTABLISHED", 60*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	if m := a.told("session:new", 1, nil); m["call_sid"] != sid || m["defaults"] == nil || m["direction"] != "outbound" {
 		t.Errorf("session:new: %v", m)
 	}
@@ -82,7 +82,7 @@ func TestSocketApplication(t *testing.T) {
 		t.Errorf("gather told %v", d)
 	}
 	for _, want := range "59" {
-		if ev := bob.wait("CALL_DTMF_START", 60*time.Second); ev.Param != string(want) {
+		if ev := bob.wait("CALL_DTMF_START"); ev.Param != string(want) {
 			t.Errorf("digit to the phone: %q, want %q", ev.Param, want)
 		}
 	}
@@ -91,7 +91,7 @@ func TestSocketApplication(t *testing.T) {
 	}
 	// The verbs have run out, and the call stays up until the application speaks.
 	a.order("tag")
-	poll(t, 60*time.Second, "the tag", func() bool {
+	poll(t, "the tag", func() bool {
 		_, c := g.askJSON(http.MethodGet, "/Calls/"+sid, "")
 		data, _ := c["customerData"].(map[string]any)
 		return data["order"] == 18.0 && c["call_status"] == "in-progress"
@@ -138,7 +138,7 @@ func TestSocketReconnect(t *testing.T) {
 		t.Errorf("gather told %v", d)
 	}
 	a.order("leave") // a normal end: the call goes on to the end of its verbs
-	bob.wait("CALL_CLOSED", 60*time.Second)
+	bob.wait("CALL_CLOSED")
 	hears(t, "the phone", bob.heard(), says[0])
 	if n := len(a.requests("session:new")); n != 2 {
 		t.Errorf("%d sessions", n)
@@ -152,7 +152,7 @@ func TestSocketDial(t *testing.T) {
 	g, a, bob, sid, says := socketCall(t, twoUsers)
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
 	a.order("dial")
-	alice.wait("CALL_ESTABLISHED", 60*time.Second)
+	alice.wait("CALL_ESTABLISHED")
 	child, _ := a.told("/confirm", 1, nil)["call_sid"].(string)
 	if child == "" || child == sid {
 		t.Errorf("the confirm hook was asked about %q", child)
@@ -165,7 +165,7 @@ func TestSocketDial(t *testing.T) {
 	if d := a.told("/dialled", 1, nil); d["dial_call_status"] != "completed" || d["dial_call_sid"] != child {
 		t.Errorf("dial told %v", d)
 	}
-	bob.wait("CALL_CLOSED", 60*time.Second)
+	bob.wait("CALL_CLOSED")
 	hears(t, "the callee", alice.heard(), says[0])
 	hears(t, "the caller", bob.heard(), says[1])
 }
@@ -181,7 +181,7 @@ func TestSocketOld(t *testing.T) {
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
 	_, old, _ := strings.Cut(a.url, " ")
 	sid := g.createSocket("bob", old+"/old")
-	bob.wait("CALL_ESTABLISHED", 60*time.Second)
+	bob.wait("CALL_ESTABLISHED")
 	if m := a.told("old session:new", 1, nil); m["sid"] != sid {
 		t.Errorf("session:new: %v", m)
 	}
