@@ -39,22 +39,9 @@ func liveRoutes(p Profile, plain []string) []route {
 	return list
 }
 
-// table reads the parameters of a request by a table.
-func (s rest) table(q *api.Request, table []Param) (Values, error) {
-	form, err := readForm(q.Request)
-	if err != nil {
-		return Values{}, err
-	}
-	v, unknown, err := readValues(form, table)
-	if err == nil {
-		s.warnUnused(table, v, unknown, q.Warn)
-	}
-	return v, err
-}
-
 // ReadRecording reads how to record a live call.
 func (s rest) ReadRecording(q *api.Request) (call.RecordOptions, error) {
-	v, err := s.table(q, s.p.Tables.StartRecording)
+	v, err := s.readTable(q, s.p.Tables.StartRecording)
 	if err != nil {
 		return call.RecordOptions{}, err
 	}
@@ -63,7 +50,7 @@ func (s rest) ReadRecording(q *api.Request) (call.RecordOptions, error) {
 
 // ReadRecordingChange reads what to do with a recording of a live call.
 func (s rest) ReadRecordingChange(q *api.Request) (call.RecordingChange, error) {
-	v, err := s.table(q, s.p.Tables.UpdateRecording)
+	v, err := s.readTable(q, s.p.Tables.UpdateRecording)
 	ch := call.RecordingChange{ID: q.Recording, Status: v.Text("Status"), Silence: v.Text("Status") == call.RecordingPaused && v.Text("PauseBehavior") != "skip"}
 	if strings.EqualFold(ch.ID, current) {
 		ch.ID = ""
@@ -103,7 +90,7 @@ var requestedChannels = []Param{{Name: "RequestedChannels", Kind: Integer, Min: 
 
 // ReadStream reads where to carry a live call's sound to.
 func (s rest) ReadStream(q *api.Request) (call.StreamOptions, error) {
-	v, err := s.table(q, s.p.Tables.StartStream)
+	v, err := s.readTable(q, s.p.Tables.StartStream)
 	if err != nil {
 		return call.StreamOptions{}, err
 	}
@@ -128,7 +115,7 @@ func (s rest) ReadStream(q *api.Request) (call.StreamOptions, error) {
 
 // ReadStreamStop checks a request that ends a stream.
 func (s rest) ReadStreamStop(q *api.Request) error {
-	_, err := s.table(q, stopStreamParams)
+	_, err := s.readTable(q, stopStreamParams)
 	return err
 }
 
