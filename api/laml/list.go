@@ -56,14 +56,20 @@ func (d *Dialect) readPaging(v Values) (paging, error) {
 // followed by digits out of what it sends.
 func pageToken(cursor string) string { return "PA" + hex.EncodeToString([]byte(cursor)) }
 
+// readPage reads the parameters of a list by its table, and which page is asked for.
+func (d *Dialect) readPage(form url.Values, table []Param, warn func(string)) (v Values, p paging, err error) {
+	v, unknown, err := readValues(form, table)
+	if err != nil {
+		return v, p, err
+	}
+	d.warnUnused(table, v, unknown, warn)
+	p, err = d.readPaging(v)
+	return v, p, err
+}
+
 // readFilter reads what a list of calls asks for.
 func (d *Dialect) readFilter(form url.Values, warn func(string)) (call.Filter, error) {
-	v, unknown, err := readValues(form, d.p.Tables.List)
-	if err != nil {
-		return call.Filter{}, err
-	}
-	d.warnUnused(d.p.Tables.List, v, unknown, warn)
-	p, err := d.readPaging(v)
+	v, p, err := d.readPage(form, d.p.Tables.List, warn)
 	if err != nil {
 		return call.Filter{}, err
 	}
@@ -88,12 +94,7 @@ func (d *Dialect) readFilter(form url.Values, warn func(string)) (call.Filter, e
 
 // readRecordingFilter reads what a list of recordings asks for.
 func (d *Dialect) readRecordingFilter(form url.Values, warn func(string)) (call.RecordingFilter, error) {
-	v, unknown, err := readValues(form, d.p.Tables.ListRecordings)
-	if err != nil {
-		return call.RecordingFilter{}, err
-	}
-	d.warnUnused(d.p.Tables.ListRecordings, v, unknown, warn)
-	p, err := d.readPaging(v)
+	v, p, err := d.readPage(form, d.p.Tables.ListRecordings, warn)
 	if err != nil {
 		return call.RecordingFilter{}, err
 	}

@@ -240,12 +240,7 @@ func (s rest) memberItem(account string, m call.QueueMember) any {
 // The acts on conferences.
 
 func (s rest) listConferences(w http.ResponseWriter, q *api.Request) {
-	v, err := s.readTable(q, conferenceFilters)
-	s.h.TellWarnings(w, q)
-	var p paging
-	if err == nil {
-		p, err = s.readPaging(v)
-	}
+	v, p, err := s.readList(w, q, conferenceFilters)
 	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return

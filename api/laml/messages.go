@@ -170,12 +170,7 @@ func (s rest) messageItems(list []call.Message) []any {
 
 // listMessages answers with a page of messages, newest first.
 func (s rest) listMessages(w http.ResponseWriter, q *api.Request) {
-	v, err := s.readTable(q, messageFilters)
-	s.h.TellWarnings(w, q)
-	var p paging
-	if err == nil {
-		p, err = s.readPaging(v)
-	}
+	v, p, err := s.readList(w, q, messageFilters)
 	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return

@@ -93,6 +93,16 @@ func (s rest) readTable(q *api.Request, table []Param) (Values, error) {
 	return v, err
 }
 
+// readList reads the filters of a list, and which page of it is asked for.
+func (s rest) readList(w http.ResponseWriter, q *api.Request, table []Param) (v Values, p paging, err error) {
+	form, err := readForm(q.Request)
+	if err == nil {
+		v, p, err = s.readPage(form, table, q.Warn)
+	}
+	s.h.TellWarnings(w, q)
+	return v, p, err
+}
+
 func (st setting[T]) create(s rest, w http.ResponseWriter, q *api.Request) {
 	var x T
 	v, err := st.readParams(s, q, true)
@@ -177,12 +187,7 @@ func writeSettings[T any](s rest, w http.ResponseWriter, q *api.Request, element
 
 // writeFiltered answers with a page of those of list that fit the filters.
 func writeFiltered[T any](s rest, w http.ResponseWriter, q *api.Request, filters []Param, element, key string, list []T, fits func(Values, T) bool, show func(T) any) {
-	v, err := s.readTable(q, filters)
-	s.h.TellWarnings(w, q)
-	var p paging
-	if err == nil {
-		p, err = s.readPaging(v)
-	}
+	v, p, err := s.readList(w, q, filters)
 	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return
