@@ -3,8 +3,6 @@ package hook
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -274,14 +272,4 @@ func unpack(payload []byte) (api.Outgoing, error) {
 		return o, fmt.Errorf("stored notice: %w", err)
 	}
 	return o, nil
-}
-
-// newToken makes a random value in the form of a UUID, version 4 (RFC 9562 §5.4).
-func newToken() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

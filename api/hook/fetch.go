@@ -84,7 +84,7 @@ func fill(o api.Outgoing, account, name string) api.Outgoing {
 		o.Method = http.MethodPost
 	}
 	if o.Token == "" {
-		o.Token = newToken()
+		o.Token = api.NewUUID()
 	}
 	return o
 }

@@ -2,7 +2,6 @@ package jambonz
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -54,18 +53,8 @@ func New(c Config) *Dialect {
 // Name is the dialect's name.
 func (*Dialect) Name() string { return Name }
 
-// NewID makes a random UUID, version 4 (RFC 9562 §5.4).
-func (*Dialect) NewID(api.IDKind) string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return uuid(b[:])
-}
-
-func uuid(b []byte) string {
-	h := hex.EncodeToString(b[:16])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
+// NewID makes a random UUID.
+func (*Dialect) NewID(api.IDKind) string { return api.NewUUID() }
 
 // sid is the id by which this dialect's clients know an account.
 func (d *Dialect) sid(account string) string {
@@ -123,7 +112,7 @@ func signature(secret string, now time.Time, body []byte) string {
 func eventToken(rec call.Record, ev call.Event) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{rec.ID, string(ev.Type), strconv.Itoa(ev.Seq), ev.Note}, "\x00")))
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
-	return uuid(sum[:])
+	return api.FormatUUID([16]byte(sum[:]))
 }
 
 // traceID is a call's id in tracing, 32 hex digits that follow from its sid.

@@ -1,8 +1,6 @@
 package signalwire
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 
@@ -32,7 +30,7 @@ func New(c laml.Config) *laml.Dialect {
 		Claims:          laml.IsUUID,
 		AccountID:       func(a api.Account) string { return a.Project },
 		IsConference:    laml.IsUUID,
-		NewID:           func(api.IDKind) string { return newUUID() },
+		NewID:           func(api.IDKind) string { return api.NewUUID() },
 		Formats:         laml.Formats{Numbers: true},
 		Tables: laml.Tables{
 			Create: createParams, Update: laml.UpdateParams(codeURL), List: laml.ListParams(), ListRecordings: laml.ListRecordingParams(),
@@ -43,16 +41,6 @@ func New(c laml.Config) *laml.Dialect {
 		Shapes:   shapes,
 		Messages: laml.Messages{StreamVersion: "0.2.0", KeyLengths: true, Statuses: statuses, Final: final},
 	}, c)
-}
-
-// newUUID makes a random UUID, version 4 (RFC 9562 §5.4).
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 // codeInvalid is the vendor's code of an argument that is blank or invalid.
