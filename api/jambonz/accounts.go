@@ -78,14 +78,8 @@ func (s rest) changeAccount(w http.ResponseWriter, q request) {
 		ctx, cancel := api.ActContext(q.Request)
 		defer cancel()
 		_, err = s.h.Setups.Change(ctx, q.Account.ID, q.Account.ID, func(x *api.Setup) error {
-			if o.Emptied("device_calling_application_sid") {
-				x.Application = ""
-			}
-			if id := o.Text("device_calling_application_sid"); id != "" {
-				if _, ok := s.h.Accounts.Application(q.Account.ID, id); !ok {
-					return api.ErrNoApplication
-				}
-				x.Application = id
+			if err := s.setApplication(q, o, "device_calling_application_sid", &x.Application); err != nil {
+				return err
 			}
 			return setText(o, "name", &x.Name, maxTitle)
 		})

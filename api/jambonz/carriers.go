@@ -98,14 +98,8 @@ func readCarrier(s rest, q request, o shape.Object, c *api.Carrier, fresh bool) 
 	case "tones":
 		c.Tones = true
 	}
-	if o.Emptied("application_sid") {
-		c.Application = ""
-	}
-	if id := o.Text("application_sid"); id != "" {
-		if _, ok := s.h.Accounts.Application(q.Account.ID, id); !ok {
-			return api.ErrNoApplication
-		}
-		c.Application = id
+	if err := s.setApplication(q, o, "application_sid", &c.Application); err != nil {
+		return err
 	}
 	if c.Name == "" {
 		return o.Refuse("name", "is empty")
@@ -411,14 +405,8 @@ func readTenant(s rest, q request, o shape.Object, c *api.Carrier, fresh bool) e
 	if tenant != "" {
 		c.Tenant = tenant
 	}
-	if o.Emptied("application_sid") {
-		c.Application = ""
-	}
-	if id := o.Text("application_sid"); id != "" {
-		if _, ok := s.h.Accounts.Application(q.Account.ID, id); !ok {
-			return api.ErrNoApplication
-		}
-		c.Application = id
+	if err := s.setApplication(q, o, "application_sid", &c.Application); err != nil {
+		return err
 	}
 	if !fresh && !o.Has("host") && !o.Has("port") {
 		return nil

@@ -238,6 +238,23 @@ func setText(o shape.Object, name string, to *string, most int) error {
 	return nil
 }
 
+// setApplication changes to by a property that names an application of the
+// account; null empties it.
+func (s rest) setApplication(q request, o shape.Object, name string, to *string) error {
+	if o.Emptied(name) {
+		*to = ""
+	}
+	id := o.Text(name)
+	if id == "" {
+		return nil
+	}
+	if _, ok := s.h.Accounts.Application(q.Account.ID, id); !ok {
+		return api.ErrNoApplication
+	}
+	*to = id
+	return nil
+}
+
 // setHook changes to by a property that is there; null empties it.
 func setHook(o shape.Object, name string, to *call.Hook) error {
 	if o.Emptied(name) {

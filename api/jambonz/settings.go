@@ -146,14 +146,11 @@ func readNumber(s rest, q request, o shape.Object, n *api.Number, fresh bool) er
 	if fresh {
 		n.ID, n.API, n.Name = s.NewID(api.NumberID), Name, n.Number
 	}
-	if o.Emptied("application_sid") {
-		n.Application = ""
+	if err := s.setApplication(q, o, "application_sid", &n.Application); err != nil {
+		return err
 	}
-	if id := o.Text("application_sid"); id != "" {
-		if _, ok := s.h.Accounts.Application(q.Account.ID, id); !ok {
-			return api.ErrNoApplication
-		}
-		n.Application, n.Script, n.Status, n.Target = id, call.ScriptSource{}, call.StatusHook{}, ""
+	if o.Text("application_sid") != "" { // it answers in place of whatever did
+		n.Script, n.Status, n.Target = call.ScriptSource{}, call.StatusHook{}, ""
 	}
 	if o.Emptied("voip_carrier_sid") {
 		n.Line = ""
