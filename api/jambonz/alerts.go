@@ -53,12 +53,7 @@ func (s rest) listAlerts(w http.ResponseWriter, q request) {
 	total := len(rows.List)
 	first := min((r.page-1)*r.count, total)
 	rows.List = rows.List[first:min(first+r.count, total)]
-	var o js.Object
-	o.Number("total", float64(total))
-	o.Number("batch", float64(r.count))
-	o.Number("page", float64(r.page))
-	o.Add("data", rows)
-	writeJSON(w, http.StatusOK, o.Value())
+	r.write(w, rows, total)
 }
 
 // alert is an alert as the API shows it.

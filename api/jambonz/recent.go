@@ -134,6 +134,11 @@ func (s rest) recentCalls(w http.ResponseWriter, q request) {
 		s.WriteError(w, q.Request.Request, err)
 		return
 	}
+	r.write(w, rows, total)
+}
+
+// write answers with a page, rows, of a list that holds total.
+func (r recentQuery) write(w http.ResponseWriter, rows js.Value, total int) {
 	var o js.Object
 	o.Number("total", float64(total))
 	o.Number("batch", float64(r.count))
