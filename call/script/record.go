@@ -30,13 +30,8 @@ func (Record) Name() string { return "record" }
 // recorded it goes on with the next verb.
 func (r Record) Run(ctx context.Context, env *Env) (*Jump, error) {
 	env.DropDigits()
-	if r.Beep {
-		if err := env.Play(ctx, &beep{left: beepFrames}); err != nil {
-			if over(ctx, err) {
-				return nil, err
-			}
-			env.Tell(call.EventWarning, "cannot play the beep: "+err.Error())
-		}
+	if err := playBeep(ctx, env, r.Beep); err != nil {
+		return nil, err
 	}
 	o := r.Options
 	o.MaxSilence = r.Timeout
@@ -138,6 +133,20 @@ func (r Record) empty(rec call.Recording, o call.RecordOptions) bool {
 // taken its place; err is what the last wait gave.
 func ended(env *Env, err error) bool {
 	return errors.Is(err, call.ErrEnded) || env.Control.Record().State.Final()
+}
+
+// playBeep plays the beep when it is wanted. One that cannot be played gives a
+// warning; the error is the end of the script.
+func playBeep(ctx context.Context, env *Env, wanted bool) error {
+	if !wanted {
+		return nil
+	}
+	err := env.Play(ctx, &beep{left: beepFrames})
+	if err == nil || over(ctx, err) {
+		return err
+	}
+	env.Tell(call.EventWarning, "cannot play the beep: "+err.Error())
+	return nil
 }
 
 // beepFrames is the length of the beep: 0.5 s.

@@ -151,13 +151,8 @@ func (c Connect) Name() string { return c.Verb }
 // passed, and jumps to Action.
 func (c Connect) Run(ctx context.Context, env *Env) (*Jump, error) {
 	env.DropDigits()
-	if c.Beep {
-		if err := env.Play(ctx, &beep{left: beepFrames}); err != nil {
-			if over(ctx, err) {
-				return nil, err
-			}
-			env.Tell(call.EventWarning, "cannot play the beep: "+err.Error())
-		}
+	if err := playBeep(ctx, env, c.Beep); err != nil {
+		return nil, err
 	}
 	s, err := env.StartStream(ctx, c.Options)
 	if err != nil {
