@@ -192,16 +192,7 @@ func (k sound) oneBeside(ctx context.Context, sess *session.Session, from script
 		clip.Close() //nolint:errcheck // it was never played; the refusal counts
 		return errBesideFull
 	}
-	select {
-	case <-p.Done():
-		return nil
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-k.c.over:
-		err = call.ErrEnded
-	}
-	k.silence(p)
-	return err
+	return k.played(ctx, p)
 }
 
 // tellTime bounds a request within a call: RFC 3261 gives one 32 s.

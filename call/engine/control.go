@@ -252,6 +252,12 @@ func (k sound) Play(ctx context.Context, clip media.Clip) error {
 		clip.Close()
 		return err
 	}
+	return k.played(ctx, p)
+}
+
+// played waits until a clip has been played. It is stopped when ctx or the call
+// ends before.
+func (k control) played(ctx context.Context, p *session.Playback) (err error) {
 	select {
 	case <-p.Done():
 		return nil
