@@ -65,13 +65,22 @@ func Bridge(a, b *Session) error {
 func (s *Session) join(br *bridge, peer *Session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.free(); err != nil {
+		return err
+	}
+	s.bridge, s.peer, s.recheck = br, peer, recheckTicks
+	return nil
+}
+
+// free says why s can be connected with nothing: ErrClosed or ErrBridged. The
+// caller holds s.mu.
+func (s *Session) free() error {
 	switch {
 	case s.closed:
 		return ErrClosed
 	case s.bridge != nil || s.seat != nil:
 		return ErrBridged
 	}
-	s.bridge, s.peer, s.recheck = br, peer, recheckTicks
 	return nil
 }
 
@@ -93,11 +102,8 @@ func (s *Session) Enter(seat media.Port) error {
 	s.Unbridge()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return ErrClosed
-	case s.bridge != nil || s.seat != nil:
-		return ErrBridged
+	if err := s.free(); err != nil {
+		return err
 	}
 	s.seat = seat
 	return nil

@@ -137,34 +137,28 @@ func (s *Session) Close() {
 // called and will not be called again; it may be called more than once. After
 // Close a tap sees nothing.
 func (s *Session) Tap(d Direction, sink media.Sink) (remove func()) {
-	t := &tap{dir: d, sink: sink}
-	s.mu.Lock()
-	s.taps = append(slices.Clone(s.taps), t)
-	b := s.bridge
-	s.mu.Unlock()
-	b.update()
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.taps = slices.DeleteFunc(slices.Clone(s.taps), func(o *tap) bool { return o == t })
-		s.recheck = 0
-	}
+	return enrol(s, &s.taps, &tap{dir: d, sink: sink})
 }
 
 // Mix lets the far end hear src, beside a clip and a bridge, from the next tick
 // on. When remove returns, src is not being read and will not be read again; it
 // may be called more than once. After Close nothing is read.
 func (s *Session) Mix(src media.Source) (remove func()) {
-	v := &voice{src}
+	return enrol(s, &s.voices, &voice{src})
+}
+
+// enrol adds x to one of s's lists, which are replaced and never changed, and
+// has the path chosen anew; remove takes it out again.
+func enrol[T any](s *Session, list *[]*T, x *T) (remove func()) {
 	s.mu.Lock()
-	s.voices = append(slices.Clone(s.voices), v)
+	*list = append(slices.Clone(*list), x)
 	b := s.bridge
 	s.mu.Unlock()
 	b.update()
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.voices = slices.DeleteFunc(slices.Clone(s.voices), func(o *voice) bool { return o == v })
+		*list = slices.DeleteFunc(slices.Clone(*list), func(o *T) bool { return o == x })
 		s.recheck = 0
 	}
 }
