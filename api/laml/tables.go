@@ -36,7 +36,7 @@ var (
 // CreateParams are the parameters of Create Call (call-api.md §1.2, §1.4), in the
 // order in which their problems are told.
 func CreateParams(link Code) []Param {
-	return []Param{
+	return slices.Concat([]Param{
 		{Name: "To", Kind: Text, Max: 2048, Code: CodeTo, Required: CodeNoTo},
 		{Name: "From", Kind: Text, Max: 2048, Code: CodeFrom, Required: CodeNoFrom},
 		{Name: "ApplicationSid", Kind: Match, Pattern: IsSid("AP"), Hint: "AP and 32 hex digits", Code: CodeApplication},
@@ -52,12 +52,7 @@ func CreateParams(link Code) []Param {
 		{Name: "Timeout", Kind: Integer, Min: 1, Max: 600, Code: CodeTimeout},
 		{Name: "CallerId", Kind: Text, Max: 512, Code: CodeFrom},
 		{Name: "Record", Kind: Bool},
-		{Name: "RecordingChannels", Kind: Choice, Enum: []string{"mono", "dual"}},
-		{Name: "RecordingTrack", Kind: Choice, Enum: []string{"inbound", "outbound", "both"}},
-		{Name: "RecordingStatusCallback", Kind: Link, Code: link},
-		{Name: "RecordingStatusCallbackMethod", Kind: Verb},
-		{Name: "RecordingStatusCallbackEvent", Kind: Choices, Enum: RecordingEvents},
-		{Name: "Trim", Kind: Choice, Enum: []string{"trim-silence", "do-not-trim"}},
+	}, recordingParams(link), []Param{
 		{Name: "SipAuthUsername", Kind: Text, Max: 255, Code: CodeUserLong},
 		{Name: "SipAuthPassword", Kind: Text, Max: 255, Code: CodePasswordLong},
 		{Name: "MachineDetection", Kind: Choice, Enum: []string{"Enable", "DetectMessageEnd"}, Code: CodeAMD},
@@ -68,7 +63,7 @@ func CreateParams(link Code) []Param {
 		{Name: "AsyncAmd", Kind: Bool, Code: CodeAMD},
 		{Name: "AsyncAmdStatusCallback", Kind: Link, Code: link},
 		{Name: "AsyncAmdStatusCallbackMethod", Kind: Verb},
-	}
+	})
 }
 
 // UpdateParams are the parameters of a change of a call (§2.3).
