@@ -3,7 +3,6 @@ package verbs_test
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,11 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"callbox/api/apitest"
 	"callbox/api/jambonz/verbs"
 	"callbox/call/script"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // docURL is where the documents of these tests come from.
 const docURL = "http://user:pw@app.lan/calls/hook?x=1"
@@ -48,7 +46,7 @@ func TestGolden(t *testing.T) {
 			from = ""
 		}
 		doc, err := verbs.Decode(body, from)
-		golden(t, filepath.Join("testdata", name+".txt"), model(t, doc, err))
+		apitest.Golden(t, name+".txt", model(t, doc, err))
 	}
 }
 
@@ -72,23 +70,7 @@ func TestRefused(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "< %s%d %s\n", verb, fe.Code, fe)
 	}
-	golden(t, "testdata/refused.list", out.String())
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs:\n%s\nwant:\n%s", path, got, want)
-	}
+	apitest.Golden(t, "refused.list", out.String())
 }
 
 // model writes a document as text: a line per verb, with the fields that are set.

@@ -3,35 +3,16 @@ package twiml_test
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"callbox/api/apitest"
 	"callbox/api/laml/twiml"
 	"callbox/call/script"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares got with a file of testdata.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs:\n%s\nwant:\n%s", path, got, want)
-	}
-}
 
 // model is a document, or its error, as JSON: the set fields of every verb.
 func model(t *testing.T, doc script.Document, err error) string {
@@ -108,7 +89,7 @@ func TestDocuments(t *testing.T) {
 		if strings.Contains(path, "error-") != (err != nil) {
 			t.Errorf("%s: error is %v", path, err)
 		}
-		golden(t, strings.TrimSuffix(path, ".xml")+".json", model(t, doc, err))
+		apitest.Golden(t, strings.TrimSuffix(filepath.Base(path), ".xml")+".json", model(t, doc, err))
 	}
 }
 
