@@ -13,6 +13,7 @@ import (
 	"callbox/call"
 	"callbox/call/script"
 	"callbox/media"
+	"callbox/media/mediatest"
 )
 
 // pass lets d pass: in a bubble the time of a clock that waits for everybody.
@@ -208,7 +209,7 @@ type world struct {
 	backlog int
 	create  error
 	next    int
-	ticks   *ticks
+	ticks   *mediatest.Clock
 	stored  func(ctx context.Context) error // what Create does instead
 	opened  func(url string) media.Clip     // what Open gives instead
 	mute    string                          // mu; the vendor that does not speak
@@ -220,7 +221,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, lines: map[string]*farLine{}, routes: map[string][]Attempt{},
 		docs: map[string]func(*script.Result) (script.Document, error){}, fetched: make(chan string, 64),
-		records: map[string]call.Record{}, recs: map[string]call.Recording{}, files: map[string]*memFile{}, ticks: newTicks()}
+		records: map[string]call.Record{}, recs: map[string]call.Recording{}, files: map[string]*memFile{}, ticks: mediatest.NewClock()}
 	for _, id := range []string{"201", "202", "203"} {
 		w.lines[id] = newFarLine(id)
 		w.routes[id] = []Attempt{{Line: id, To: id}}
@@ -241,7 +242,7 @@ func (w *world) close() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	w.e.Shutdown(ctx)
-	w.ticks.stop()
+	w.ticks.Stop()
 }
 
 func (w *world) alert(a call.Alert) {
@@ -429,56 +430,4 @@ func (w *world) told(id string) []string {
 		}
 	}
 	return out
-}
-
-// ticks is a media clock for bubbles: it ticks while something is on it.
-type ticks struct {
-	mu   sync.Mutex
-	list []media.Ticker
-	quit chan struct{}
-	done chan struct{}
-}
-
-func newTicks() *ticks {
-	k := &ticks{quit: make(chan struct{}), done: make(chan struct{})}
-	go func() {
-		defer close(k.done)
-		t := time.NewTicker(media.FrameDuration)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				k.tick()
-			case <-k.quit:
-				return
-			}
-		}
-	}()
-	return k
-}
-
-func (k *ticks) stop() { close(k.quit); <-k.done }
-
-func (k *ticks) tick() {
-	k.mu.Lock()
-	list := slices.Clone(k.list)
-	k.mu.Unlock()
-	for _, t := range list {
-		t.Collect()
-	}
-	for _, t := range list {
-		t.Deliver()
-	}
-}
-
-func (k *ticks) Add(t media.Ticker) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.list = append(k.list, t)
-}
-
-func (k *ticks) Remove(t media.Ticker) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.list = slices.DeleteFunc(k.list, func(o media.Ticker) bool { return o == t })
 }

@@ -14,6 +14,7 @@ import (
 	"callbox/call"
 	"callbox/call/script"
 	"callbox/media"
+	"callbox/media/mediatest"
 	"callbox/media/session"
 )
 
@@ -21,7 +22,7 @@ import (
 type world struct {
 	t      *testing.T
 	h      *House
-	clock  *clock
+	clock  *mediatest.Clock
 	tasks  sync.WaitGroup
 	calls  []*fake
 	docs   map[string]func(res *script.Result) ([]script.Verb, error)
@@ -41,14 +42,14 @@ const account = "AC1"
 func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, clock: newClock(), docs: map[string]func(*script.Result) ([]script.Verb, error){}}
+		w := &world{t: t, clock: mediatest.NewClock(), docs: map[string]func(*script.Result) ([]script.Verb, error){}}
 		w.open(nil)
 		defer func() {
 			for _, c := range w.calls {
 				c.hangup()
 			}
 			w.tasks.Wait()
-			w.clock.stop()
+			w.clock.Stop()
 		}()
 		f(t, w)
 	})
@@ -404,53 +405,6 @@ func (c *fake) warned() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return strings.Join(c.notes, "; ")
-}
-
-// clock ticks by the time of the bubble.
-type clock struct {
-	mu         sync.Mutex
-	list       []media.Ticker
-	quit, done chan struct{}
-}
-
-func newClock() *clock {
-	k := &clock{quit: make(chan struct{}), done: make(chan struct{})}
-	go func() {
-		defer close(k.done)
-		t := time.NewTicker(media.FrameDuration)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				k.mu.Lock()
-				list := slices.Clone(k.list)
-				k.mu.Unlock()
-				for _, x := range list {
-					x.Collect()
-				}
-				for _, x := range list {
-					x.Deliver()
-				}
-			case <-k.quit:
-				return
-			}
-		}
-	}()
-	return k
-}
-
-func (k *clock) stop() { close(k.quit); <-k.done }
-
-func (k *clock) Add(t media.Ticker) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.list = append(k.list, t)
-}
-
-func (k *clock) Remove(t media.Ticker) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.list = slices.DeleteFunc(k.list, func(o media.Ticker) bool { return o == t })
 }
 
 // the bubble's time passes only when all wait: nothing here sleeps for real.
