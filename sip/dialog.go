@@ -45,12 +45,12 @@ type Dialog struct {
 	arrival arrival
 	call    *exchange // outgoing INVITE
 	ack     *pendingAck
-	offer   *pendingOffer    // of the far end, outstanding
-	mine    chan<- *reanswer // our re-INVITE, outstanding
-	wanted  *Reason          // Hangup came before the ACK
-	timer   *wire.Timer      // the one running: ring repetition, offer, end
-	ringing bool             // Ringing was told
-	extra   *extra           // nil: none
+	offer   *pendingOffer // of the far end, outstanding
+	mine    *ours         // our re-INVITE or UPDATE, outstanding
+	wanted  *Reason       // Hangup came before the ACK
+	timer   *wire.Timer   // the one running: ring repetition, offer, end
+	ringing bool          // Ringing was told
+	extra   *extra        // nil: none
 }
 
 // path is what requests within the dialog are made of (RFC 3261 §12).
@@ -87,7 +87,7 @@ type pendingOffer struct {
 	res *gosip.Response // that 200
 }
 
-// reanswer is how our re-INVITE went.
+// reanswer is how our re-INVITE or UPDATE went.
 type reanswer struct {
 	sdp []byte
 	err error
@@ -124,10 +124,10 @@ func (d *Dialog) finish(ev DialogEvent) {
 	d.told = true
 	close(d.events)
 	close(d.done)
-	if d.mine != nil {
-		d.mine <- &reanswer{err: ErrEnded}
-		d.mine = nil
+	if d.mine != nil && d.mine.done != nil {
+		d.mine.done <- &reanswer{err: ErrEnded}
 	}
+	d.mine = nil
 	d.s.log.Debug("SIP dialog ended", "call", d.info.CallID, "status", ev.Status, "by", string(ev.By))
 }
 

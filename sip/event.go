@@ -21,11 +21,14 @@ const (
 	Told
 	// Confirmed is the ACK for our 2xx to the first INVITE, or any ACK with SDP.
 	Confirmed
+	// Reanswered is the outcome of Reoffer: SDP is the answer, or Err says why there
+	// is none.
+	Reanswered
 	// Ended is the last event; the channel is closed after it.
 	Ended
 )
 
-var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "ended"}
+var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "reanswered", "ended"}
 
 // String gives the event's name for logs.
 func (t EventType) String() string {
@@ -53,6 +56,7 @@ type DialogEvent struct {
 	Reason  Reason   // from the Reason header of the message, zero when it had none
 	By      By       // Ended
 	Message *Message // Told
+	Err     error    // Reanswered: ErrGlare, a *StatusError, ErrTimeout, ErrTransport
 }
 
 // DialogInfo is what is known of a dialog when it starts. It never changes.

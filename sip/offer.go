@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"strconv"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -107,36 +108,80 @@ func (d *Dialog) refuseOffer(tx *wire.ServerTx, status int) {
 	}
 }
 
+// ours is a change of the session that we asked for.
+type ours struct {
+	method gosip.RequestMethod // INVITE or UPDATE
+	sdp    []byte              // nil: it only refreshes
+	done   chan<- *reanswer    // of Reinvite and Update; nil: a Reanswered event tells
+}
+
 // Reinvite offers a changed session in an answered dialog and gives the answer.
 // A refusal is a *StatusError and leaves the session as it was; 491 is ErrGlare;
 // 408 and 481 end the dialog. When ctx ends first the exchange goes on without
 // being waited for.
 func (d *Dialog) Reinvite(ctx context.Context, sdp []byte) (answer []byte, err error) {
-	result := make(chan *reanswer, 2) // the response and the dialog's end
-	if err := d.reinvite(sdp, result); err != nil {
+	return d.change(ctx, gosip.INVITE, sdp)
+}
+
+// Update is Reinvite by UPDATE (RFC 3311), which a far end answers without
+// asking anybody. It is possible before the answer too, once both sides have
+// agreed on a session reliably (RFC 3262).
+func (d *Dialog) Update(ctx context.Context, sdp []byte) (answer []byte, err error) {
+	return d.change(ctx, gosip.UPDATE, sdp)
+}
+
+func (d *Dialog) change(ctx context.Context, method gosip.RequestMethod, sdp []byte) ([]byte, error) {
+	done := make(chan *reanswer, 2) // the response and the dialog's end
+	if err := d.propose(ours{method: method, sdp: sdp, done: done}); err != nil {
 		return nil, err
 	}
 	select {
-	case r := <-result:
+	case r := <-done:
 		return r.sdp, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-func (d *Dialog) reinvite(sdp []byte, result chan *reanswer) error {
+// Reoffer is Reinvite without waiting: a Reanswered event tells how it went, in
+// its place among the others.
+func (d *Dialog) Reoffer(sdp []byte) error { return d.propose(ours{method: gosip.INVITE, sdp: sdp}) }
+
+// Backoff is how long to wait after ErrGlare before asking again (RFC 3261
+// §14.1, RFC 3311 §5.3), so that the two sides do not meet again: whoever made
+// the call waits longer.
+func (d *Dialog) Backoff() time.Duration {
+	t := time.Duration(rand.IntN(200)) * 10 * time.Millisecond
+	if !d.info.Inbound {
+		t += 2100 * time.Millisecond
+	}
+	return t * d.s.cfg.T1 / (500 * time.Millisecond)
+}
+
+func (d *Dialog) propose(o ours) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if len(o.sdp) == 0 {
+		return ErrState
+	}
+	return d.ask(o)
+}
+
+// ask sends a re-INVITE or UPDATE. It is called with mu held.
+func (d *Dialog) ask(o ours, headers ...gosip.Header) error {
 	switch {
 	case d.told:
 		return ErrEnded
-	case d.state != dsUp || d.mine != nil || len(sdp) == 0:
+	case d.state != dsUp || d.mine != nil:
 		return ErrState
 	case d.offer != nil:
 		return ErrGlare
 	}
-	req := d.request(gosip.INVITE, 0)
-	setBody(req, sdpType, sdp)
+	req := d.request(o.method, 0)
+	for _, h := range headers {
+		req.AppendHeader(h)
+	}
+	setBody(req, sdpType, o.sdp)
 	x := &exchange{s: d.s, req: req, dest: d.dest(), creds: d.path.creds, seq: d.nextSeq}
 	x.on = func(res *gosip.Response, flow wire.Flow, err error) {
 		if err == nil && res.StatusCode < 200 {
@@ -147,14 +192,14 @@ func (d *Dialog) reinvite(sdp []byte, result chan *reanswer) error {
 	if err := x.start(); err != nil {
 		return err
 	}
-	d.mine = result
+	d.mine = &o
 	return nil
 }
 
-// onReanswer takes the final response to our re-INVITE.
+// onReanswer takes the final response to our re-INVITE or UPDATE.
 func (d *Dialog) onReanswer(x *exchange, res *gosip.Response, flow wire.Flow, err error) {
 	d.mu.Lock()
-	result := d.mine
+	o := d.mine
 	d.mine = nil
 	r := &reanswer{err: err}
 	switch {
@@ -164,16 +209,21 @@ func (d *Dialog) onReanswer(x *exchange, res *gosip.Response, flow wire.Flow, er
 			d.path.target = cs[0].Address
 		}
 		d.path.flow = flow
-		_ = d.acknowledge(x.current(), res, nil)
+		if res.CSeq().MethodName == gosip.INVITE {
+			_ = d.acknowledge(x.current(), res, nil)
+		}
 		r.sdp, _ = sdpOf(res)
 	case res.StatusCode == 491:
 		r.err = ErrGlare
 	default:
 		r.err = statusError(res)
 	}
+	if o != nil && o.done == nil {
+		d.emit(DialogEvent{Type: Reanswered, SDP: r.sdp, Err: r.err})
+	}
 	d.mu.Unlock()
-	if result != nil {
-		result <- r
+	if o != nil && o.done != nil {
+		o.done <- r
 	}
 	d.checkGone(r.err)
 }

@@ -174,6 +174,18 @@ func (d *Description) canonical(lines []string) (string, error) {
 	return b.String(), nil
 }
 
+// places are the streams without what is in them; nil when there is one only.
+func (d *Description) places() []stream {
+	if len(d.streams) < 2 {
+		return nil
+	}
+	out := slices.Clone(d.streams)
+	for i := range out {
+		out[i].desc = nil
+	}
+	return out
+}
+
 // isAudio reports whether s is audio over RTP, or over SRTP with keys in the
 // description.
 func (s stream) isAudio() bool {

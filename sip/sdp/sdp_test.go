@@ -344,3 +344,33 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestOfferKeepsPlaces: streams of the far end that we refused keep their places
+// in our own offers (RFC 3264 §8).
+func TestOfferKeepsPlaces(t *testing.T) {
+	t.Parallel()
+	const head = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+	s, l := newSession(7), localV4()
+	d, err := Parse([]byte(head + "m=video 5000 RTP/AVP 31\r\nm=audio 5002 RTP/AVP 0\r\nm=image 5004 udptl t38\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Answer(l, d); err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.Offer(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, j, k := bytes.Index(b, []byte("m=video 0 RTP/AVP 31\r\n")), bytes.Index(b, []byte("m=audio 40000 RTP/AVP 0 8 9 101\r\n")), bytes.Index(b, []byte("m=image 0 udptl t38\r\n"))
+	if i < 0 || j < i || k < j {
+		t.Errorf("the offer is\n%s", b)
+	}
+	m, err := s.Accept(l, []byte(head+"m=video 0 RTP/AVP 31\r\nm=audio 6000 RTP/AVP 8\r\nm=image 0 udptl t38\r\n"))
+	if err != nil || m.Codec != codec.PCMA || m.Addr.Port() != 6000 {
+		t.Errorf("accepted %+v, %v", m, err)
+	}
+	if _, err := s.Accept(l, []byte(head+"m=audio 6000 RTP/AVP 8\r\n")); !errors.Is(err, ErrNoAudio) {
+		t.Errorf("an answer in the wrong place: %v", err)
+	}
+}

@@ -35,6 +35,11 @@ type Session struct {
 	id      uint64
 	version uint64
 	last    []byte // without the version, to see whether the content changed
+
+	// others are the streams of the far end's last offer that we refused: they keep
+	// their places in our own offers (RFC 3264 §8). index is that of ours.
+	others []stream
+	index  int
 }
 
 // NewSession starts a session with a random id (RFC 8866 §5.2 asks only for
@@ -61,7 +66,20 @@ func (s *Session) Offer(l Local) ([]byte, error) {
 	for _, c := range l.offered() {
 		c.write(m)
 	}
-	return s.write(l, []*pion.MediaDescription{m})
+	return s.write(l, s.among(m))
+}
+
+// among puts our stream among the refused ones.
+func (s *Session) among(m *pion.MediaDescription) []*pion.MediaDescription {
+	if len(s.others) == 0 {
+		return []*pion.MediaDescription{m}
+	}
+	streams := make([]*pion.MediaDescription, len(s.others))
+	for i, st := range s.others {
+		streams[i] = &pion.MediaDescription{MediaName: pion.MediaName{Media: st.media, Protos: []string{st.proto}, Formats: st.formats}}
+	}
+	streams[s.index] = m
+	return streams
 }
 
 // Answer answers offer and says what was agreed (RFC 3264 §6): the first audio
@@ -83,29 +101,24 @@ func (s *Session) Answer(l Local, offer *Description) ([]byte, Media, error) {
 	}
 	dir := media.Direction.Answer(local)
 	chosen := []format{{media.Codec.Name, media.Codec.ClockRate, media.PayloadType}}
-	streams := make([]*pion.MediaDescription, len(offer.streams))
-	for i, st := range offer.streams {
-		if i == index {
-			streams[i] = audio(l, st.proto, chosen, media.EventPT, dir)
-			if own, ok := l.key(media.Crypto.Suite); ok && !media.Crypto.IsZero() {
-				own.Tag = media.Crypto.Tag
-				own.write(streams[i])
-			}
-			continue
-		}
-		streams[i] = &pion.MediaDescription{MediaName: pion.MediaName{
-			Media: st.media, Protos: []string{st.proto}, Formats: st.formats,
-		}}
+	m := audio(l, offer.streams[index].proto, chosen, media.EventPT, dir)
+	if own, ok := l.key(media.Crypto.Suite); ok && !media.Crypto.IsZero() {
+		own.Tag = media.Crypto.Tag
+		own.write(m)
 	}
-	b, err := s.write(l, streams)
+	s.others, s.index = offer.places(), index
+	b, err := s.write(l, s.among(m))
 	if err != nil {
 		return nil, Media{}, err
 	}
 	return b, media, nil
 }
 
-// Accept reads the answer to an offer of ours with the given wishes.
-func Accept(l Local, answer []byte) (Media, error) {
+// Accept reads the answer to a first offer of ours with the given wishes.
+func Accept(l Local, answer []byte) (Media, error) { return NewSession().Accept(l, answer) }
+
+// Accept reads the answer to the last offer of ours.
+func (s *Session) Accept(l Local, answer []byte) (Media, error) {
 	d, err := Parse(answer)
 	if err != nil {
 		return Media{}, err
@@ -114,8 +127,8 @@ func Accept(l Local, answer []byte) (Media, error) {
 	if err != nil {
 		return Media{}, err
 	}
-	if index != 0 {
-		return Media{}, fmt.Errorf("%w: the answer has %d streams, 1 was offered", ErrNoAudio, len(d.streams))
+	if index != s.index {
+		return Media{}, fmt.Errorf("%w: the answer has it in place %d of %d, which was not offered", ErrNoAudio, index+1, len(d.streams))
 	}
 	if !m.Crypto.IsZero() && !slices.ContainsFunc(l.offered(), func(c Crypto) bool { return c.Tag == m.Crypto.Tag && c.Suite == m.Crypto.Suite }) {
 		return Media{}, fmt.Errorf("%w: the answer's was not offered under its number", ErrNoSuite)

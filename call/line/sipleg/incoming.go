@@ -141,7 +141,7 @@ func (l *Leg) confirmed(b *branch, body []byte) {
 	if len(body) == 0 {
 		return
 	}
-	m, err := sdp.Accept(b.local, body)
+	m, err := b.session.Accept(b.local, body)
 	if err == nil {
 		err = l.agree(b, m)
 	}

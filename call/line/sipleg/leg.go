@@ -100,6 +100,7 @@ type Leg struct {
 
 	hang chan call.Cause  // Hangup's first cause; holds 1
 	asks chan ask         // Progress and Answer
+	turn chan struct{}    // holds a token while somebody changes the session
 	sigs chan branchEvent // from the branches' goroutines
 	keys chan byte        // digits heard; holds digitRoom
 	over chan struct{}    // closed when LegEnded was told
@@ -119,7 +120,8 @@ type talk struct {
 	ended    bool
 	media    sdp.Media // as agreed last; no codec: nothing yet
 	offer    *sdp.Description
-	answer   []byte // our answer to an arriving INVITE, made once
+	answer   []byte      // our answer to an arriving INVITE, made once
+	asked    *reoffering // our change that the far end has not answered yet
 	worst    call.Cause
 	packets  uint64    // received when last looked
 	heard    time.Time // when packets last rose
@@ -145,6 +147,7 @@ type branchEvent struct {
 type ask struct {
 	answer   bool // else progress
 	progress call.Progress
+	reoffer  *reoffering
 	reply    chan error // holds 1
 }
 
@@ -152,7 +155,7 @@ type ask struct {
 func newLeg(g *Group, info call.LegInfo) (*Leg, error) {
 	l := &Leg{
 		group: g, cfg: g.cfg, info: info, events: newOutbox(), log: g.cfg.logger(),
-		hang: make(chan call.Cause, 1), asks: make(chan ask), sigs: make(chan branchEvent),
+		hang: make(chan call.Cause, 1), asks: make(chan ask), turn: make(chan struct{}, 1), sigs: make(chan branchEvent),
 		keys: make(chan byte, digitRoom), over: make(chan struct{}),
 	}
 	var err error

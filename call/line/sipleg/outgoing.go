@@ -9,7 +9,6 @@ import (
 
 	"callbox/call"
 	"callbox/sip"
-	"callbox/sip/sdp"
 )
 
 // Inviter places dialogs; *sip.Stack is one.
@@ -126,7 +125,7 @@ func (l *Leg) early(b *branch, body []byte) {
 	if l.talk.answered || len(body) == 0 {
 		return
 	}
-	m, err := sdp.Accept(b.local, body)
+	m, err := b.session.Accept(b.local, body)
 	if err != nil {
 		l.log.Info("early media refused", "err", err)
 		return
@@ -157,7 +156,7 @@ func (l *Leg) farAnswered(b *branch, body []byte) {
 			other.d.Hangup(sip.Reason{SIP: 200, Q850: 26, Text: "Call completed elsewhere"})
 		}
 	}
-	m, err := sdp.Accept(b.local, body)
+	m, err := b.session.Accept(b.local, body)
 	if err == nil {
 		err = l.agree(b, m)
 	}

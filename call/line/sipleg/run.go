@@ -92,6 +92,8 @@ func (l *Leg) do(a ask) error {
 	switch {
 	case t.ended:
 		return call.ErrLegEnded
+	case a.reoffer != nil:
+		return l.reoffer(a.reoffer)
 	case t.answered:
 		return nil
 	case !l.info.Inbound:
@@ -170,6 +172,8 @@ func (l *Leg) signal(s branchEvent) {
 		l.reoffered(s.b, s.e.SDP)
 	case sip.Confirmed:
 		l.confirmed(s.b, s.e.SDP)
+	case sip.Reanswered:
+		l.reanswered(s.b, s.e.SDP, s.e.Err)
 	case sip.Told:
 		l.inform(s.e.Message)
 	}

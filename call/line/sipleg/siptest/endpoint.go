@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"callbox/call"
 	"callbox/call/line/linetest"
@@ -62,6 +63,7 @@ type Endpoint struct {
 	busy   bool
 	refuse *refusal
 	mute   bool   // send no RTP
+	fixed  int    // refuse changes of the session with this status; 0: take them
 	answer []byte // answer with this instead of a session description
 	now    *party // the present call
 	last   *party // the present or the last call
@@ -392,4 +394,38 @@ func (a *Endpoint) ReofferRaw(ctx context.Context, body []byte) ([]byte, error) 
 		return nil, err
 	}
 	return p.d.Reinvite(ctx, body)
+}
+
+// RefuseOffers refuses every change of the session from now on; status 0 takes
+// them again.
+func (a *Endpoint) RefuseOffers(status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fixed = status
+}
+
+// WaitUp waits until a call that the endpoint made is answered.
+func (a *Endpoint) WaitUp(ctx context.Context) error {
+	return a.wait(ctx, "answer", func() bool { return a.now != nil && a.now.up })
+}
+
+// ReofferPatiently sends a re-INVITE, and again as long as the box does.
+func (a *Endpoint) ReofferPatiently(ctx context.Context) error {
+	p, err := a.talking(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		err := p.reoffer(ctx, sdp.SendRecv, false)
+		if !errors.Is(err, sip.ErrGlare) {
+			return err
+		}
+		t := time.NewTimer(p.d.Backoff())
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
 }

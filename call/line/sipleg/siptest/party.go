@@ -28,6 +28,7 @@ type party struct {
 	stream    *rtp.Stream
 	ringing   bool
 	confirmed bool   // the ACK has come
+	up        bool   // the box answered
 	body      []byte // our answer, once made
 	cause     call.Cause
 	say       []int16
@@ -156,14 +157,27 @@ func (p *party) follow() {
 
 func (p *party) event(e *sip.DialogEvent) error {
 	switch e.Type {
-	case sip.Progress, sip.Answered:
+	case sip.Progress:
 		return p.answered(e)
+	case sip.Answered:
+		err := p.answered(e)
+		p.a.mu.Lock()
+		defer p.a.mu.Unlock()
+		p.up = true
+		p.a.signal()
+		return err
 	case sip.Confirmed:
 		p.a.mu.Lock()
 		defer p.a.mu.Unlock()
 		p.confirmed = true
 		p.a.signal()
 	case sip.Offer:
+		p.a.mu.Lock()
+		fixed := p.a.fixed
+		p.a.mu.Unlock()
+		if fixed != 0 {
+			return p.d.RefuseOffer(fixed)
+		}
 		offer, err := sdp.Parse(e.SDP)
 		if err != nil {
 			return err
@@ -237,7 +251,7 @@ func (p *party) reoffer(ctx context.Context, dir sdp.Direction, fresh bool) erro
 	if err != nil {
 		return err
 	}
-	m, err := sdp.Accept(p.local, answer)
+	m, err := p.session.Accept(p.local, answer)
 	if err != nil {
 		return fmt.Errorf("answer to a re-INVITE: %w", err)
 	}
