@@ -40,7 +40,7 @@ const (
 func (c *live) env(s *running) *script.Env {
 	k := control{c, s}
 	return &script.Env{Control: k, Audio: sound{k}, Dialer: k, Prompts: prompts{c.e.cfg.Prompts, c}, Fetcher: c.e.cfg.Fetcher, Rooms: k, Streams: k,
-		Messenger: c.e.cfg.Messenger, Recogniser: ears{k}, Signaller: signals{k}}
+		Messenger: c.e.cfg.Messenger, Recogniser: ears{k}, Signaller: signals{k}, Manners: &c.manners}
 }
 
 // prompts are the box's, with what the call says of its speech.

@@ -57,6 +57,7 @@ type live struct {
 	timers    timers
 	origin    string // the line that its parent came from, for the toll guards
 	script    *running
+	manners   script.Manners         // what its documents have set for those that follow
 	next      *call.ScriptSource     // to run when the present script has gone
 	ready     bool                   // a child that its Dial may connect
 	link      *link                  // set while a Dial has connected this call with another

@@ -272,3 +272,32 @@ func TestChangesAreInTheAnswer(t *testing.T) {
 		}
 	})
 }
+
+// TestSettingsOutliveARedirect: what a document sets for those that follow holds
+// for the document of a redirect too.
+func TestSettingsOutliveARedirect(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		asked := ""
+		w.install("http://app/digits", func(res *script.Result) (script.Document, error) {
+			asked = res.Digits
+			return script.Document{Verbs: []script.Verb{script.Hangup{}}}, nil
+		})
+		barge := script.Barge{Gather: script.Gather{Action: call.Hook{URL: "http://app/digits"}, NumDigits: 1}, Sticky: true}
+		src := w.doc("http://app/voice", barge, script.Pause{Length: time.Minute})
+		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: src})
+		leg := <-w.lines["201"].dialed
+		leg.answer()
+		synctest.Wait()
+		other := w.doc("http://app/other", script.Pause{Length: time.Minute})
+		if err := modify(w, rec.ID, call.Change{Script: &other}); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		leg.press("7")
+		pass(time.Second)
+		w.ends(rec.ID, call.Completed)
+		if asked != "7" {
+			t.Errorf("the hook of the interruption was told of %q", asked)
+		}
+	})
+}

@@ -22,34 +22,34 @@ func (Barge) BeforeAnswer() bool { return true }
 
 // Run keeps the setting; it counts from the next verb on.
 func (b Barge) Run(_ context.Context, env *Env) (*Jump, error) {
-	if env.manners == nil {
+	if env.Manners == nil {
 		env.Tell(call.EventWarning, "the verbs of this document cannot be interrupted")
 		return nil, nil
 	}
-	env.manners.mu.Lock()
-	defer env.manners.mu.Unlock()
-	if env.manners.barge = &b; b.Off {
-		env.manners.barge = nil
+	env.Manners.mu.Lock()
+	defer env.Manners.mu.Unlock()
+	if env.Manners.barge = &b; b.Off {
+		env.Manners.barge = nil
 	}
 	return nil, nil
 }
 
 // barge is how the next verbs may be interrupted, nil for not at all.
 func (e *Env) barge() *Barge {
-	if e.manners == nil {
+	if e.Manners == nil {
 		return nil
 	}
-	e.manners.mu.Lock()
-	defer e.manners.mu.Unlock()
-	return e.manners.barge
+	e.Manners.mu.Lock()
+	defer e.Manners.mu.Unlock()
+	return e.Manners.barge
 }
 
 // sated ends the listening of b, unless it is sticky or has been replaced.
 func (e *Env) sated(b *Barge) {
-	e.manners.mu.Lock()
-	defer e.manners.mu.Unlock()
-	if !b.Sticky && e.manners.barge == b {
-		e.manners.barge = nil
+	e.Manners.mu.Lock()
+	defer e.Manners.mu.Unlock()
+	if !b.Sticky && e.Manners.barge == b {
+		e.Manners.barge = nil
 	}
 }
 

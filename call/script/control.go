@@ -105,7 +105,7 @@ type Env struct {
 	Messenger  // nil: the box sends no text messages
 	Recogniser // nil: nobody turns speech into text
 	Signaller
-	manners *manners // nil: documents set nothing for those that follow
+	Manners *Manners // what the call's documents have set so far; nil: Run makes one of its own
 }
 
 // Target is one party of a Dial.

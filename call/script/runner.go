@@ -57,8 +57,10 @@ type Runner struct{}
 // hanging up, and a Jump that says Parting, still tell the action hook; that takes
 // at most PartingTime, and the answer is not used.
 func (Runner) Run(ctx context.Context, env *Env, src *call.ScriptSource) Outcome {
-	env.manners = &manners{}
-	r := run{env: env, fallback: src.Fallback}
+	if env.Manners == nil {
+		env.Manners = new(Manners)
+	}
+	r := run{env: env, fallback: src.Fallback, answered: env.Control.Record().State == call.InProgress}
 	err := r.run(ctx, src)
 	switch {
 	case err == nil:

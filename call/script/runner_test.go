@@ -268,6 +268,7 @@ func TestCallerHangsUpDuringDial(t *testing.T) {
 func TestVerbFails(t *testing.T) {
 	bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
 		c.answerErr = call.Cause{Q850: call.Q850Incompatible, SIP: 488, Who: call.Box, Text: "no common codec"}
+		c.ringing()
 		c.fetch = serve(map[string]any{main.URL: []Verb{hello("a")}})
 		if got := (Runner{}).Run(ctx, new(c.env()), &call.ScriptSource{Main: main}); got != Broken {
 			t.Errorf("outcome %s", got)

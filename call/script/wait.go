@@ -9,7 +9,7 @@ import (
 )
 
 // Wait says what the caller hears while the hook of an action takes its time. As
-// a verb it holds for the rest of the script; a nil part changes nothing.
+// a verb it holds for the rest of the call; a nil part changes nothing.
 type Wait struct {
 	Noise *Noise
 	Delay *Delay
@@ -39,13 +39,13 @@ func (Wait) BeforeAnswer() bool { return true }
 
 // Run keeps the setting.
 func (w Wait) Run(_ context.Context, env *Env) (*Jump, error) {
-	if env.manners == nil {
+	if env.Manners == nil {
 		env.Tell(call.EventWarning, "what is heard while a hook is asked cannot be set in this document")
 		return nil, nil
 	}
-	env.manners.mu.Lock()
-	defer env.manners.mu.Unlock()
-	env.manners.wait = env.manners.wait.with(w)
+	env.Manners.mu.Lock()
+	defer env.Manners.mu.Unlock()
+	env.Manners.wait = env.Manners.wait.with(w)
 	return nil, nil
 }
 
@@ -60,8 +60,10 @@ func (w Wait) with(x Wait) Wait {
 	return w
 }
 
-// manners are what the documents of a script have set for those that follow.
-type manners struct {
+// Manners are what the documents of a call have set for those that follow, also
+// for those of a script that takes the place of another. The zero value is ready;
+// scripts of one call share it.
+type Manners struct {
 	mu    sync.Mutex // orders may change them while verbs run
 	wait  Wait
 	barge *Barge // nil: verbs are not interrupted
@@ -69,10 +71,10 @@ type manners struct {
 
 // waits is what is heard while the hook of jump is asked.
 func (e *Env) waits(jump *Jump) (w Wait) {
-	if e.manners != nil {
-		e.manners.mu.Lock()
-		defer e.manners.mu.Unlock()
-		w = e.manners.wait
+	if e.Manners != nil {
+		e.Manners.mu.Lock()
+		defer e.Manners.mu.Unlock()
+		w = e.Manners.wait
 	}
 	return w.with(jump.Wait)
 }
