@@ -207,15 +207,15 @@ func fieldsOf(params []Param, change bool) []api.Field {
 	return out
 }
 
-// Describe tells what the dialect does, at the first of its bases and in JSON.
+// Describe tells what the dialect does, at each of its bases and in JSON.
 func (d *Dialect) Describe() []api.Operation {
 	var out []api.Operation
 	known := operations(d.p)
 	for i := range d.routes {
 		rt := &d.routes[i]
-		path := d.p.Bases[0] + "/Accounts/{AccountSid}"
+		path := ""
 		if rt.path != "" {
-			path += "/" + strings.NewReplacer("{call}", "{CallSid}", "{recording}", "{RecordingSid}", "{parent}", "{ParentSid}", "{item}", "{Sid}").Replace(rt.path)
+			path = "/" + strings.NewReplacer("{call}", "{CallSid}", "{recording}", "{RecordingSid}", "{parent}", "{ParentSid}", "{item}", "{Sid}").Replace(rt.path)
 		}
 		path += rt.shownSuffix()
 		for method := range rt.acts {
@@ -227,7 +227,11 @@ func (d *Dialect) Describe() []api.Operation {
 				}
 				op = known[key]
 			}
-			out = append(out, d.describe(method, path, rt.sound, op))
+			o := d.describe(method, rt.sound, op)
+			for _, base := range d.p.Bases {
+				o.Path = base + "/Accounts/{AccountSid}" + path
+				out = append(out, o)
+			}
 		}
 	}
 	return out
@@ -243,8 +247,8 @@ func (rt *route) shownSuffix() string {
 	return ""
 }
 
-func (d *Dialect) describe(method, path string, sound bool, op operation) api.Operation {
-	o := api.Operation{API: d.p.Name, Method: method, Path: path, Summary: op.summary, Auth: api.AuthBasic}
+func (d *Dialect) describe(method string, sound bool, op operation) api.Operation {
+	o := api.Operation{API: d.p.Name, Method: method, Summary: op.summary, Auth: api.AuthBasic}
 	if method == http.MethodGet {
 		o.Query = fieldsOf(op.params, true)
 	} else if op.params != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,9 +28,9 @@ type Tag struct {
 // object is a JSON object; encoding/json sorts its members.
 type object = map[string]any
 
-// Document writes the description of ops as JSON. It fails when two of them
-// stand at the same address with the same method, or two schemas with one name
-// differ.
+// Document writes the description of ops as JSON. Those of different APIs
+// at one address and with one method are joined. It fails when an API has two of
+// them, or two schemas with one name differ.
 func Document(info Info, ops []api.Operation) ([]byte, error) {
 	w := writer{paths: map[string]object{}, schemas: map[string]any{}}
 	for _, op := range ops {
@@ -71,9 +72,6 @@ func (w *writer) operation(op api.Operation) error {
 		}
 		w.paths[op.Path] = path
 	}
-	if path[method] != nil {
-		return fmt.Errorf("it is there twice")
-	}
 	o := object{"operationId": operationID(op), "summary": op.Summary, "tags": []string{op.API}, "security": security(op.Auth)}
 	var query []object
 	for _, f := range op.Query {
@@ -102,8 +100,76 @@ func (w *writer) operation(op api.Operation) error {
 		answers[key] = w.answer(a)
 	}
 	o["responses"] = answers
+	if other, ok := path[method].(object); ok {
+		if slices.Contains(other["tags"].([]string), op.API) {
+			return fmt.Errorf("it is there twice")
+		}
+		o = joined(other, o)
+	}
 	path[method] = o
 	return w.err
+}
+
+// joined describes an operation that two APIs have at one address: the id of the
+// account tells which of them is meant.
+func joined(a, b object) object {
+	a["tags"] = slices.Concat(a["tags"].([]string), b["tags"].([]string))
+	query, _ := a["parameters"].([]object)
+	more, _ := b["parameters"].([]object)
+	for _, p := range more {
+		if !slices.ContainsFunc(query, func(q object) bool { return q["name"] == p["name"] }) {
+			p["required"] = false // the other API does not know it
+			query = append(query, p)
+		}
+	}
+	if query != nil {
+		a["parameters"] = query
+	}
+	x, okA := a["requestBody"].(object)
+	y, okB := b["requestBody"].(object)
+	switch {
+	case okA && okB:
+		x["required"] = x["required"].(bool) && y["required"].(bool)
+		joinContent(x, y)
+	case okB:
+		y["required"] = false
+		a["requestBody"] = y
+	case okA:
+		x["required"] = false
+	}
+	answers := a["responses"].(object)
+	for key, answer := range b["responses"].(object) {
+		if old, ok := answers[key].(object); ok {
+			joinContent(old, answer.(object))
+		} else {
+			answers[key] = answer
+		}
+	}
+	return a
+}
+
+// joinContent adds what b may hold to what a may hold.
+func joinContent(a, b object) {
+	more, ok := b["content"].(object)
+	if !ok {
+		return
+	}
+	content, ok := a["content"].(object)
+	if !ok {
+		a["content"] = more
+		return
+	}
+	for kind, x := range more {
+		old, ok := content[kind].(object)
+		if !ok {
+			content[kind] = x
+			continue
+		}
+		one, other := old["schema"].(object), x.(object)["schema"].(object)
+		if !reflect.DeepEqual(one, other) {
+			content[kind] = object{"schema": object{"anyOf": []object{one, other}}}
+		}
+	}
 }
 
 func (w *writer) answer(a api.Answer) object {

@@ -33,8 +33,8 @@ func description() openapi.Info {
 		Says: "A branch-office telephone gateway that speaks the call APIs of four services.",
 		Tags: []openapi.Tag{
 			{Name: "twilio", Says: "Forms and JSON, for accounts named AC…. Without a suffix, or with .xml, the answers are XML."},
-			{Name: "signalwire", Says: "Forms and JSON, for accounts named by their project id. Also at /2010-04-01."},
-			{Name: "restcomm", Says: "Forms and JSON. Without a suffix, or with .xml, the answers are XML. Also at /restcomm/2012-04-24."},
+			{Name: "signalwire", Says: "Forms and JSON, for accounts named by their project id; at /2010-04-01 that tells them from those of twilio."},
+			{Name: "restcomm", Says: "Forms and JSON. Without a suffix, or with .xml, the answers are XML."},
 			{Name: "jambonz", Says: "JSON, with bearer keys."},
 			{Name: "box", Says: "What belongs to no call API."},
 		},
