@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -37,6 +38,7 @@ type Dialog struct {
 	mergeKey string // of an arriving dialog, in Stack.merged
 	events   chan *DialogEvent
 	done     chan struct{} // closed with events
+	bound    atomic.Pointer[any]
 
 	mu      sync.Mutex // guards the rest
 	state   dialogState
@@ -51,6 +53,9 @@ type Dialog struct {
 	timer   *wire.Timer   // the one running: ring repetition, offer, end
 	ringing bool          // Ringing was told
 	extra   *extra        // nil: none
+
+	referral *Referral // the latest of the far end; nil: none
+	tags     []string  // of the far end in early dialogs of our INVITE
 }
 
 // path is what requests within the dialog are made of (RFC 3261 §12).
@@ -142,6 +147,9 @@ func (d *Dialog) leave() {
 	if o := d.offer; o != nil && o.tx != nil {
 		d.reply(o.tx, o.req, 487)
 	}
+	if r := d.referral; r != nil && r.tx != nil {
+		r.refuse(487)
+	}
 	d.call, d.ack, d.offer, d.wanted, d.timer = nil, nil, nil, nil, nil
 	d.arrival = arrival{}
 	d.s.forget(d)
@@ -170,6 +178,7 @@ func (d *Dialog) response(req *gosip.Request, status int, sdp []byte) *gosip.Res
 	res := wire.NewResponse(req, status, phrase(status), d.localTag)
 	res.AppendHeader(gosip.HeaderClone(d.path.contact))
 	res.AppendHeader(gosip.NewHeader("Allow", allow))
+	res.AppendHeader(gosip.NewHeader("Supported", supported))
 	res.AppendHeader(gosip.NewHeader("Server", d.s.cfg.UserAgent))
 	setBody(res, sdpType, sdp)
 	return res
@@ -215,6 +224,7 @@ func (d *Dialog) request(method gosip.RequestMethod, seq uint32) *gosip.Request 
 	if method == gosip.INVITE || method == gosip.UPDATE {
 		req.AppendHeader(gosip.HeaderClone(p.contact))
 		req.AppendHeader(gosip.NewHeader("Allow", allow))
+		req.AppendHeader(gosip.NewHeader("Supported", supported))
 	}
 	req.AppendHeader(gosip.NewHeader("User-Agent", d.s.cfg.UserAgent))
 	return req
@@ -366,8 +376,12 @@ func (d *Dialog) onRequest(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx
 		d.onOffer(req, flow, tx)
 	case gosip.INFO, gosip.MESSAGE, gosip.NOTIFY:
 		d.onMessage(req, tx)
+	case gosip.REFER:
+		d.onRefer(req, tx)
+	case gosip.SUBSCRIBE:
+		d.onSubscribe(req, tx)
 	case gosip.OPTIONS:
-		d.reply(tx, req, 200, gosip.NewHeader("Allow", allow), gosip.NewHeader("Accept", sdpType))
+		d.reply(tx, req, 200, gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", supported), gosip.NewHeader("Accept", sdpType))
 	case gosip.CANCEL, gosip.PRACK:
 		d.reply(tx, req, 481)
 	default:

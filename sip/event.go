@@ -24,11 +24,13 @@ const (
 	// Reanswered is the outcome of Reoffer: SDP is the answer, or Err says why there
 	// is none.
 	Reanswered
+	// Referred is a REFER of the far end: Referral.
+	Referred
 	// Ended is the last event; the channel is closed after it.
 	Ended
 )
 
-var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "reanswered", "ended"}
+var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "reanswered", "referred", "ended"}
 
 // String gives the event's name for logs.
 func (t EventType) String() string {
@@ -49,14 +51,15 @@ const (
 
 // DialogEvent is something that happened in a dialog.
 type DialogEvent struct {
-	Type    EventType
-	Status  int    // response status; for Ended 200 after BYE, 487 after CANCEL, 408 and 503 by the network
-	Text    string // reason phrase, or a sentence when the network ended it
-	SDP     []byte
-	Reason  Reason   // from the Reason header of the message, zero when it had none
-	By      By       // Ended
-	Message *Message // Told
-	Err     error    // Reanswered: ErrGlare, a *StatusError, ErrTimeout, ErrTransport
+	Type     EventType
+	Status   int    // response status; for Ended 200 after BYE, 487 after CANCEL, 408 and 503 by the network
+	Text     string // reason phrase, or a sentence when the network ended it
+	SDP      []byte
+	Reason   Reason    // from the Reason header of the message, zero when it had none
+	By       By        // Ended
+	Message  *Message  // Told
+	Err      error     // Reanswered: ErrGlare, a *StatusError, ErrTimeout, ErrTransport
+	Referral *Referral // Referred
 }
 
 // DialogInfo is what is known of a dialog when it starts. It never changes.
@@ -74,5 +77,6 @@ type DialogInfo struct {
 	Local      netip.Addr     // our address towards Remote, for SDP
 	Transport  string         // "udp", "tcp" or "tls"
 	Headers    []Header       // of an arriving INVITE: all that this package does not interpret
+	Replaces   *Dialog        // whose place an arriving INVITE is to take (RFC 3891), nil: none
 	Offer      []byte         // SDP of an arriving INVITE, nil when it had none
 }

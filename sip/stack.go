@@ -295,8 +295,8 @@ func (s *Stack) outOfDialog(req *gosip.Request, flow wire.Flow, tx *wire.ServerT
 		s.respond(tx, req, 416, "")
 		return
 	}
-	if h := req.GetHeader("Require"); h != nil && req.Method != gosip.CANCEL {
-		s.respond(tx, req, 420, "", gosip.NewHeader("Unsupported", h.Value()))
+	if missing := unsupported(req); missing != "" && req.Method != gosip.CANCEL {
+		s.respond(tx, req, 420, "", gosip.NewHeader("Unsupported", missing))
 		return
 	}
 	switch req.Method {
@@ -309,9 +309,11 @@ func (s *Stack) outOfDialog(req *gosip.Request, flow wire.Flow, tx *wire.ServerT
 	case gosip.INVITE:
 		s.arrive(p, req, flow, tx)
 	case gosip.OPTIONS:
-		s.respond(tx, req, 200, "", gosip.NewHeader("Allow", allow), gosip.NewHeader("Accept", sdpType))
+		s.respond(tx, req, 200, "", gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", supported), gosip.NewHeader("Accept", sdpType))
 	case gosip.CANCEL, gosip.BYE, gosip.INFO, gosip.UPDATE, gosip.PRACK:
 		s.respond(tx, req, 481, "")
+	case gosip.REFER: // within a call only: nobody has us call anybody else
+		s.respond(tx, req, 403, "")
 	default:
 		s.respond(tx, req, 405, "", gosip.NewHeader("Allow", allow))
 	}

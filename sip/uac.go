@@ -270,6 +270,7 @@ func (d *Dialog) onProvisional(res *gosip.Response) {
 	if d.state != dsCalling || res.StatusCode == 100 {
 		return
 	}
+	d.heardFrom(res)
 	ev := DialogEvent{Type: Ringing, Status: res.StatusCode, Text: clean(res.Reason), Reason: reasonOf(res)}
 	if sdp, _ := sdpOf(res); sdp != nil {
 		ev.Type, ev.SDP = Progress, sdp

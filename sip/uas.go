@@ -19,6 +19,11 @@ func (s *Stack) arrive(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.Ser
 		s.respond(tx, req, 415, "", gosip.NewHeader("Accept", sdpType))
 		return
 	}
+	replaces, status := s.replacing(req)
+	if status != 0 {
+		s.respond(tx, req, status, "")
+		return
+	}
 	from, _ := wire.Param(req.From().Params, "tag")
 	key := req.CallID().Value() + " " + from + " " + strconv.Itoa(int(req.CSeq().SeqNo))
 	s.mu.Lock()
@@ -29,6 +34,7 @@ func (s *Stack) arrive(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.Ser
 		return
 	}
 	d := s.arriving(p, req, flow, sdp)
+	d.info.Replaces = replaces
 	d.arrival = arrival{req: req, tx: tx}
 	d.mergeKey = key
 	if err := s.admit(d, key); err != nil {

@@ -174,6 +174,8 @@ func (l *Leg) signal(s branchEvent) {
 		l.confirmed(s.b, s.e.SDP)
 	case sip.Reanswered:
 		l.reanswered(s.b, s.e.SDP, s.e.Err)
+	case sip.Referred:
+		_ = s.e.Referral.Refuse(603) // an ended one has been refused already
 	case sip.Told:
 		l.inform(s.e.Message)
 	}

@@ -1,0 +1,101 @@
+package sip
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"callbox/sip/wire"
+)
+
+// maxForkTags bounds the early dialogs of one INVITE that are remembered.
+const maxForkTags = 8
+
+// heardFrom remembers the tag of an early dialog, which a Replaces header may
+// name. It is called with mu held.
+func (d *Dialog) heardFrom(res *gosip.Response) {
+	tag, ok := wire.Param(res.To().Params, "tag")
+	if ok && len(d.tags) < maxForkTags && !slices.Contains(d.tags, tag) {
+		d.tags = append(d.tags, tag)
+	}
+}
+
+// replacing reads the Replaces header of an arriving INVITE (RFC 3891 §3): the
+// dialog that the new one is to replace, or the status that refuses it.
+func (s *Stack) replacing(req *gosip.Request) (d *Dialog, status int) {
+	hs := req.GetHeaders("Replaces")
+	switch {
+	case len(hs) == 0:
+		return nil, 0
+	case len(hs) > 1 || len(req.GetHeaders("Join")) > 0:
+		return nil, 400
+	}
+	return s.replaced(hs[0].Value())
+}
+
+// replaced finds the dialog that a Replaces header names, or the status that
+// refuses the INVITE with it. No dialog's lock may be held.
+func (s *Stack) replaced(value string) (*Dialog, int) {
+	parts := strings.Split(value, ";")
+	callID := strings.TrimSpace(parts[0])
+	var ours, theirs string
+	early := false
+	for _, p := range parts[1:] {
+		name, v, _ := strings.Cut(strings.TrimSpace(p), "=")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "to-tag":
+			ours = strings.TrimSpace(v)
+		case "from-tag":
+			theirs = strings.TrimSpace(v)
+		case "early-only":
+			early = true
+		}
+	}
+	if callID == "" || ours == "" || theirs == "" {
+		return nil, 400
+	}
+	s.mu.Lock()
+	d := s.dialogs[ours]
+	until, gone := s.gone[ours]
+	s.mu.Unlock()
+	if d == nil || d.info.CallID != callID {
+		if gone && d == nil && time.Now().Before(until) {
+			return nil, 603
+		}
+		return nil, 481
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.replaceable(theirs, early)
+}
+
+// replaceable says whether the dialog with the far end's tag can be replaced. It
+// is called with mu held.
+func (d *Dialog) replaceable(tag string, earlyOnly bool) (*Dialog, int) {
+	calling := d.state == dsCalling
+	switch {
+	case calling && !slices.Contains(d.tags, tag), !calling && d.path.remoteTag != tag:
+		return nil, 481
+	case d.state == dsEnding || d.state == dsOver || d.told:
+		return nil, 603
+	case d.state == dsInvited: // early, and not begun by us
+		return nil, 481
+	case !calling && earlyOnly:
+		return nil, 486
+	}
+	return d, 0
+}
+
+// Bind leaves v with the dialog: what its user made of it, for whoever is told of
+// the dialog by another one. It is called once.
+func (d *Dialog) Bind(v any) { d.bound.Store(&v) }
+
+// Bound is what Bind left, nil when nothing was.
+func (d *Dialog) Bound() any {
+	if v := d.bound.Load(); v != nil {
+		return *v
+	}
+	return nil
+}
