@@ -47,10 +47,18 @@ type Document struct {
 	Auth *Auth // who may read it: every account; nil: anybody
 }
 
+// Upgrade is an address at which a connection becomes that of another protocol.
+// Whoever takes it counts it from then on as the server does.
+type Upgrade struct {
+	Path    string // "/sip", and nothing below it
+	Handler http.HandlerFunc
+}
+
 // Config is what a Server is made of.
 type Config struct {
 	Mounts    []Mount
 	Documents []Document
+	Upgrades  []Upgrade
 	// Ready reports whether the box takes calls; nil: always. It is asked by
 	// GET /healthz, which tells strangers nothing but yes (200) or no (503).
 	Ready func() bool
@@ -95,6 +103,9 @@ func NewServer(c Config) (*Server, error) {
 	}
 	for _, d := range c.Documents {
 		mux.Handle("GET "+d.Path, s.serveGroup([]Mount{{Name: "document", Handler: d, Fail: failPlain}}))
+	}
+	for _, u := range c.Upgrades {
+		mux.Handle("GET "+u.Path, s.serveGroup([]Mount{{Name: "upgrade", Handler: u.Handler, Fail: failPlain}}))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if c.Ready != nil && !c.Ready() {

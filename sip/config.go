@@ -124,7 +124,7 @@ type Binding struct {
 	Contact   string         // the contact URI as registered
 	Source    netip.AddrPort // where the registration came from: the way back through a NAT
 	Local     netip.Addr     // our address that the phone registered at
-	Transport string         // "udp", "tcp" or "tls"
+	Transport string         // "udp", "tcp", "tls", or a browser's "ws" or "wss"
 	Expires   time.Time
 	UserAgent string
 

@@ -244,6 +244,12 @@ func (d *Dialog) dest() wire.Dest {
 	if !p.flow.Valid() {
 		return p.dest
 	}
+	if wire.Web(p.flow.Transport) { // there is no other way to a browser
+		if !p.flow.Alive() {
+			p.flow = d.s.newWay(p.flow, p.target)
+		}
+		return wire.Dest{Flow: p.flow}
+	}
 	transport := firstOf(transportOf(next), p.flow.Transport)
 	addr, literal := hostAddr(next.Host)
 	heard := p.flow.Remote.Addr().WithZone("")

@@ -2,12 +2,14 @@ package sip
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	gosip "github.com/emiago/sipgo/sip"
 )
 
@@ -16,6 +18,7 @@ import (
 type raw struct {
 	t   testing.TB
 	pc  *net.UDPConn
+	web *websocket.Conn // in place of pc; nil: none
 	to  *Stack
 	seq int
 	n   int // makes branches unique
@@ -33,7 +36,12 @@ func newRaw(t testing.TB, s *Stack) *raw {
 	return &raw{t: t, pc: pc, to: s, seen: map[string]bool{}}
 }
 
-func (r *raw) addr() string { return r.pc.LocalAddr().String() }
+func (r *raw) addr() string {
+	if r.web != nil {
+		return "df7jal23ls0d.invalid"
+	}
+	return r.pc.LocalAddr().String()
+}
 
 // send sends text with line ends made CRLF.
 func (r *raw) send(text string) {
@@ -43,6 +51,15 @@ func (r *raw) send(text string) {
 
 func (r *raw) bytes(b []byte) {
 	r.t.Helper()
+	if r.web != nil {
+		b = bytes.Replace(b, []byte("SIP/2.0/UDP "), []byte("SIP/2.0/WS "), 1)
+		b = bytes.ReplaceAll(b, []byte("<sip:bob@"), []byte("<sip:201@"))
+		b = bytes.ReplaceAll(b, []byte("@"+r.addr()+">\r\n"), []byte("@"+r.addr()+";transport=ws>\r\n"))
+		if err := r.web.Write(r.t.Context(), websocket.MessageText, b); err != nil {
+			r.t.Fatal(err)
+		}
+		return
+	}
 	dst := r.to.Addr("udp")
 	if _, err := r.pc.WriteToUDPAddrPort(b, dst); err != nil {
 		r.t.Fatal(err)
@@ -52,17 +69,28 @@ func (r *raw) bytes(b []byte) {
 // message takes the next message; nil after d without one.
 func (r *raw) message(d time.Duration) gosip.Message {
 	r.t.Helper()
-	buf := make([]byte, 65536)
-	_ = r.pc.SetReadDeadline(time.Now().Add(d))
-	n, err := r.pc.Read(buf)
+	buf, err := r.read(d)
 	if err != nil {
 		return nil
 	}
-	m, err := gosip.ParseMessage(buf[:n])
+	m, err := gosip.ParseMessage(buf)
 	if err != nil {
-		r.t.Fatalf("the stack sent nonsense: %v\n%s", err, buf[:n])
+		r.t.Fatalf("the stack sent nonsense: %v\n%s", err, buf)
 	}
 	return m
+}
+
+func (r *raw) read(d time.Duration) ([]byte, error) {
+	if r.web != nil { // which ends with a read that takes too long
+		ctx, cancel := context.WithTimeout(r.t.Context(), d)
+		defer cancel()
+		_, b, err := r.web.Read(ctx)
+		return b, err
+	}
+	buf := make([]byte, 65536)
+	_ = r.pc.SetReadDeadline(time.Now().Add(d))
+	n, err := r.pc.Read(buf)
+	return buf[:max(n, 0)], err
 }
 
 // response takes responses until a final one, or one with status want.

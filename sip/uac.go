@@ -54,7 +54,10 @@ func newDialog(s *Stack) *Dialog {
 func (s *Stack) contact(user, transport string, remote netip.Addr, flow wire.Flow) *gosip.ContactHeader {
 	host, port := s.wire.SentBy(transport, remote, flow)
 	c := &gosip.ContactHeader{Address: gosip.Uri{Scheme: "sip", User: escapeUser(user), Host: host, Port: int(port)}}
-	if transport != wire.UDP {
+	switch {
+	case wire.Web(transport):
+		c.Address.UriParams.Add("transport", wire.WS) // of both (RFC 7118 §5.3)
+	case transport != wire.UDP:
 		c.Address.UriParams.Add("transport", transport)
 	}
 	return c

@@ -39,6 +39,9 @@ import (
 // 60 ms; a flush costs one block of the log, 4 kB.
 const commitDelay = 20 * time.Millisecond
 
+// sipPath is where browsers connect with SIP over websockets.
+const sipPath = "/sip"
+
 // drainTime is how long calls may go on after the gateway was told to stop.
 const drainTime = 10 * time.Second
 
@@ -280,7 +283,8 @@ func (a *app) openAPI(context.Context) error {
 		CallerIDs: callerIDSettings(a), Lists: listSettings(a), Domains: domainSettings(a),
 		Auth: api.NewAuth(a.accounts), Teller: a.engine, Alerts: a.alarms, Log: a.log}
 	var err error
-	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Documents: a.documents(h.Auth), Log: a.log})
+	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Documents: a.documents(h.Auth),
+		Upgrades: []api.Upgrade{{Path: sipPath, Handler: a.stack.Upgrade}}, Log: a.log})
 	if err != nil {
 		return err
 	}

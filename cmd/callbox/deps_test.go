@@ -96,9 +96,10 @@ var doors = map[string][]string{
 	"github.com/warthog618/go-gpiocdev": {"hal/bus"},
 	"github.com/gen2brain/alsa":         {"hal/bus"},
 	"github.com/hajimehoshi/go-mp3":     {"media/mp3"},
-	"github.com/coder/websocket":        {"api/jambonz/socket", "api/stream", "api/vendor"},
-	"github.com/alecthomas/kong":        {"cmd/callbox"},
-	"github.com/getkin/kin-openapi":     {}, // it validates in tests, and is too large for the binary
+	// sip/wire: browsers speak SIP over websockets (RFC 7118).
+	"github.com/coder/websocket":    {"api/jambonz/socket", "api/stream", "api/vendor", "sip/wire"},
+	"github.com/alecthomas/kong":    {"cmd/callbox"},
+	"github.com/getkin/kin-openapi": {}, // it validates in tests, and is too large for the binary
 }
 
 func match(pattern, pkg string) bool {

@@ -111,6 +111,9 @@ func (a *app) banner(firstBoot bool, took time.Duration) string {
 		fmt.Fprintf(&b, "  API over TLS  https://%s\n", lanAddress(a.httpsLn.Addr()))
 	}
 	fmt.Fprintf(&b, "  SIP           udp, tcp %s   tls %s\n", a.stack.Addr("udp"), a.stack.Addr("tls"))
+	if a.httpsLn != nil {
+		fmt.Fprintf(&b, "  SIP, browsers wss://%s%s\n", lanAddress(a.httpsLn.Addr()), sipPath)
+	}
 	fmt.Fprintf(&b, "  sound (RTP)   udp %d-%d\n", a.snap.Media.PortMin, a.snap.Media.PortMax)
 	fmt.Fprintf(&b, "  board         %s\n", a.board.Name)
 	fmt.Fprintf(&b, "  lines         %s\n", strings.Join(a.lines.ids(), " "))

@@ -10,7 +10,13 @@ const (
 	UDP = "udp"
 	TCP = "tcp"
 	TLS = "tls"
+	WS  = "ws"  // a browser's websocket (RFC 7118)
+	WSS = "wss" // the same over TLS
 )
+
+// Web reports whether transport is a browser's: only the browser can open such a
+// connection.
+func Web(transport string) bool { return transport == WS || transport == WSS }
 
 // Flow is the path by which a message came: the socket or connection and both
 // addresses. Answers and later requests go back on it, which is the only way
@@ -28,7 +34,7 @@ type Flow struct {
 func (f Flow) Valid() bool { return f.sock != nil || f.conn != nil }
 
 // Alive reports whether a message can be sent on f: always for UDP, until the
-// connection is lost for TCP and TLS.
+// connection is lost for the others.
 func (f Flow) Alive() bool {
 	if f.conn == nil {
 		return f.sock != nil
@@ -48,6 +54,9 @@ func (f Flow) Done() <-chan struct{} {
 	}
 	return f.conn.done
 }
+
+// Same reports whether o is the same connection; no two datagrams are.
+func (f Flow) Same(o Flow) bool { return f.conn != nil && f.conn == o.conn }
 
 // Ping sends the keep-alive of RFC 5626 §4.4.1, so that NATs and firewalls on
 // the way keep their state.

@@ -35,22 +35,6 @@ const (
 	maxOutQueue   = 256   // messages waiting on one connection
 )
 
-// Handler is the user of the layer. Its methods are called on the reader of the
-// socket or connection and must not block.
-type Handler interface {
-	// Request takes a checked request. tx is nil for an ACK that belongs to no
-	// transaction. Without a response or Drop, a transaction other than INVITE is
-	// forgotten after 64 T1.
-	Request(req *sip.Request, flow Flow, tx *ServerTx)
-	// Known reports whether the sender of a malformed request deserves a 400.
-	Known(flow Flow) bool
-	// Admit reports whether a message from there is looked at; it is asked before
-	// the message is parsed. One that is not costs its sender the connection.
-	Admit(flow Flow) bool
-	// Nonsense is told of each malformed message.
-	Nonsense(flow Flow)
-}
-
 // Config is what a [Layer] needs.
 type Config struct {
 	UDP, TCP, TLS []string      // listen addresses
@@ -448,7 +432,7 @@ func (l *Layer) SentBy(transport string, remote netip.Addr, flow Flow) (host str
 	if !local.IsValid() || local.IsUnspecified() {
 		local = l.localFor(transport, remote, netip.Addr{})
 	}
-	port = l.portFor(transport, local)
+	port = l.portOn(flow, transport, local)
 	if l.cfg.External != "" && Outside(remote, l.cfg.External) {
 		return l.cfg.External, port
 	}

@@ -31,15 +31,24 @@ type handler struct {
 	known  bool
 	answer func(seen)
 	got    chan seen
+	lost   chan Flow
 }
 
 func newHandler(answer func(seen)) *handler {
-	return &handler{known: true, answer: answer, got: make(chan seen, 256)}
+	return &handler{known: true, answer: answer, got: make(chan seen, 256), lost: make(chan Flow, 16)}
 }
 
 func (h *handler) Known(Flow) bool { return h.known }
 func (h *handler) Admit(Flow) bool { return true }
 func (h *handler) Nonsense(Flow)   {}
+func (h *handler) InUse(Flow) bool { return h.known }
+
+func (h *handler) Lost(f Flow) {
+	select {
+	case h.lost <- f:
+	default:
+	}
+}
 
 func (h *handler) Request(req *sip.Request, flow Flow, tx *ServerTx) {
 	s := seen{req, flow, tx}

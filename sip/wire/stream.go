@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -75,20 +76,25 @@ func (l *Layer) accepted(nc net.Conn, transport string) {
 		nc = tls.Server(nc, l.cfg.TLSConfig)
 	}
 	c.nc = nc
+	l.enter(c)
+}
+
+// enter serves an incoming connection unless there are too many.
+func (l *Layer) enter(c *conn) {
 	l.mu.Lock()
 	same := 0
 	for _, o := range l.conns {
-		if o.remote.Addr() == remote.Addr() {
+		if o.remote.Addr() == c.remote.Addr() {
 			same++
 		}
 	}
 	if l.closed || len(l.conns) >= maxConns || same >= maxConnsPerIP {
 		l.mu.Unlock()
 		l.count.connsRefused.Add(1)
-		_ = nc.Close()
+		_ = c.nc.Close()
 		return
 	}
-	l.conns[connKey(transport, remote)] = c
+	l.conns[connKey(c.transport, c.remote)] = c
 	l.wg.Go(c.serve)
 	l.mu.Unlock()
 	l.count.connections.Add(1)
@@ -107,6 +113,9 @@ func (l *Layer) connect(transport string, remote netip.AddrPort, wish netip.Addr
 	if c := l.conns[key]; c != nil {
 		return c, nil
 	}
+	if Web(transport) {
+		return nil, fmt.Errorf("%w: the browser's connection is gone", ErrTransport)
+	}
 	if len(l.conns) >= maxConns {
 		l.count.connsRefused.Add(1)
 		return nil, fmt.Errorf("%w: too many connections", ErrTransport)
@@ -120,7 +129,7 @@ func (l *Layer) connect(transport string, remote netip.AddrPort, wish netip.Addr
 	return c, nil
 }
 
-// conn is one TCP or TLS connection, accepted or dialled. Its reader handles
+// conn is one TCP or TLS connection, accepted or dialled, or a browser's. Its reader handles
 // messages, its writer empties the bounded queue, so that senders never block.
 type conn struct {
 	l         *Layer
@@ -135,9 +144,16 @@ type conn struct {
 	lastRead  atomic.Int64 // Unix nanoseconds
 
 	mu     sync.Mutex // guards the rest
-	nc     net.Conn
+	nc     pipe
 	closed bool
 	err    error
+}
+
+// pipe is what a connection writes to: a net.Conn, or a browser's [webPipe].
+type pipe interface {
+	io.WriteCloser
+	SetWriteDeadline(t time.Time) error
+	LocalAddr() net.Addr
 }
 
 func newConn(l *Layer, transport string, remote netip.AddrPort) *conn {
@@ -239,7 +255,12 @@ func (c *conn) serve() {
 		defer close(written)
 		c.write()
 	}()
-	c.close(c.read())
+	switch nc := c.nc.(type) {
+	case *webPipe:
+		c.close(c.readWeb(nc.ws))
+	case net.Conn:
+		c.close(c.read(nc))
+	}
 	<-written
 }
 
@@ -259,14 +280,14 @@ func (c *conn) write() {
 	}
 }
 
-func (c *conn) read() error {
+func (c *conn) read(nc net.Conn) error {
 	buf := make([]byte, 0, 4096)
 	for {
-		c.readDeadline(len(buf) > 0)
+		c.readDeadline(nc, len(buf) > 0)
 		if len(buf) == cap(buf) {
 			buf = append(make([]byte, 0, min(2*cap(buf), 2*maxMessage)), buf...)
 		}
-		n, err := c.nc.Read(buf[len(buf):cap(buf)])
+		n, err := nc.Read(buf[len(buf):cap(buf)])
 		if err != nil {
 			return err
 		}
@@ -285,7 +306,7 @@ func (c *conn) read() error {
 }
 
 // readDeadline bounds what a silent or slow peer may hold open.
-func (c *conn) readDeadline(partial bool) {
+func (c *conn) readDeadline(nc net.Conn, partial bool) {
 	var t time.Time
 	switch {
 	case !c.admitted.Load():
@@ -293,7 +314,7 @@ func (c *conn) readDeadline(partial bool) {
 	case partial:
 		t = time.Now().Add(partialTime * c.l.cfg.T1)
 	}
-	_ = c.nc.SetReadDeadline(t)
+	_ = nc.SetReadDeadline(t)
 }
 
 // messages handles every whole message in buf and gives what is left.
@@ -391,4 +412,5 @@ func (l *Layer) connLost(c *conn, err error) {
 	for _, tx := range txs {
 		tx.connLost(c, err)
 	}
+	l.handler.Lost(Flow{Transport: c.transport, Local: c.local(), Remote: c.remote, conn: c})
 }
