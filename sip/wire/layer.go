@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"runtime/debug"
 	"sync"
@@ -60,6 +59,7 @@ type Layer struct {
 	stream []*listener
 
 	timers *timers
+	ways   *ways
 	done   chan struct{} // closed when Serve ends
 	count  counters
 	wg     sync.WaitGroup
@@ -98,7 +98,7 @@ func New(cfg Config, h Handler) (*Layer, error) {
 		cfg.T1 = 500 * time.Millisecond
 	}
 	l := &Layer{
-		cfg: cfg, log: cfg.Logger, handler: h, parser: sip.NewParser(), timers: newTimers(), done: make(chan struct{}),
+		cfg: cfg, log: cfg.Logger, handler: h, parser: sip.NewParser(), timers: newTimers(), ways: newWays(routed), done: make(chan struct{}),
 		server: map[string]*ServerTx{}, client: map[string]*ClientTx{}, conns: map[string]*conn{}, noTCP: map[netip.Addr]time.Time{},
 	}
 	if l.log == nil {
@@ -150,8 +150,15 @@ func (l *Layer) Serve(ctx context.Context) {
 		l.wg.Go(s.accept)
 	}
 	l.wg.Go(func() { l.timers.run(l.done, func(fn func()) { l.guard(fn) }) })
+	routes := watchRoutes()
+	if routes != nil {
+		l.wg.Go(func() { l.ways.watch(routes) })
+	}
 	<-ctx.Done()
 	l.close()
+	if routes != nil {
+		_ = routes.Close() // ends the watch
+	}
 	l.wg.Wait()
 	l.timers.drop()
 }
@@ -371,8 +378,8 @@ func (l *Layer) LocalFor(remote, wish netip.Addr) netip.Addr { return l.localFor
 
 // localFor looks only at the listeners of one transport, or at all for "".
 func (l *Layer) localFor(transport string, remote, wish netip.Addr) netip.Addr {
-	local := routed(remote, netip.Addr{})
-	if wish.IsValid() && !wish.IsUnspecified() && wish != local && wish.Is4() == remote.Is4() && routed(remote, wish).IsValid() {
+	local := l.ways.towards(remote, netip.Addr{})
+	if wish.IsValid() && !wish.IsUnspecified() && wish != local && wish.Is4() == remote.Is4() && l.ways.towards(remote, wish).IsValid() {
 		local = wish
 	}
 	var bound netip.Addr
@@ -404,25 +411,6 @@ func (l *Layer) boundTo(transport string) []netip.AddrPort {
 		}
 	}
 	return bs
-}
-
-// routed is the address that the kernel uses towards remote; from, when given,
-// is the only one that it may use.
-func routed(remote, from netip.Addr) netip.Addr {
-	if !remote.IsValid() {
-		return netip.Addr{}
-	}
-	var laddr *net.UDPAddr
-	if from.IsValid() {
-		laddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
-	}
-	// Connecting a UDP socket sends nothing; it only makes the kernel route.
-	c, err := net.DialUDP("udp", laddr, net.UDPAddrFromAddrPort(netip.AddrPortFrom(remote, 9)))
-	if err != nil {
-		return netip.Addr{}
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 }
 
 // SentBy is the host and port at which remote reaches us on a transport: for
