@@ -17,6 +17,7 @@ const (
 	muLaw           // G.711, µ-law
 	aLaw            // G.711, A-law
 	subBand         // G.722
+	foreign         // a codec that the box only passes on
 )
 
 // Codec is one audio codec. It is a small comparable value that never changes;
@@ -25,11 +26,12 @@ const (
 type Codec struct {
 	// Name is the encoding name of SDP's rtpmap, upper case ("PCMU").
 	Name string
-	// PayloadType is the static RTP payload type of RFC 3551 §6, 0…95.
+	// PayloadType is the static RTP payload type of RFC 3551 §6, 0…95, or the
+	// dynamic one, from 96, that the box offers.
 	PayloadType uint8
 	// ClockRate is the rate of the RTP timestamp in Hz.
 	ClockRate int
-	// FrameBytes is the size of the encoded 20 ms frame.
+	// FrameBytes is the size of the encoded 20 ms frame; 0: it varies.
 	FrameBytes int
 
 	coding coding
@@ -46,6 +48,10 @@ var (
 	// second, though it samples 16,000 (RFC 3551 §4.5.2); of those the box hears
 	// and speaks the lower half of the band. Only a relay keeps the upper one.
 	G722 = Codec{Name: "G722", PayloadType: 9, ClockRate: media.SampleRate, FrameBytes: media.FrameSamples, coding: subBand}
+	// G729 (RFC 3551 §4.5.6) and Opus (RFC 7587) are only passed on, from one far
+	// end to another: the box neither encodes nor decodes them.
+	G729 = Codec{Name: "G729", PayloadType: 18, ClockRate: media.SampleRate, FrameBytes: 20, coding: foreign}
+	Opus = Codec{Name: "opus", PayloadType: 107, ClockRate: 48000, coding: foreign}
 )
 
 // Telephone events (RFC 4733): key presses as RTP payloads.
@@ -62,14 +68,17 @@ const (
 	TelephoneEventFmtp = "0-15"
 )
 
-// All gives the known codecs in the box's own order of preference. The slice is
-// the caller's to keep.
+// All gives the codecs that the box speaks, in its own order of preference. The
+// slice is the caller's to keep.
 func All() []Codec { return []Codec{PCMU, PCMA, G722} }
 
-// ByName finds a codec by its rtpmap name, in any case (RFC 8866 §6.6 compares
-// encoding names without case).
+// Foreign gives those that it passes on without understanding them.
+func Foreign() []Codec { return []Codec{Opus, G729} }
+
+// ByName finds a codec, also a foreign one, by its rtpmap name, in any case (RFC
+// 8866 §6.6 compares encoding names without case).
 func ByName(name string) (Codec, bool) {
-	for _, c := range All() {
+	for _, c := range append(All(), Foreign()...) {
 		if strings.EqualFold(name, c.Name) {
 			return c, true
 		}
@@ -77,9 +86,9 @@ func ByName(name string) (Codec, bool) {
 	return Codec{}, false
 }
 
-// ByPayloadType finds a codec by its static payload type.
+// ByPayloadType finds a codec, also a foreign one, by its static payload type.
 func ByPayloadType(pt uint8) (Codec, bool) {
-	for _, c := range All() {
+	for _, c := range [...]Codec{PCMU, PCMA, G722, G729} {
 		if pt == c.PayloadType {
 			return c, true
 		}
@@ -87,10 +96,25 @@ func ByPayloadType(pt uint8) (Codec, bool) {
 	return Codec{}, false
 }
 
+// Decodable reports whether the box understands the codec.
+func (c Codec) Decodable() bool { return c.coding != noCoding && c.coding != foreign }
+
+// Channels is the number that SDP's rtpmap names: 2 for Opus, whatever it carries
+// (RFC 7587 §7).
+func (c Codec) Channels() int {
+	if c == Opus {
+		return 2
+	}
+	return 1
+}
+
 // String gives the codec as in SDP's rtpmap ("PCMU/8000"), or "none".
 func (c Codec) String() string {
 	if c.IsZero() {
 		return "none"
+	}
+	if n := c.Channels(); n > 1 {
+		return fmt.Sprintf("%s/%d/%d", c.Name, c.ClockRate, n)
 	}
 	return fmt.Sprintf("%s/%d", c.Name, c.ClockRate)
 }
@@ -98,17 +122,18 @@ func (c Codec) String() string {
 // IsZero reports whether c is no codec at all.
 func (c Codec) IsZero() bool { return c.coding == noCoding }
 
-// Bytes is the size of n encoded samples.
+// Bytes is the size of n encoded samples; 0 for a foreign codec.
 func (c Codec) Bytes(n int) int {
-	if c.IsZero() {
+	if !c.Decodable() {
 		return 0
 	}
 	return n
 }
 
-// Samples is the number of samples that n encoded bytes hold.
+// Samples is the number of samples that n encoded bytes hold; 0 for a foreign
+// codec.
 func (c Codec) Samples(n int) int {
-	if c.IsZero() {
+	if !c.Decodable() {
 		return 0
 	}
 	return n
@@ -177,7 +202,7 @@ func (c Codec) Decode(dst []int16, src []byte) int {
 // not allocate. It reports false when there is no conversion.
 func (c Codec) Convert(payload []byte, from Codec) bool {
 	switch {
-	case c.coding == from.coding:
+	case c == from:
 	case c.coding == aLaw && from.coding == muLaw:
 		for i, b := range payload {
 			payload[i] = g711.Ulaw2AlawFrame(b)

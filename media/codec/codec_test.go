@@ -22,7 +22,9 @@ func TestLookUp(t *testing.T) {
 		{"pcma", codec.PCMA, true},
 		{"PcMu", codec.PCMU, true},
 		{"g722", codec.G722, true},
-		{"G729", codec.Codec{}, false},
+		{"g729", codec.G729, true},
+		{"OPUS", codec.Opus, true},
+		{"iLBC", codec.Codec{}, false},
 		{"telephone-event", codec.Codec{}, false},
 		{"", codec.Codec{}, false},
 	} {
@@ -41,6 +43,10 @@ func TestLookUp(t *testing.T) {
 		case 9:
 			if got != codec.G722 || !ok {
 				t.Errorf("payload type 9 = %v, %v", got, ok)
+			}
+		case 18:
+			if got != codec.G729 || !ok {
+				t.Errorf("payload type 18 = %v, %v", got, ok)
 			}
 		case 8:
 			if got != codec.PCMA || !ok {
@@ -68,11 +74,20 @@ func TestTable(t *testing.T) {
 		if c.ClockRate != 8000 || c.FrameBytes != 160 || c.IsZero() {
 			t.Errorf("%v: %+v", c, c)
 		}
-		if got := c.String(); got != c.Name+"/8000" {
+		if got := c.String(); got != c.Name+"/8000" || !c.Decodable() {
 			t.Errorf("String() = %q", got)
 		}
 		if c.Bytes(160) != 160 || c.Samples(80) != 80 {
 			t.Errorf("%v: wrong sizes", c)
+		}
+	}
+	for c, name := range map[codec.Codec]string{codec.Opus: "opus/48000/2", codec.G729: "G729/8000"} {
+		if c.String() != name || c.Decodable() || c.IsZero() || c.Stateless() || c.Bytes(160) != 0 || c.Samples(20) != 0 {
+			t.Errorf("a foreign codec: %+v", c)
+		}
+		var f media.Frame
+		if n := c.NewEncoder().Frame(make([]byte, 160), &f) + c.NewDecoder().Decode(f[:], make([]byte, 160)); n != 0 {
+			t.Errorf("%v: made %d of what it does not know", c, n)
 		}
 	}
 	if s := (codec.Codec{}).String(); s != "none" {

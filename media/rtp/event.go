@@ -148,9 +148,10 @@ func (s *sender) startEvent(code byte, d time.Duration, now time.Time) (<-chan e
 	switch {
 	case s.params.EventPT == 0 || s.params.Codec.IsZero():
 		return nil, ErrNoEvents
-	case !s.open:
+	case !s.open || s.quiet:
 		return nil, ErrHeld
 	}
+	s.flush()
 	s.feed.valid = false                                                    // our own packets take the next sequence numbers
 	if !s.started || s.resync || s.feed.from != nil || s.ticks.Load() > 1 { // nothing was written of late
 		s.resync = true

@@ -130,12 +130,12 @@ func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 		}
 		return 0
 	}
-	s.src.time(p.Timestamp, arrival)
+	s.src.time(p.Timestamp, s.params.ticks(arrival))
 	if s.relay != nil {
 		s.relay.send.forward(s, &p.Header, b, off, c, fresh, now)
 		return 0
 	}
-	if !s.reading {
+	if !s.reading || !c.Decodable() {
 		return 0
 	}
 	if s.jb == nil {
@@ -173,12 +173,14 @@ const comfortNoise = 13
 // then the far end may change between them at any time (RFC 3264 §7).
 func (s *Stream) classify(pt uint8) (c codec.Codec, event bool) {
 	switch {
-	case pt == s.params.PayloadType:
+	case pt == s.params.LocalPT || pt == s.params.PayloadType:
 		return s.params.Codec, false
 	case pt != 0 && (pt == s.params.LocalEventPT || pt == s.params.EventPT):
 		return codec.Codec{}, true
 	}
-	c, _ = codec.ByPayloadType(pt)
+	if c, _ = codec.ByPayloadType(pt); !c.Decodable() {
+		return codec.Codec{}, false // nobody agreed on it
+	}
 	return c, false
 }
 
@@ -225,9 +227,9 @@ func (s *Stream) RelayTo(peer media.Port) bool {
 }
 
 // agrees reports whether payloads of p can be sent as they are where q was
-// negotiated.
+// negotiated. Those of a foreign codec can only be sent as they are.
 func (p Params) agrees(q Params) bool {
-	return !p.Codec.IsZero() && p.Codec == q.Codec && p.ptime() == q.ptime() && (p.EventPT == 0) == (q.EventPT == 0)
+	return !p.Codec.IsZero() && p.Codec == q.Codec && (p.ptime() == q.ptime() || !p.Codec.Decodable()) && (p.EventPT == 0) == (q.EventPT == 0)
 }
 
 // StopRelay returns to the decoded path. When it returns, nothing more is

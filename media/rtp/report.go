@@ -78,7 +78,7 @@ func (s *Stream) goodbye(now time.Time) {
 // sendReport sends one compound packet. The caller holds s.mu.
 func (s *Stream) sendReport(now time.Time, bye bool) {
 	to := s.rtcpTarget()
-	if !to.IsValid() || to.Port() == 0 || to.Addr().IsUnspecified() || s.rtcp.conn == nil {
+	if s.quiet || !to.IsValid() || to.Port() == 0 || to.Addr().IsUnspecified() || s.rtcp.conn == nil {
 		return
 	}
 	b, err := rtcp.Marshal(s.report(now, bye))

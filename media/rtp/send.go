@@ -15,6 +15,9 @@ import (
 
 const (
 	headerBytes = 12 // RTP header without CSRC or extension
+	// maxPTime is the longest packet that is sent, in ms.
+	maxPTime     = 60
+	samplesPerMs = media.SampleRate / 1000
 	// catchUp is the most that the media clock makes up after a stall.
 	catchUp = 5 * media.FrameDuration
 	// behindLimit is how far the timestamps may lag behind the time: catchUp.
@@ -42,6 +45,7 @@ type sender struct {
 	to     netip.AddrPort
 	params Params
 	open   bool // negotiated, not held, not closed
+	quiet  bool // only what is relayed is sent
 
 	seq     uint16 // of the next packet
 	nextTS  uint32 // timestamp of the next audio
@@ -58,8 +62,13 @@ type sender struct {
 	feed relayMap
 	ev   eventOut
 
-	hdr     rtp.Header
-	buf     [headerBytes + media.FrameSamples]byte
+	hdr rtp.Header
+	// buf has room for a header and the longest packet. Its first waiting bytes
+	// behind the header are encoded and wait until the packet is full; they begin at
+	// waitTS.
+	buf     [headerBytes + maxPTime*samplesPerMs]byte
+	waiting int
+	waitTS  uint32
 	sealed  []byte // room for a protected packet; nil while none is sent
 	packets uint64
 	octets  uint64 // payload bytes
@@ -81,10 +90,14 @@ func (s *sender) negotiate(local netip.Addr, to netip.AddrPort, p Params) {
 	defer s.mu.Unlock()
 	s.conn.sendFrom(local)
 	wasOpen := s.open
-	s.to, s.params = to, p
+	s.to = to
+	if s.encoder == nil || s.encoder.Codec() != p.Codec || s.params.ptime() != p.ptime() {
+		s.waiting = 0
+	}
 	if s.encoder == nil || s.encoder.Codec() != p.Codec {
 		s.encoder = p.Codec.NewEncoder()
 	}
+	s.params = p
 	if p.Security.Out != nil && s.sealed == nil {
 		s.sealed = make([]byte, 0, maxDatagram)
 	}
@@ -113,32 +126,64 @@ func (s *sender) close() {
 	s.ev.finish(ErrClosed)
 }
 
-// write sends one frame of sound: exactly 20 ms.
+// setQuiet says whether nothing but what is relayed is sent.
+func (s *sender) setQuiet(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quiet = on
+}
+
+// write takes one frame of sound, exactly 20 ms, and sends the packets that are
+// full with it.
 func (s *sender) write(f *media.Frame, now time.Time) {
 	ticks := s.ticks.Swap(0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.open {
-		s.resync = true
+	if !s.open || s.quiet || !s.params.Codec.Decodable() {
+		s.resync, s.waiting = true, 0
 		return
 	}
 	if s.feed.from != nil {
 		s.displaced++
+		s.waiting = 0
 		return
 	}
 	s.pace(ticks, now)
 	if s.ev.active {
+		s.flush()
 		s.ev.self = false
 		s.displaced++
 		s.stepEvent(now)
 		s.nextTS += media.FrameSamples
 		return
 	}
-	n := s.encoder.Frame(s.buf[headerBytes:], f)
-	s.hdr.Timestamp = s.nextTS
+	if s.waitTS+uint32(s.waiting) != s.nextTS {
+		s.flush() // there is a gap behind what waits
+		s.waitTS = s.nextTS
+	}
+	s.waiting += s.encoder.Frame(s.buf[headerBytes+s.waiting:], f)
 	s.nextTS += media.FrameSamples
+	for size := s.params.ptime() * samplesPerMs; s.waiting >= size; {
+		s.packet(size)
+	}
+}
+
+// packet sends the first n bytes that wait. The caller holds s.mu.
+func (s *sender) packet(n int) {
+	s.hdr.Timestamp = s.waitTS
 	s.emit(s.buf[:headerBytes+n], s.params.PayloadType, s.marker)
 	s.marker = false
+	copy(s.buf[headerBytes:], s.buf[headerBytes+n:headerBytes+s.waiting])
+	s.waiting -= n
+	s.waitTS += uint32(n)
+}
+
+// flush sends what waits, as a packet that is shorter than the others. The caller
+// holds s.mu.
+func (s *sender) flush() {
+	if s.waiting > 0 {
+		s.packet(s.waiting)
+	}
 }
 
 // pace moves the timestamp over ticks on which nothing was written, and over
@@ -170,7 +215,7 @@ func (s *sender) pace(ticks uint32, now time.Time) {
 
 // tsAt is the timestamp that belongs to now. The caller holds s.mu.
 func (s *sender) tsAt(now time.Time) uint32 {
-	return s.anchorTS + uint32(samplesIn(now.Sub(s.anchorAt)))
+	return s.anchorTS + uint32(s.params.ticks(samplesIn(now.Sub(s.anchorAt))))
 }
 
 // emit completes the packet in b, whose payload lies behind room for the
@@ -261,7 +306,7 @@ func (s *sender) forward(from *Stream, h *rtp.Header, b []byte, off int, c codec
 		return
 	}
 	payload := b[off:]
-	pt, samples, lead := s.params.PayloadType, uint32(len(payload)), uint32(0)
+	pt, samples, lead := s.params.PayloadType, s.params.length(payload), uint32(0)
 	if c.IsZero() {
 		// The event's timestamp is that of its start.
 		pt, samples, lead = s.params.EventPT, 0, eventDuration(payload)

@@ -57,16 +57,17 @@ type Remote struct {
 // Params are what offer and answer agreed on.
 type Params struct {
 	Codec codec.Codec
-	// PayloadType is the codec's payload type in both directions.
+	// PayloadType is the codec's payload type in what is sent.
 	PayloadType uint8
+	// LocalPT is the one with which it arrives, ours; 0: the same.
+	LocalPT uint8
 	// EventPT is the payload type with which telephone events are sent, the far
 	// end's; 0: none.
 	EventPT uint8
 	// LocalEventPT is the one with which they arrive, ours; 0: the same.
 	LocalEventPT uint8
-	// PTime is the packet time that the far end asks for, in ms, 10…60; 0: 20.
-	// The box always sends 20 ms and receives anything up to 120 ms; the value
-	// decides only whether two legs agree for a relay.
+	// PTime is the length of the packets to send, in ms: 10, 20 … 60; 0: 20. What
+	// arrives may have any length up to 120 ms.
 	PTime     int
 	Direction Direction
 	// Security protects the packets; zero: they go in the clear. A re-INVITE that
@@ -92,12 +93,12 @@ func (p Params) Validate() error {
 	switch {
 	case p.Codec.IsZero():
 		return errors.New("no codec was negotiated")
-	case p.PayloadType > 127 || p.EventPT > 127 || p.LocalEventPT > 127:
+	case p.PayloadType > 127 || p.LocalPT > 127 || p.EventPT > 127 || p.LocalEventPT > 127:
 		return errors.New("a payload type is above 127")
 	case p.EventPT == p.PayloadType && p.EventPT != 0:
 		return fmt.Errorf("payload type %d means two things", p.EventPT)
-	case p.PTime < 0 || p.PTime > 200:
-		return fmt.Errorf("a packet time of %d ms makes no sense", p.PTime)
+	case p.PTime < 0 || p.PTime > maxPTime || p.PTime%10 != 0:
+		return fmt.Errorf("a packet time of %d ms cannot be sent", p.PTime)
 	case p.Direction > Inactive:
 		return fmt.Errorf("unknown direction %d", p.Direction)
 	case (p.Security.In == nil) != (p.Security.Out == nil):
@@ -111,6 +112,23 @@ func (p Params) ptime() int {
 		return 20
 	}
 	return p.PTime
+}
+
+// ticks is a number of samples in units of the codec's RTP clock.
+func (p Params) ticks(samples int64) int64 {
+	if p.Codec.ClockRate == media.SampleRate || p.Codec.IsZero() {
+		return samples
+	}
+	return samples * int64(p.Codec.ClockRate) / media.SampleRate
+}
+
+// length is how long a payload lasts in units of the codec's RTP clock; that of a
+// codec that cannot be looked into is taken for 20 ms.
+func (p Params) length(payload []byte) uint32 {
+	if p.Codec.Decodable() {
+		return uint32(len(payload))
+	}
+	return uint32(p.ticks(media.FrameSamples))
 }
 
 // Config is what a stream needs.
@@ -152,6 +170,7 @@ type Stream struct {
 	pkt     rtp.Packet    // reused for every packet
 	plain   []byte        // of a protected packet; nil while none came
 	heard   time.Time     // last packet that was believed
+	quiet   bool          // see SetQuiet
 	count   counters
 	past    Stats // of jitter buffers that are gone
 	rtcp    control
@@ -217,6 +236,9 @@ func (s *Stream) Start(remote Remote, p Params) error {
 	if p.LocalEventPT == 0 {
 		p.LocalEventPT = p.EventPT
 	}
+	if p.LocalPT == 0 {
+		p.LocalPT = p.PayloadType
+	}
 	remote.RTP, remote.RTCP = unmap(remote.RTP), unmap(remote.RTCP)
 	if !remote.RTCP.IsValid() && remote.RTP.Port() != 0 {
 		remote.RTCP = netip.AddrPortFrom(remote.RTP.Addr(), remote.RTP.Port()+1)
@@ -228,6 +250,7 @@ func (s *Stream) Start(remote Remote, p Params) error {
 	}
 	if s.params.Codec != p.Codec {
 		s.dropBuffer()
+		s.src.timed = false // the clock may be another
 	}
 	if remote != s.remote {
 		s.rtcp.to = netip.AddrPort{}
@@ -340,6 +363,16 @@ func (s *Stream) stalled(now time.Time) bool {
 // the stream. A tick without WriteFrame sends nothing.
 func (s *Stream) WriteFrame(f *media.Frame) { s.send.write(f, time.Now()) }
 
+// SetQuiet says whether the stream sends nothing of its own, neither sound nor
+// reports, because the far end exchanges its sound with somebody else. What a relay
+// feeds it is still sent, so that nothing gets lost while the far ends change over.
+func (s *Stream) SetQuiet(on bool) {
+	s.mu.Lock()
+	s.quiet = on
+	s.mu.Unlock()
+	s.send.setQuiet(on)
+}
+
 // LastPacket is when the last RTP packet of the far end arrived; zero: never.
 // It supervises calls whose far end has vanished.
 func (s *Stream) LastPacket() time.Time {
@@ -372,6 +405,9 @@ func (s *Stream) Stats() Stats {
 	}
 	st.PacketsIn, st.Lost, st.Duplicates = s.count.in, s.src.lost(), s.src.dups
 	st.Jitter = media.DurationOf(int(s.src.jitter >> 4))
+	if rate := s.params.Codec.ClockRate; rate > media.SampleRate {
+		st.Jitter = st.Jitter * media.SampleRate / time.Duration(rate)
+	}
 	s.mu.Unlock()
 	s.send.mu.Lock()
 	defer s.send.mu.Unlock()

@@ -174,18 +174,6 @@ func (d *Description) canonical(lines []string) (string, error) {
 	return b.String(), nil
 }
 
-// places are the streams without what is in them; nil when there is one only.
-func (d *Description) places() []stream {
-	if len(d.streams) < 2 {
-		return nil
-	}
-	out := slices.Clone(d.streams)
-	for i := range out {
-		out[i].desc = nil
-	}
-	return out
-}
-
 // isAudio reports whether s is audio over RTP, or over SRTP with keys in the
 // description.
 func (s stream) isAudio() bool {
@@ -270,7 +258,7 @@ func (d *Description) Choose(l Local) (m Media, index int, err error) {
 
 // media reads one audio stream.
 func (d *Description) media(s stream, codecs []codec.Codec) (Media, error) {
-	m := Media{Ptime: 20 * time.Millisecond, Direction: d.direction(s)}
+	m := Media{Ptime: s.ptime(), Direction: d.direction(s)}
 	addr, err := d.address(s)
 	if err != nil {
 		return Media{}, err
@@ -278,34 +266,80 @@ func (d *Description) media(s stream, codecs []codec.Codec) (Media, error) {
 	m.Addr = netip.AddrPortFrom(addr, s.port)
 	m.RTCP = rtcpAddr(s, m.Addr)
 	formats := s.known()
+	reason := ErrNoCodec
 	for _, f := range formats {
-		if c, ok := codec.ByName(f.name); ok && f.rate == c.ClockRate && slices.Contains(codecs, c) {
-			m.Codec, m.PayloadType = c, f.pt
+		c, ok := f.codec()
+		if ok && slices.Contains(codecs, c) {
+			m.Codec, m.PayloadType, m.LocalPT, m.Fmtp = c, f.pt, f.pt, s.fmtp(f.pt)
 			break
+		}
+		if ok && !c.Decodable() {
+			reason = ErrForeign
 		}
 	}
 	if m.Codec.IsZero() {
-		return Media{}, ErrNoCodec
+		return Media{}, reason
 	}
 	for _, f := range formats {
-		if strings.EqualFold(f.name, codec.TelephoneEvent) && f.rate == m.Codec.ClockRate {
+		if strings.EqualFold(f.name, codec.TelephoneEvent) && f.rate == codec.TelephoneEventRate && f.channels <= 1 {
 			m.EventPT = f.pt
 			break
-		}
-	}
-	if v, ok := s.desc.Attribute("ptime"); ok {
-		if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n >= 1 && n <= 200 {
-			m.Ptime = time.Duration(n) * time.Millisecond
 		}
 	}
 	return m, nil
 }
 
+// The packet times that are sent.
+const (
+	minPtime = 10 // ms
+	maxPtime = 60 // ms
+)
+
+// ptime is the packet time to send with.
+func (s stream) ptime() time.Duration {
+	want, most := s.number("ptime"), s.number("maxptime")
+	if want == 0 {
+		want = 20
+	}
+	if most != 0 {
+		want = min(want, most)
+	}
+	return time.Duration(max(min(want, maxPtime)/10*10, minPtime)) * time.Millisecond
+}
+
+// number is an attribute that is a number from 1 to 1000, 0 when there is none.
+func (s stream) number(attribute string) int {
+	v, _ := s.desc.Attribute(attribute)
+	n, err := strconv.Atoi(strings.TrimSpace(v))
+	if err != nil || n < 1 || n > 1000 {
+		return 0
+	}
+	return n
+}
+
+// fmtp are the parameters of a payload type.
+func (s stream) fmtp(pt uint8) string {
+	for _, a := range s.desc.Attributes {
+		if num, v, ok := strings.Cut(strings.TrimSpace(a.Value), " "); ok && a.Key == "fmtp" && num == strconv.Itoa(int(pt)) {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
 // format is one entry of an m= line with what its number means.
 type format struct {
-	name string
-	rate int // Hz
-	pt   uint8
+	name     string
+	rate     int // Hz
+	channels int // 0: as one
+	pt       uint8
+	fmtp     string // only of ours
+}
+
+// codec is what the format means.
+func (f format) codec() (codec.Codec, bool) {
+	c, ok := codec.ByName(f.name)
+	return c, ok && f.rate == c.ClockRate && max(f.channels, 1) == c.Channels()
 }
 
 // known gives the stream's formats whose meaning is known, in its order.
@@ -331,7 +365,7 @@ func (s stream) known() []format {
 		if !ok {
 			// The static types need no a=rtpmap (RFC 3551 §6).
 			c, static := codec.ByPayloadType(uint8(pt))
-			f, ok = format{c.Name, c.ClockRate, c.PayloadType}, static
+			f, ok = format{name: c.Name, rate: c.ClockRate, pt: c.PayloadType}, static
 		}
 		if ok {
 			out = append(out, f)
@@ -340,7 +374,7 @@ func (s stream) known() []format {
 	return out
 }
 
-// parseMap reads "101 telephone-event/8000"; "/1" for one channel may follow.
+// parseMap reads "101 telephone-event/8000"; the number of channels may follow.
 func parseMap(v string) (format, bool) {
 	num, enc, ok := strings.Cut(strings.TrimSpace(v), " ")
 	if !ok {
@@ -351,14 +385,20 @@ func parseMap(v string) (format, bool) {
 		return format{}, false
 	}
 	parts := strings.Split(strings.TrimSpace(enc), "/")
-	if len(parts) < 2 || len(parts) > 3 || len(parts) == 3 && parts[2] != "1" {
+	if len(parts) < 2 || len(parts) > 3 {
 		return format{}, false
+	}
+	channels := uint64(1)
+	if len(parts) == 3 {
+		if channels, err = strconv.ParseUint(parts[2], 10, 4); err != nil || channels == 0 {
+			return format{}, false
+		}
 	}
 	rate, err := strconv.ParseUint(parts[1], 10, 20)
 	if err != nil {
 		return format{}, false
 	}
-	return format{name: parts[0], rate: int(rate), pt: uint8(pt)}, true
+	return format{name: parts[0], rate: int(rate), channels: int(channels), pt: uint8(pt)}, true
 }
 
 // direction is the stream's own attribute, else the session's, else sendrecv.

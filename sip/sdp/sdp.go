@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"callbox/media/codec"
@@ -19,6 +20,8 @@ var (
 	ErrNoAudio = errors.New("no audio stream in the session description")
 	// ErrNoCodec means that the two sides have no audio codec in common.
 	ErrNoCodec = errors.New("no audio codec in common")
+	// ErrForeign means that those in common can only be passed on to another far end.
+	ErrForeign = errors.New("no audio codec in common that the box decodes; it passes Opus and G729 on between two SIP parties and understands neither")
 )
 
 // Direction is who sends, seen from the side that wrote it (RFC 8866 §6.7).
@@ -64,12 +67,29 @@ func (d Direction) Answer(local Direction) Direction {
 }
 
 // Named gives the codecs of these names that the box has, in this order, each
-// once.
+// once. A name may be followed by parameters, see [Parameters].
 func Named(names []string) []codec.Codec {
 	var out []codec.Codec
 	for _, n := range names {
+		n, _, _ = strings.Cut(n, " ")
 		if c, ok := codec.ByName(n); ok && !slices.Contains(out, c) {
 			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Parameters gives the parameters of codecs that names hold: "opus useinbandfec=1"
+// has those of a=fmtp behind a space.
+func Parameters(names []string) map[codec.Codec]string {
+	var out map[codec.Codec]string
+	for _, n := range names {
+		n, fmtp, _ := strings.Cut(n, " ")
+		if c, ok := codec.ByName(n); ok && fmtp != "" {
+			if out == nil {
+				out = map[codec.Codec]string{}
+			}
+			out[c] = fmtp
 		}
 	}
 	return out
@@ -107,13 +127,19 @@ type Media struct {
 	Codec codec.Codec
 	// PayloadType is the number to send the codec's packets with.
 	PayloadType uint8
+	// LocalPT is the number with which they arrive: what we offered, or the far
+	// end's own when it offered.
+	LocalPT uint8
+	// Fmtp are the far end's parameters of the codec, as in a=fmtp.
+	Fmtp string
 	// EventPT is the payload type of telephone events at the codec's rate, 0 when
 	// the far end cannot take them.
 	EventPT uint8
 	// LocalEventPT is the one with which they arrive: what we offered, or the far
 	// end's own when it offered.
 	LocalEventPT uint8
-	// Ptime is the packet time that the far end would like, 20 ms when it did not say.
+	// Ptime is the packet time to send with: what the far end would like, 20 ms when
+	// it did not say, within its a=maxptime, in whole tens of milliseconds from 10 to 60.
 	Ptime time.Duration
 	// Direction is the far end's own: what it sends and wants.
 	Direction Direction

@@ -24,6 +24,9 @@ func localV4() Local { return Local{Addr: netip.MustParseAddrPort("192.0.2.1:400
 func describe(m Media) string {
 	text := fmt.Sprintf("addr %v\nrtcp %v\ncodec %v as %d\nevents %d\nptime %v\ndirection %v\nheld %v\n",
 		m.Addr, m.RTCP, m.Codec, m.PayloadType, m.EventPT, m.Ptime, m.Direction, m.Held())
+	if m.Fmtp != "" {
+		text += "fmtp " + m.Fmtp + "\n"
+	}
 	if !m.Crypto.IsZero() {
 		text += fmt.Sprintf("crypto %v, key %s\n", m.Crypto, m.Crypto.Key)
 	}
@@ -84,6 +87,10 @@ func answerText(name string, in []byte) string {
 	}
 	if bytes.Contains(in, []byte("IN IP6")) {
 		l.Addr = netip.MustParseAddrPort("[2001:db8::1]:40000")
+	}
+	if strings.HasPrefix(name, "foreign-") {
+		l.Codecs = append(codec.Foreign(), codec.All()...)
+		l.Fmtp = map[codec.Codec]string{codec.Opus: "stereo=0"}
 	}
 	b, m, err := newSession(7).Answer(l, d)
 	if err != nil {
@@ -150,11 +157,12 @@ func TestAccept(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := Accept(tt.local, []byte(tt.body))
+			got, err := newSession(7).Accept(tt.local, []byte(tt.body))
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("error %v, want %v", err, tt.err)
 			}
 			if err == nil {
+				tt.want.LocalPT = tt.want.Codec.PayloadType
 				tt.want.Addr, tt.want.RTCP = netip.MustParseAddrPort("192.0.2.9:5000"), netip.MustParseAddrPort("192.0.2.9:5001")
 			}
 			if got != tt.want {
@@ -225,12 +233,12 @@ func TestProtectedOffer(t *testing.T) {
 			"a=crypto:1 AEAD_AES_256_GCM inline:AAAA":        ErrNoSuite, // the number of another
 			"a=crypto:3 AEAD_AES_256_GCM inline:AAAA":        ErrNoSuite,
 		} {
-			m, err := Accept(l, []byte(stream+line+"\r\n"))
+			m, err := newSession(7).Accept(l, []byte(stream+line+"\r\n"))
 			if !errors.Is(err, want) || err == nil && m.Crypto.Key != "inline:AAAA" {
 				t.Errorf("%s: %+v, %v", line, m, err)
 			}
 		}
-		m, err := Accept(l, []byte(head+"m=audio 5000 RTP/AVP 0\r\n"))
+		m, err := newSession(7).Accept(l, []byte(head+"m=audio 5000 RTP/AVP 0\r\n"))
 		if s == Optional && (err != nil || !m.Crypto.IsZero()) || s == Mandatory && !errors.Is(err, ErrInsecure) {
 			t.Errorf("an answer in the clear: %+v, %v", m, err)
 		}
@@ -263,7 +271,7 @@ func TestDirectionAnswer(t *testing.T) {
 
 func TestPrefer(t *testing.T) {
 	t.Parallel()
-	line := Named([]string{"pcmu", "G722", "opus", "PCMU"})
+	line := Named([]string{"pcmu", "G722", "iLBC", "PCMU"})
 	if !slices.Equal(line, []codec.Codec{codec.PCMU, codec.G722}) {
 		t.Fatalf("named: %v", line)
 	}

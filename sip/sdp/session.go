@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	pion "github.com/pion/sdp/v3"
 
@@ -19,8 +20,10 @@ type Local struct {
 	Codecs    []codec.Codec  // best first; empty: codec.All
 	Direction Direction
 	NoEvents  bool // do not offer or accept telephone events
-	Security  Security
-	Keys      []Crypto // our keys, best suite first; their tags do not matter
+	// Fmtp are parameters to show with codecs; nil: none.
+	Fmtp     map[codec.Codec]string
+	Security Security
+	Keys     []Crypto // our keys, best suite first; their tags do not matter
 }
 
 func (l Local) codecs() []codec.Codec {
@@ -35,11 +38,10 @@ type Session struct {
 	id      uint64
 	version uint64
 	last    []byte // without the version, to see whether the content changed
-
-	// others are the streams of the far end's last offer that we refused: they keep
-	// their places in our own offers (RFC 3264 §8). index is that of ours.
-	others []stream
-	index  int
+	// layout are the m= lines of the session, which keep their places for its whole
+	// life (RFC 3264 §8); at is the one that is in use.
+	layout []stream
+	at     int
 }
 
 // NewSession starts a session with a random id (RFC 8866 §5.2 asks only for
@@ -48,37 +50,54 @@ func NewSession() *Session { return newSession(rand.Uint64() >> 2) }
 
 func newSession(id uint64) *Session { return &Session{id: id} }
 
-// Offer writes an offer of one audio stream (RFC 3264 §5).
+// Offer writes an offer of one audio stream (RFC 3264 §5). Streams that the
+// session has besides stay refused in their places.
 func (s *Session) Offer(l Local) ([]byte, error) {
 	var formats []format
 	for _, c := range l.codecs() {
-		formats = append(formats, format{c.Name, c.ClockRate, c.PayloadType})
+		formats = append(formats, l.format(c, c.PayloadType))
 	}
 	event := uint8(codec.TelephoneEventPT)
 	if l.NoEvents {
 		event = 0
 	}
+	m := audio(l, s.proto(l), formats, event, l.Direction, 20*time.Millisecond)
+	for _, c := range l.offered() {
+		c.write(m)
+	}
+	return s.write(l.Addr.Addr(), l.Addr.Addr(), s.place(m))
+}
+
+// proto is the profile to offer: once one was agreed on, that one.
+func (s *Session) proto(l Local) string {
 	proto := "RTP/AVP"
 	if l.Security == Mandatory {
 		proto = "RTP/SAVP"
 	}
-	m := audio(l, proto, formats, event, l.Direction)
-	for _, c := range l.offered() {
-		c.write(m)
+	if s.layout == nil {
+		return proto
 	}
-	return s.write(l, s.among(m))
+	if agreed := s.layout[s.at]; !agreed.isSecure() || l.Security != Plain {
+		return agreed.proto
+	}
+	return proto
 }
 
-// among puts our stream among the refused ones.
-func (s *Session) among(m *pion.MediaDescription) []*pion.MediaDescription {
-	if len(s.others) == 0 {
-		return []*pion.MediaDescription{m}
+// place puts our m= section in its place among those of the session.
+func (s *Session) place(m *pion.MediaDescription) []*pion.MediaDescription {
+	if s.layout == nil {
+		s.layout = []stream{{media: m.MediaName.Media, proto: m.MediaName.Protos[0]}}
 	}
-	streams := make([]*pion.MediaDescription, len(s.others))
-	for i, st := range s.others {
-		streams[i] = &pion.MediaDescription{MediaName: pion.MediaName{Media: st.media, Protos: []string{st.proto}, Formats: st.formats}}
+	streams := make([]*pion.MediaDescription, len(s.layout))
+	for i, st := range s.layout {
+		if i == s.at {
+			streams[i] = m
+			continue
+		}
+		streams[i] = &pion.MediaDescription{MediaName: pion.MediaName{
+			Media: st.media, Protos: []string{st.proto}, Formats: st.formats,
+		}}
 	}
-	streams[s.index] = m
 	return streams
 }
 
@@ -100,24 +119,22 @@ func (s *Session) Answer(l Local, offer *Description) ([]byte, Media, error) {
 		local = local.mute() // there is nowhere to send to, whatever the direction says
 	}
 	dir := media.Direction.Answer(local)
-	chosen := []format{{media.Codec.Name, media.Codec.ClockRate, media.PayloadType}}
-	m := audio(l, offer.streams[index].proto, chosen, media.EventPT, dir)
+	s.layout, s.at = offer.streams, index
+	chosen := []format{l.format(media.Codec, media.PayloadType)}
+	m := audio(l, offer.streams[index].proto, chosen, media.EventPT, dir, media.Ptime)
 	if own, ok := l.key(media.Crypto.Suite); ok && !media.Crypto.IsZero() {
 		own.Tag = media.Crypto.Tag
 		own.write(m)
 	}
-	s.others, s.index = offer.places(), index
-	b, err := s.write(l, s.among(m))
+	b, err := s.write(l.Addr.Addr(), l.Addr.Addr(), s.place(m))
 	if err != nil {
 		return nil, Media{}, err
 	}
 	return b, media, nil
 }
 
-// Accept reads the answer to a first offer of ours with the given wishes.
-func Accept(l Local, answer []byte) (Media, error) { return NewSession().Accept(l, answer) }
-
-// Accept reads the answer to the last offer of ours.
+// Accept reads the answer to the last offer of ours, which was made with the
+// wishes l.
 func (s *Session) Accept(l Local, answer []byte) (Media, error) {
 	d, err := Parse(answer)
 	if err != nil {
@@ -127,12 +144,13 @@ func (s *Session) Accept(l Local, answer []byte) (Media, error) {
 	if err != nil {
 		return Media{}, err
 	}
-	if index != s.index {
-		return Media{}, fmt.Errorf("%w: the answer has it in place %d of %d, which was not offered", ErrNoAudio, index+1, len(d.streams))
+	if index != s.at {
+		return Media{}, fmt.Errorf("%w: the answer has another stream than was offered", ErrNoAudio)
 	}
 	if !m.Crypto.IsZero() && !slices.ContainsFunc(l.offered(), func(c Crypto) bool { return c.Tag == m.Crypto.Tag && c.Suite == m.Crypto.Suite }) {
 		return Media{}, fmt.Errorf("%w: the answer's was not offered under its number", ErrNoSuite)
 	}
+	m.LocalPT = m.Codec.PayloadType
 	switch {
 	case l.NoEvents:
 		m.EventPT = 0
@@ -142,41 +160,54 @@ func (s *Session) Accept(l Local, answer []byte) (Media, error) {
 	return m, nil
 }
 
+// format is a codec as our descriptions show it.
+func (l Local) format(c codec.Codec, pt uint8) format {
+	return format{name: c.Name, rate: c.ClockRate, channels: c.Channels(), pt: pt, fmtp: l.Fmtp[c]}
+}
+
 // audio is one m= section of ours. An event payload type of 0 is none.
-func audio(l Local, proto string, formats []format, event uint8, dir Direction) *pion.MediaDescription {
+func audio(l Local, proto string, formats []format, event uint8, dir Direction, ptime time.Duration) *pion.MediaDescription {
 	m := &pion.MediaDescription{MediaName: pion.MediaName{
 		Media: "audio", Port: pion.RangedPort{Value: int(l.Addr.Port())}, Protos: []string{proto},
 	}}
 	if event != 0 {
-		formats = append(slices.Clone(formats), format{codec.TelephoneEvent, codec.TelephoneEventRate, event})
+		formats = append(slices.Clone(formats), format{
+			name: codec.TelephoneEvent, rate: codec.TelephoneEventRate, pt: event, fmtp: codec.TelephoneEventFmtp,
+		})
 	}
 	for _, f := range formats {
 		pt := strconv.Itoa(int(f.pt))
 		m.MediaName.Formats = append(m.MediaName.Formats, pt)
-		m.WithValueAttribute("rtpmap", fmt.Sprintf("%s %s/%d", pt, f.name, f.rate))
-		if f.name == codec.TelephoneEvent {
-			m.WithValueAttribute("fmtp", pt+" "+codec.TelephoneEventFmtp)
+		m.WithValueAttribute("rtpmap", f.rtpmap())
+		if f.fmtp != "" {
+			m.WithValueAttribute("fmtp", pt+" "+f.fmtp)
 		}
 	}
-	return m.WithValueAttribute("ptime", "20").WithPropertyAttribute(dir.String())
+	return m.WithValueAttribute("ptime", strconv.Itoa(int(ptime/time.Millisecond))).WithPropertyAttribute(dir.String())
+}
+
+// rtpmap is the attribute's value.
+func (f format) rtpmap() string {
+	v := fmt.Sprintf("%d %s/%d", f.pt, f.name, f.rate)
+	if f.channels > 1 {
+		v += "/" + strconv.Itoa(f.channels)
+	}
+	return v
 }
 
 // write makes the text; the version rises when the content differs from the
-// last one written (RFC 3264 §8).
-func (s *Session) write(l Local, streams []*pion.MediaDescription) ([]byte, error) {
-	if !l.Addr.IsValid() {
+// last one written (RFC 3264 §8). origin is ours, conn that of the sound.
+func (s *Session) write(origin, conn netip.Addr, streams []*pion.MediaDescription) ([]byte, error) {
+	if !origin.IsValid() || !conn.IsValid() {
 		return nil, fmt.Errorf("write session description: no local address")
 	}
-	family := "IP4"
-	if l.Addr.Addr().Unmap().Is6() {
-		family = "IP6"
-	}
-	host := l.Addr.Addr().Unmap().WithZone("").String()
+	from, family := host(origin)
+	to, at := host(conn)
 	d := pion.SessionDescription{
-		Origin: pion.Origin{Username: "-", SessionID: s.id, NetworkType: "IN", AddressType: family, UnicastAddress: host},
+		Origin: pion.Origin{Username: "-", SessionID: s.id, NetworkType: "IN", AddressType: family, UnicastAddress: from},
 		// RFC 3264 §5: a session name of one dash.
 		SessionName:           "-",
-		ConnectionInformation: &pion.ConnectionInformation{NetworkType: "IN", AddressType: family, Address: &pion.Address{Address: host}},
+		ConnectionInformation: &pion.ConnectionInformation{NetworkType: "IN", AddressType: at, Address: &pion.Address{Address: to}},
 		TimeDescriptions:      []pion.TimeDescription{{}},
 		MediaDescriptions:     streams,
 	}
@@ -193,4 +224,13 @@ func (s *Session) write(l Local, streams []*pion.MediaDescription) ([]byte, erro
 		return nil, fmt.Errorf("write session description: %w", err)
 	}
 	return body, nil
+}
+
+// host is an address as session descriptions show it.
+func host(a netip.Addr) (text, family string) {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		return a.String(), "IP6"
+	}
+	return a.String(), "IP4"
 }

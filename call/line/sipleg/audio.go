@@ -66,7 +66,7 @@ func (a *audio) port() uint16 { return a.stream.LocalPort() }
 // is our address.
 func (a *audio) start(local netip.Addr, m sdp.Media, s rtp.Security) error {
 	return a.stream.Start(rtp.Remote{RTP: m.Addr, RTCP: rtcpOf(m), Local: local}, rtp.Params{
-		Codec: m.Codec, PayloadType: m.PayloadType, EventPT: m.EventPT, LocalEventPT: m.LocalEventPT,
+		Codec: m.Codec, PayloadType: m.PayloadType, LocalPT: m.LocalPT, EventPT: m.EventPT, LocalEventPT: m.LocalEventPT,
 		PTime: int(m.Ptime / time.Millisecond), Direction: direction(m.Direction), Security: s,
 	})
 }

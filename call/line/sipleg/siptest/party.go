@@ -213,7 +213,7 @@ func (p *party) answered(e *sip.DialogEvent) error {
 		return nil
 	}
 	if !p.late {
-		m, err := sdp.Accept(p.local, e.SDP)
+		m, err := p.session.Accept(p.local, e.SDP)
 		if err != nil {
 			return err
 		}
