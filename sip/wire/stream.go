@@ -282,8 +282,10 @@ func (c *conn) write() {
 
 func (c *conn) read(nc net.Conn) error {
 	buf := make([]byte, 0, 4096)
+	opened := time.Now()
+	began := opened // the message that is in buf
 	for {
-		c.readDeadline(nc, len(buf) > 0)
+		c.readDeadline(nc, opened, began, len(buf) > 0)
 		if len(buf) == cap(buf) {
 			buf = append(make([]byte, 0, min(2*cap(buf), 2*maxMessage)), buf...)
 		}
@@ -292,11 +294,17 @@ func (c *conn) read(nc net.Conn) error {
 			return err
 		}
 		c.lastRead.Store(time.Now().UnixNano())
+		if len(buf) == 0 {
+			began = time.Now()
+		}
 		buf = buf[:len(buf)+n]
 		rest, err := c.messages(buf)
 		if err != nil {
 			c.l.count.malformed.Add(1)
 			return err
+		}
+		if len(rest) < len(buf) {
+			began = time.Now()
 		}
 		buf = buf[:copy(buf, rest)]
 		if len(buf) == 0 && cap(buf) > 16384 {
@@ -305,14 +313,15 @@ func (c *conn) read(nc net.Conn) error {
 	}
 }
 
-// readDeadline bounds what a silent or slow peer may hold open.
-func (c *conn) readDeadline(nc net.Conn, partial bool) {
+// readDeadline bounds what a silent or slow peer may hold open; a byte now and
+// then does not prolong it.
+func (c *conn) readDeadline(nc net.Conn, opened, began time.Time, partial bool) {
 	var t time.Time
 	switch {
 	case !c.admitted.Load():
-		t = time.Now().Add(strangerTime * c.l.cfg.T1)
+		t = opened.Add(strangerTime * c.l.cfg.T1)
 	case partial:
-		t = time.Now().Add(partialTime * c.l.cfg.T1)
+		t = began.Add(partialTime * c.l.cfg.T1)
 	}
 	_ = nc.SetReadDeadline(t)
 }

@@ -305,6 +305,38 @@ func TestConnectionLimitAndSilentStrangers(t *testing.T) {
 	}
 }
 
+// TestSlowLoris sends a byte now and then: neither a stranger nor a peer that has
+// proven itself holds a connection open for longer than one that is silent.
+func TestSlowLoris(t *testing.T) {
+	t.Parallel()
+	l := startLayer(t, newHandler(status(200)))
+	for name, first := range map[string]string{"stranger": "", "pinging stranger": "\r\n\r\n", "peer": message("OPTIONS", "z9hG4bKloris")} {
+		c, err := net.Dial("tcp", l.Addr(TCP).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte(first)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, name+" is connected", func() bool { return l.Counters().Conns == 1 })
+		pace := time.NewTicker(testT1)
+		defer pace.Stop()
+		began := time.Now()
+		for i := 0; l.Counters().Conns > 0; i++ {
+			<-pace.C
+			if name == "pinging stranger" {
+				_, _ = c.Write([]byte("\r\n\r\n"))
+			} else {
+				_, _ = c.Write([]byte("OPTIONS sip:"[i%12 : i%12+1]))
+			}
+			if time.Since(began) > patience {
+				t.Fatalf("the connection of the %s is still there", name)
+			}
+		}
+	}
+}
+
 // TestPeerThatDoesNotRead fills its connection's queue: the connection goes,
 // nobody waits.
 func TestPeerThatDoesNotRead(t *testing.T) {
