@@ -39,6 +39,7 @@ const (
 	Q850Absent            = 20
 	Q850Rejected          = 21
 	Q850NumberChanged     = 22
+	Q850Circles           = 25 // exchange routing error
 	Q850OutOfOrder        = 27
 	Q850InvalidNumber     = 28
 	Q850Unspecified       = 31
@@ -128,11 +129,11 @@ func NormalClearing(who Who) Cause { return Cause{Q850: Q850Normal, Who: who} }
 
 // Outcome is the final state of a call that ended with c before it was answered
 // (the answered one is Completed). The mapping is that of the call APIs: busy
-// 17, 486, 600, 603; no answer 18, 19, 20, 408, 480, 487 by timer; canceled
+// 17, 486, 600, 603, 607; no answer 18, 19, 20, 408, 480, 487 by timer; canceled
 // 487 by request; everything else failed.
 func (c Cause) Outcome() State {
 	switch c.SIP {
-	case 486, 600, 603:
+	case 486, 600, 603, 607:
 		return Busy
 	case 408, 480:
 		return NoAnswer
@@ -186,6 +187,8 @@ func (c Cause) SIPStatus() int {
 		return 501
 	case Q850Incompatible:
 		return 488
+	case Q850Circles:
+		return 483
 	case Q850TimerExpired:
 		return 504
 	case Q850Normal:
@@ -202,9 +205,9 @@ func FromSIP(status int, who Who, text string) Cause {
 	switch status {
 	case 400, 481, 500, 503:
 		q = Q850Temporary
-	case 401, 402, 403, 407, 603:
+	case 401, 402, 403, 407, 433, 603, 607, 608: // RFC 5079, RFC 8197, RFC 8688
 		q = Q850Rejected
-	case 404, 604:
+	case 404, 485, 604:
 		q = Q850Unallocated
 	case 405:
 		q = 63
@@ -216,6 +219,8 @@ func FromSIP(status int, who Who, text string) Cause {
 		q = Q850NumberChanged
 	case 480:
 		q = Q850NoResponse
+	case 482, 483:
+		q = Q850Circles
 	case 484:
 		q = Q850InvalidNumber
 	case 486, 600:

@@ -56,6 +56,7 @@ type DialogEvent struct {
 	Text     string // reason phrase, or a sentence when the network ended it
 	SDP      []byte
 	Reason   Reason    // from the Reason header of the message, zero when it had none
+	Warning  string    // text of the Warning header of the message (RFC 3261 §20.43), its code first
 	By       By        // Ended
 	Message  *Message  // Told
 	Err      error     // Reanswered: ErrGlare, a *StatusError, ErrTimeout, ErrTransport

@@ -97,7 +97,7 @@ func (k *keeper) ask(ctx context.Context) PeerState {
 	s := k.s
 	servers, err := s.resolve(ctx, k.hop, firstOf(k.cfg.Transport, transportOf(k.hop), transportOf(k.target)))
 	if err != nil {
-		return PeerState{Text: strings.TrimPrefix(err.Error(), "sip: ")}
+		return PeerState{Text: trouble(err, addrsText(addrsOf(servers)))}
 	}
 	servers = s.shun.last(servers, 0)
 	first := servers[0]

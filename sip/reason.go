@@ -60,6 +60,25 @@ func reasonOf(m gosip.Message) Reason {
 	return r
 }
 
+// warningOf reads the first Warning of a message (RFC 3261 §20.43): its code and
+// text, such as "305 Incompatible media format". Who warns is left out: it is a
+// host's name that says nothing to people. What does not parse is as if it were
+// not there.
+func warningOf(m gosip.Message) string {
+	for _, h := range m.GetHeaders("Warning") {
+		for _, v := range splitQuoted(h.Value(), ',') {
+			code, rest, _ := strings.Cut(strings.TrimSpace(v), " ")
+			_, text, _ := strings.Cut(strings.TrimSpace(rest), " ")
+			n, err := strconv.Atoi(code)
+			text = unquoteName(unquoted(strings.TrimSpace(text)))
+			if err == nil && n >= 100 && n <= 999 && text != "" {
+				return code + " " + text
+			}
+		}
+	}
+	return ""
+}
+
 // unquoted takes one pair of quotes off.
 func unquoted(s string) string {
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {

@@ -287,7 +287,7 @@ func (r *registration) failed(err error, wait time.Duration) {
 	case errors.Is(err, ErrTimeout):
 		r.state.Status, r.state.Text = 0, "no answer from "+r.hop.Host
 	default:
-		r.state.Status, r.state.Text = 0, strings.TrimPrefix(err.Error(), "sip: ")
+		r.state.Status, r.state.Text = 0, trouble(err, r.hop.Host)
 	}
 	r.s.log.Warn("SIP registration failed", "aor", r.aor.Addr(), "status", r.state.Status, "err", r.state.Text)
 	r.tell()

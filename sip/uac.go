@@ -108,6 +108,9 @@ func (s *Stack) Invite(ctx context.Context, inv Invite) (*Dialog, error) {
 		d.call = nil
 		d.told = true
 		d.leave()
+		if errors.Is(err, ErrTransport) {
+			err = fmt.Errorf("%w: %s", ErrTransport, trouble(err, d.info.Remote.String()))
+		}
 		return nil, err
 	}
 	return d, nil
@@ -236,7 +239,7 @@ func (d *Dialog) onResponse(res *gosip.Response, flow wire.Flow, err error) {
 	case res.StatusCode < 300:
 		d.onAnswer(res, flow)
 	case d.state == dsCalling:
-		d.end(DialogEvent{Status: res.StatusCode, Text: clean(res.Reason), Reason: reasonOf(res), By: ByRemote})
+		d.end(DialogEvent{Status: res.StatusCode, Text: clean(res.Reason), Reason: reasonOf(res), Warning: warningOf(res), By: ByRemote})
 	case d.state == dsEnding: // 487 to our CANCEL, as a rule
 		d.end(DialogEvent{Status: res.StatusCode, Text: clean(res.Reason), Reason: d.reasonWanted(), By: ByLocal})
 	}
@@ -259,7 +262,7 @@ func (d *Dialog) reasonWanted() Reason {
 }
 
 func (d *Dialog) callFailed(err error) {
-	ev := DialogEvent{Status: 503, Text: strings.TrimPrefix(err.Error(), "sip: "), By: ByNetwork}
+	ev := DialogEvent{Status: 503, Text: trouble(err, d.info.Remote.String()), By: ByNetwork}
 	switch {
 	case d.state == dsEnding:
 		ev = DialogEvent{Status: 487, Text: phrase(487), Reason: d.reasonWanted(), By: ByLocal}

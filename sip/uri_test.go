@@ -23,6 +23,26 @@ func TestReasonRoundTrip(t *testing.T) {
 	}
 }
 
+func TestWarningOf(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		`307 isi.edu "Session parameter 'foo' not understood"`:             `307 Session parameter 'foo' not understood`,
+		`301 isi.edu "Incompatible network address type 'E.164'"`:          `301 Incompatible network address type 'E.164'`,
+		`x, 370 biloxi.example:5060 "Not \"enough\", sorry", 399 b "more"`: `370 Not "enough", sorry`,
+		`399  biloxi.example  bare words`:                                  `399 bare words`,
+		`399`:                                                              "", `399 biloxi.example`: "", `399 biloxi.example ""`: "", `4711 biloxi.example "x"`: "", ``: "",
+	} {
+		res := gosip.NewResponse(488, "Not Acceptable Here")
+		res.AppendHeader(gosip.NewHeader("Warning", value))
+		if got := warningOf(res); got != want {
+			t.Errorf("%s became %q, want %q", value, got, want)
+		}
+	}
+	if got := warningOf(gosip.NewResponse(488, "Not Acceptable Here")); got != "" {
+		t.Errorf("no header became %q", got)
+	}
+}
+
 func TestReasonOfTheWild(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]Reason{

@@ -9,7 +9,7 @@ import (
 )
 
 // maxText bounds what a far end may write into our causes, in characters.
-const maxText = 120
+const maxText = 160
 
 // sentences says what a final status means. The subject is the party called,
 // or with line set the line itself.
@@ -17,27 +17,62 @@ var sentences = map[int]struct {
 	line bool
 	text string
 }{
+	300: {false, "is to be reached elsewhere"},
+	301: {false, "is to be reached elsewhere"},
+	302: {false, "is to be reached elsewhere"},
+	305: {false, "is to be reached by way of another server"},
+	380: {false, "is to be reached elsewhere"},
 	400: {true, "could not read our request"},
 	401: {true, "refused our user name or password"},
+	402: {true, "wants to be paid first"},
 	403: {true, "does not allow the call"},
 	404: {false, "is not known there"},
+	405: {true, "takes no calls"},
+	406: {true, "could not read our request"},
 	407: {true, "refused our user name or password"},
 	408: {false, "did not respond in time"},
 	410: {false, "is no longer in service"},
+	413: {true, "found our request too long"},
+	414: {true, "found the number too long"},
+	415: {true, "could not read our request"},
+	416: {true, "could not read the number"},
+	420: {true, "asks for what the box cannot do"},
+	421: {true, "asks for what the box cannot do"},
+	422: {true, "wants to be asked less often whether the call is still up"},
+	428: {true, "wants a signed caller"},
+	429: {true, "wants to know who refers the call"},
+	430: {true, "has lost the connection to the phone"},
+	433: {false, "takes no anonymous calls"},
+	436: {true, "cannot check the caller's signature"},
+	437: {true, "cannot check the caller's signature"},
+	438: {true, "does not believe who calls"},
 	480: {false, "is not available"},
+	481: {true, "has lost the call"},
+	482: {true, "sent the call in circles"},
 	483: {true, "sent the call in circles"},
 	484: {false, "is not a complete number"},
+	485: {false, "may be several parties"},
 	486: {false, "is busy"},
 	487: {true, "cancelled the call"},
 	488: {true, "can do none of our codecs"},
+	491: {true, "was busy with another change of the call"},
+	493: {true, "could not read our request"},
+	494: {true, "wants a protection that was not agreed on"},
 	500: {true, "failed"},
+	501: {true, "cannot do what was asked for"},
 	502: {true, "could not reach the next network"},
 	503: {true, "is overloaded or out of service"},
 	504: {true, "could not reach the far network in time"},
+	505: {true, "speaks another version of SIP"},
+	513: {true, "found our request too long"},
+	555: {true, "cannot wake the phone"},
+	580: {true, "cannot give the call what it needs on the way"},
 	600: {false, "is busy"},
 	603: {false, "declined the call"},
 	604: {false, "does not exist"},
 	606: {true, "can do none of our codecs"},
+	607: {false, "does not want calls of this caller"},
+	608: {true, "does not let calls of this caller through"},
 }
 
 // ending is what is needed to tell why a dialog ended.
@@ -128,23 +163,29 @@ func (n ending) refused(e *sip.DialogEvent) call.Cause {
 // the network between did.
 func byParty(status int) bool {
 	switch status {
-	case 480, 486, 600, 603:
+	case 433, 480, 486, 600, 603, 607:
 		return true
 	}
 	return false
 }
 
-// detail is " (SIP 486 Busy Here; Q.850 17: User busy)".
+// detail is what the far end said itself: " (SIP 486 Busy Here; Q.850 17: User
+// busy; 399 try again at noon)".
 func detail(e *sip.DialogEvent) string {
 	var parts []string
-	if e.Status != 0 && e.Status != 200 {
+	if e.By == sip.ByNetwork { // nobody sent a status
+		if t := clean(e.Text); t != "" {
+			parts = append(parts, t)
+		}
+	} else if e.Status != 0 && e.Status != 200 {
 		parts = append(parts, strings.TrimSpace(fmt.Sprintf("SIP %d %s", e.Status, clean(e.Text))))
-	} else if t := clean(e.Text); t != "" && e.By == sip.ByNetwork {
-		parts = append(parts, t)
 	}
 	if e.Reason.Q850 != 0 {
 		parts = append(parts, strings.TrimSuffix(fmt.Sprintf("Q.850 %d: %s", e.Reason.Q850, clean(e.Reason.Text)), ": "))
 	} else if t := clean(e.Reason.Text); t != "" {
+		parts = append(parts, t)
+	}
+	if t := clean(e.Warning); t != "" {
 		parts = append(parts, t)
 	}
 	if len(parts) == 0 {

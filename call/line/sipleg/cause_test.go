@@ -1,12 +1,18 @@
 package sipleg
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"callbox/call"
 	"callbox/sip"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden files of testdata")
 
 var (
 	toUser  = ending{line: "user 201", party: "user 201", kind: call.User}
@@ -37,8 +43,12 @@ func TestCause(t *testing.T) {
 			call.Cause{Q850: 21, SIP: 407, Who: call.Network, Text: "trunk provider refused our user name or password (SIP 407 Proxy Authentication Required)"}, call.Failed},
 		{"an odd status", toTrunk, sip.DialogEvent{Status: 499, By: sip.ByRemote},
 			call.Cause{Q850: 127, SIP: 499, Who: call.Network, Text: "trunk provider ended the attempt (SIP 499)"}, call.Failed},
+		{"a warning", toTrunk, sip.DialogEvent{Status: 488, Text: "Not Acceptable Here", By: sip.ByRemote, Warning: "305 no common codec"},
+			call.Cause{Q850: 88, SIP: 488, Who: call.Network, Text: "trunk provider can do none of our codecs (SIP 488 Not Acceptable Here; 305 no common codec)"}, call.Failed},
+		{"a reason and a warning", toTrunk, sip.DialogEvent{Status: 503, Text: "Service Unavailable", By: sip.ByRemote, Reason: sip.Reason{Q850: 34, Text: "No circuit"}, Warning: "399 come back\r\nat noon"},
+			call.Cause{Q850: 34, SIP: 503, Who: call.Network, Text: "trunk provider is overloaded or out of service (SIP 503 Service Unavailable; Q.850 34: No circuit; 399 come backat noon)"}, call.Failed},
 		{"no response", toTrunk, sip.DialogEvent{Status: 408, Text: "no response in 32 s", By: sip.ByNetwork},
-			call.Cause{Q850: 102, SIP: 408, Who: call.Network, Text: "trunk provider cannot be reached (SIP 408 no response in 32 s)"}, call.NoAnswer},
+			call.Cause{Q850: 102, SIP: 408, Who: call.Network, Text: "trunk provider cannot be reached (no response in 32 s)"}, call.NoAnswer},
 		{"an answer without sound", toTrunk, sip.DialogEvent{Status: 488, Text: "the answer has no session description", By: sip.ByLocal},
 			call.Cause{Q850: 88, SIP: 488, Who: call.Box, Text: "the call to +15550100 on trunk provider cannot go on (SIP 488 the answer has no session description)"}, call.Failed},
 		{"far end hangs up", answered(toUser), sip.DialogEvent{Status: 200, By: sip.ByRemote},
@@ -46,13 +56,13 @@ func TestCause(t *testing.T) {
 		{"far end hangs up with a cause", answered(toTrunk), sip.DialogEvent{Status: 200, By: sip.ByRemote, Reason: sip.Reason{Q850: 41, Text: "Temporary failure"}},
 			call.Cause{Q850: 41, SIP: 200, Who: call.Remote, Text: "+15550100 on trunk provider hung up (Q.850 41: Temporary failure)"}, call.Failed},
 		{"connection lost", answered(toUser), sip.DialogEvent{Status: 503, Text: "connection reset", By: sip.ByNetwork},
-			call.Cause{Q850: 41, SIP: 503, Who: call.Network, Text: "the connection to user 201 was lost (SIP 503 connection reset)"}, call.Failed},
+			call.Cause{Q850: 41, SIP: 503, Who: call.Network, Text: "the connection to user 201 was lost (connection reset)"}, call.Failed},
 		{"caller gives up", inbound(toUser), sip.DialogEvent{Status: 487, By: sip.ByRemote},
 			call.Cause{Q850: 16, SIP: 487, Who: call.Remote, Text: "the caller gave up"}, call.NoAnswer},
 		{"answered elsewhere", inbound(toTrunk), sip.DialogEvent{Status: 487, By: sip.ByRemote, Reason: sip.Reason{SIP: 200, Text: "Call completed elsewhere"}},
 			call.Cause{Q850: 16, SIP: 487, Who: call.Remote, Text: "the call was answered elsewhere"}, call.NoAnswer},
 		{"caller's network fails", inbound(toTrunk), sip.DialogEvent{Status: 503, By: sip.ByNetwork, Text: "connection lost"},
-			call.Cause{Q850: 41, SIP: 503, Who: call.Network, Text: "the connection to the caller on trunk provider was lost (SIP 503 connection lost)"}, call.Failed},
+			call.Cause{Q850: 41, SIP: 503, Who: call.Network, Text: "the connection to the caller on trunk provider was lost (connection lost)"}, call.Failed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,6 +75,37 @@ func TestCause(t *testing.T) {
 				t.Errorf("outcome %v, want %v", o, tt.out)
 			}
 		})
+	}
+}
+
+// TestRefusals holds what becomes of every final status that an INVITE can get
+// (IANA, Session Initiation Protocol Parameters): on a trunk, then at a user. A
+// line is the status, the Q.850 value, who, the call's state, and the sentence.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for _, status := range []int{
+		300, 301, 302, 305, 380,
+		400, 401, 402, 403, 404, 405, 406, 407, 408, 410, 413, 414, 415, 416, 420, 421, 422, 423, 428, 429, 430, 433, 436, 437, 438,
+		480, 481, 482, 483, 484, 485, 486, 487, 488, 491, 493, 494, 500, 501, 502, 503, 504, 505, 513, 555, 580, 600, 603, 604, 606, 607, 608,
+	} {
+		for _, n := range []ending{toTrunk, toUser} {
+			c := n.cause(&sip.DialogEvent{Status: status, By: sip.ByRemote})
+			fmt.Fprintf(&b, "%d  %3d  %-7s  %-9s  %s\n", c.SIP, c.Q850, c.Who, c.Outcome(), c.Text)
+		}
+	}
+	path := filepath.Join("testdata", "refusals.txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", &b, want)
 	}
 }
 

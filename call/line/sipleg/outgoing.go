@@ -3,8 +3,8 @@ package sipleg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"callbox/call"
@@ -106,7 +106,8 @@ func notPlaced(cfg Config, err error) call.Cause {
 	case errors.Is(err, sip.ErrClosed):
 		c = call.Cause{Q850: call.Q850OutOfOrder, SIP: 503, Who: call.Box, Text: "the SIP stack is not running"}
 	default:
-		c.Text = fmt.Sprintf("%s cannot be called: %v", cfg.Title, err)
+		text := strings.TrimPrefix(err.Error(), sip.ErrTransport.Error()+": ")
+		c.Text = cfg.Title + " cannot be called: " + strings.TrimPrefix(text, "sip: ")
 	}
 	return c
 }

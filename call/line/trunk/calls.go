@@ -79,9 +79,9 @@ func dial(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sip.Inv
 		hop = inv.Route
 	}
 	_, addrs, err := stack.Resolve(ctx, hop)
-	if err != nil || len(addrs) == 0 {
+	if err != nil {
 		return nil, call.Cause{
-			Q850: call.Q850NoRoute, SIP: 503, Who: call.Box, Text: fmt.Sprintf("there is no way to %s: %v", hop, err),
+			Q850: call.Q850NoRoute, SIP: 503, Who: call.Box, Text: legs.Config().Title + " cannot be called: " + strings.TrimPrefix(err.Error(), "sip: "),
 		}
 	}
 	local := stack.LocalFor(addrs[0].Addr().String())
