@@ -46,6 +46,8 @@ type Config struct {
 	MaxDialogs int
 	// Watch is shown the messages of calls, see [wire.Config]; nil: nobody watches.
 	Watch func(wire.Message)
+	// Events are the event packages that phones may subscribe to.
+	Events []EventPackage
 	// Resolver looks names up; nil: one that does it the system's way.
 	Resolver *locate.Resolver
 }

@@ -8,7 +8,8 @@
 // [Stack.Invite] or handed to Peer.Invite, and told as [DialogEvent]s.
 // [Stack.Register] makes the box a client of somebody else's registrar. A domain
 // may have several servers (sip/locate): one that does not answer is left for the
-// next within 4 s, and avoided for a while.
+// next within 4 s, and avoided for a while. Phones of users subscribe to
+// [EventPackage]s (RFC 6665), whose documents others write (sip/document).
 //
 // It owns the user agent's part of RFC 3261; sockets, message checks and
 // transactions are in sip/wire, and offers and answers are opaque bytes here

@@ -19,10 +19,10 @@ import (
 // A request belongs to the user it has credentials of; else to the user named
 // in From if it comes from where that user is registered; else to the exchange
 // that is registered there; else to the first trunk with its source address; else,
-// when it is a REGISTER or an INVITE, to the user named in To or From. Whoever has
+// when it is a REGISTER, an INVITE or a SUBSCRIBE, to the user named in To or From. Whoever has
 // a Password is always challenged, nobody else ever. While there are users, one
 // that does not exist is challenged like one that does, so that nobody learns who
-// exists; an INVITE over UDP from where its user is not registered is challenged
+// exists; an INVITE or SUBSCRIBE over UDP from where its user is not registered is challenged
 // when it is repeated, as every caller does and no scanner.
 type Peer struct {
 	// Name identifies the peer in logs and DialogInfo.Peer; unique in the stack.
@@ -100,6 +100,9 @@ func (s *Stack) removePeer(p *peer) {
 		delete(s.users, p.Username)
 	}
 	s.mu.Unlock()
+	if p.Register {
+		s.unsubscribe(p.Username)
+	}
 	p.reg.close()
 }
 
@@ -161,7 +164,7 @@ func (s *Stack) identify(req *gosip.Request, flow wire.Flow) (p *peer, challenge
 		return s.ghost(c.Username), true
 	case req.Method == gosip.REGISTER:
 		return s.ghost(user), true
-	case req.Method != gosip.INVITE || !s.earnest(req, flow):
+	case req.Method != gosip.INVITE && req.Method != gosip.SUBSCRIBE || !s.earnest(req, flow):
 		return nil, false
 	case byName != nil:
 		return byName, true
@@ -175,7 +178,7 @@ func (s *Stack) ghost(user string) *peer {
 	return &peer{Peer: Peer{Username: user, Password: s.auth.decoy}, reg: s.nobody, ghost: true}
 }
 
-// earnest reports whether an INVITE from nowhere is worth a challenge: it came
+// earnest reports whether an INVITE or SUBSCRIBE from nowhere is worth a challenge: it came
 // by a connection, or comes again.
 func (s *Stack) earnest(req *gosip.Request, flow wire.Flow) bool {
 	return flow.Transport != wire.UDP ||

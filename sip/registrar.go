@@ -38,6 +38,7 @@ type binding struct {
 	instance string // +sip.instance and reg-id (RFC 5626), or empty
 	callID   string
 	seq      uint32
+	unasked  *unasked // kept while the phone renews it
 }
 
 func newBindings(s *Stack, p *peer) *bindings { return &bindings{s: s, p: p} }
@@ -146,8 +147,15 @@ func (b *bindings) update(req *gosip.Request, flow wire.Flow, now time.Time) (in
 		list = nil
 	}
 	list = slices.DeleteFunc(list, func(e *binding) bool { return !e.Expires.After(now) })
+	var greeted []*binding
 	for _, w := range wishes {
 		key := contactKey(w.uri)
+		var was *unasked
+		for _, e := range list {
+			if e.key == key && e.callID == callID {
+				was = e.unasked
+			}
+		}
 		list = slices.DeleteFunc(list, func(e *binding) bool {
 			return e.key == key || (w.instance != "" && e.instance == w.instance)
 		})
@@ -157,12 +165,16 @@ func (b *bindings) update(req *gosip.Request, flow wire.Flow, now time.Time) (in
 		if len(list) >= maxBindings || len(list) >= len(b.list) && b.s.bound.Load() >= maxAllBindings {
 			return 503, nil
 		}
-		e := &binding{key: key, instance: w.instance, callID: callID, seq: seq, Binding: Binding{
+		e := &binding{key: key, instance: w.instance, callID: callID, seq: seq, unasked: was, Binding: Binding{
 			User: b.p.Username, Contact: w.uri.String(), Source: flow.Remote, Local: b.s.localOf(flow), Transport: flow.Transport,
 			Expires: now.Add(w.expires), flow: flow,
 		}}
 		if h := req.GetHeader("User-Agent"); h != nil {
 			e.UserAgent = clean(h.Value())
+		}
+		if was == nil {
+			e.unasked = &unasked{last: map[string]any{}}
+			greeted = append(greeted, e)
 		}
 		list = append([]*binding{e}, list...)
 	}
@@ -171,6 +183,9 @@ func (b *bindings) update(req *gosip.Request, flow wire.Flow, now time.Time) (in
 	b.schedule(now)
 	if changed {
 		b.tell()
+	}
+	for _, e := range greeted {
+		b.greet(e)
 	}
 	return 200, nil
 }

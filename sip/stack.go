@@ -29,6 +29,7 @@ type Stack struct {
 	wg    sync.WaitGroup // goroutines started by spawn
 	count counters
 	shun  shunned
+	subs  subscriptions
 
 	nobody *bindings    // of users that do not exist
 	bound  atomic.Int64 // bindings of all users
@@ -55,6 +56,7 @@ type Counters struct {
 	OverBudget    uint64 // messages of strangers beyond what their address may ask for
 	EventsDropped uint64 // DialogEvents that nobody took
 	Dialogs       int    // live now
+	Subscriptions int    // likewise
 }
 
 // maxGone bounds the memory of ended dialogs, which get 481 instead of silence.
@@ -69,6 +71,7 @@ func New(cfg Config) (*Stack, error) {
 	s := &Stack{
 		cfg: cfg, log: cfg.Logger, auth: newAuthenticator(cfg.Realm, cfg.NonceLife), guard: newGuard(),
 		shun:  shunned{until: map[locate.Hop]time.Time{}},
+		subs:  subscriptions{byTag: map[string]*subscription{}, perUser: map[string]int{}, changed: map[change]struct{}{}},
 		users: map[string]*peer{}, dialogs: map[string]*Dialog{}, merged: map[string]*Dialog{}, gone: map[string]time.Time{},
 	}
 	s.nobody = newBindings(s, &peer{})
@@ -142,12 +145,15 @@ func (s *Stack) Serve(ctx context.Context) error {
 	return nil
 }
 
-// drain hangs every dialog up and gives the far ends a moment to hear of it.
+// drain hangs every dialog up, ends the subscriptions, and gives the far ends a
+// moment to hear of it.
 func (s *Stack) drain() {
 	s.mu.Lock()
 	s.closing = true
 	ds := s.live()
 	s.mu.Unlock()
+	s.unsubscribe("")
+	s.subs.close()
 	for _, d := range ds {
 		d.Hangup(Reason{Q850: 41, SIP: 503, Text: "the gateway is shutting down"})
 	}
@@ -159,7 +165,7 @@ func (s *Stack) drain() {
 		s.mu.Lock()
 		n := len(s.dialogs)
 		s.mu.Unlock()
-		if n == 0 {
+		if _, leaving := s.subs.counts(); n == 0 && leaving == 0 {
 			return
 		}
 		select {
@@ -201,9 +207,10 @@ func (s *Stack) Counters() Counters {
 	s.mu.Unlock()
 	c := &s.count
 	bans, over := s.guard.counts()
+	subs, _ := s.subs.counts()
 	return Counters{Bans: bans, OverBudget: over,
 		Counters: s.wire.Counters(), Strangers: c.strangers.Load(), Challenges: c.challenges.Load(),
-		AuthFailures: c.authFailures.Load(), EventsDropped: c.eventsDropped.Load(), Dialogs: n,
+		AuthFailures: c.authFailures.Load(), EventsDropped: c.eventsDropped.Load(), Dialogs: n, Subscriptions: subs,
 	}
 }
 
@@ -254,7 +261,9 @@ func (s *Stack) peersNow() []*peer {
 func (s *Stack) Request(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) {
 	tag, inDialog := wire.Param(req.To().Params, "tag")
 	var d *Dialog
+	var sub *subscription
 	if inDialog {
+		sub = s.subs.find(tag, req.CallID().Value())
 		s.mu.Lock()
 		d = s.dialogs[tag]
 		s.mu.Unlock()
@@ -267,6 +276,8 @@ func (s *Stack) Request(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) {
 		}
 		d.onRequest(req, flow, tx)
 	case tx == nil: // the ACK of a dialog that is gone
+	case sub != nil:
+		s.resubscribe(sub, req, flow, tx)
 	case inDialog:
 		if s.remembers(tag) || s.Known(flow) {
 			s.respond(tx, req, 481, "")
@@ -309,7 +320,9 @@ func (s *Stack) outOfDialog(req *gosip.Request, flow wire.Flow, tx *wire.ServerT
 	case gosip.INVITE:
 		s.arrive(p, req, flow, tx)
 	case gosip.OPTIONS:
-		s.respond(tx, req, 200, "", gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", supported), gosip.NewHeader("Accept", sdpType))
+		s.respond(tx, req, 200, "", gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", supported), gosip.NewHeader("Accept", sdpType), s.allowEvents())
+	case gosip.SUBSCRIBE:
+		s.subscribe(p, req, flow, tx)
 	case gosip.CANCEL, gosip.BYE, gosip.INFO, gosip.UPDATE, gosip.PRACK:
 		s.respond(tx, req, 481, "")
 	case gosip.REFER: // within a call only: nobody has us call anybody else

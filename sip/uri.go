@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER"
+	allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE"
 	// supported are the extensions that we know (RFC 3891, RFC 4488).
 	supported = "replaces, norefersub"
 	sdpType   = "application/sdp"

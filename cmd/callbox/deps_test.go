@@ -32,6 +32,7 @@ var rules = []rule{
 	{"sip/sdp", []string{"media/codec"}},
 	{"sip/wire", nil},
 	{"sip/locate", nil},
+	{"sip/document", nil},
 	{"sip", []string{"sip/sdp", "sip/wire", "sip/locate"}},
 	{"call", []string{"media"}},
 	{"call/number", nil},

@@ -38,7 +38,7 @@ func Param(ps sip.HeaderParams, name string) (string, bool) {
 func NewResponse(req *sip.Request, status int, phrase, toTag string) *sip.Response {
 	res := sip.NewResponse(status, phrase)
 	sip.CopyHeaders("Via", req, res)
-	if status > 100 && status < 300 && (req.IsInvite() || req.Method == sip.UPDATE) {
+	if status > 100 && status < 300 && (req.IsInvite() || req.Method == sip.UPDATE || req.Method == sip.SUBSCRIBE) {
 		sip.CopyHeaders("Record-Route", req, res)
 	}
 	res.AppendHeader(sip.HeaderClone(req.From()))
