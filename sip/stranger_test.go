@@ -77,7 +77,9 @@ func TestOptionsOfKnownPeers(t *testing.T) {
 	if v := headerValue(res, "Via"); !strings.Contains(v, "rport="+strings.Split(r.addr(), ":")[1]) || !strings.Contains(v, "received=127.0.0.1") {
 		t.Errorf("Via %s", v)
 	}
-	r.send(r.text("SUBSCRIBE", "anybody", "sub"))
+	r.send(r.text("SUBSCRIBE", "anybody", "sub")) // that is for users
+	r.response(403)
+	r.send(r.text("PUBLISH", "anybody", "publish"))
 	r.response(405)
 	r.send(r.text("CANCEL", "anybody", "cancel"))
 	r.response(481)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"callbox/api"
 	"callbox/call"
 	"callbox/call/trace"
 )
@@ -84,6 +85,18 @@ func (c *Client) Unban(ctx context.Context, addr string) (int, error) {
 	var n int
 	err := c.json(ctx, http.MethodDelete, "/v1/bans/"+url.PathEscape(addr), nil, &n)
 	return n, err
+}
+
+// Messages tells how many voice messages wait for each user.
+func (c *Client) Messages(ctx context.Context) (map[string]api.Waiting, error) {
+	var all map[string]api.Waiting
+	err := c.json(ctx, http.MethodGet, "/v1/messages", nil, &all)
+	return all, err
+}
+
+// SetMessages says how many voice messages wait for a user.
+func (c *Client) SetMessages(ctx context.Context, user string, n api.Waiting) error {
+	return c.json(ctx, http.MethodPut, "/v1/messages/"+url.PathEscape(user), n, &n)
 }
 
 // Explain says how a number would be routed.

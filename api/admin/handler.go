@@ -63,6 +63,15 @@ type Ban struct {
 	Dropped  uint64     `json:"dropped"`  // requests that it kept away
 }
 
+// Mailboxes knows how many voice messages wait for the users of the box.
+type Mailboxes interface {
+	// AllWaiting tells it of every user, by name.
+	AllWaiting() map[string]api.Waiting
+	// SetAnyWaiting keeps it for a user. The error is or wraps call.ErrNotFound or an
+	// *api.InvalidError.
+	SetAnyWaiting(ctx context.Context, user string, w api.Waiting) error
+}
+
 // NewCall asks for a call by hand.
 type NewCall struct {
 	From    string `json:"from"`
@@ -125,6 +134,10 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	if b, ok := box.(Bans); ok {
 		h.mux.HandleFunc("GET /v1/bans", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, b.Bans()) })
 		h.mux.HandleFunc("DELETE /v1/bans/{addr}", func(w http.ResponseWriter, r *http.Request) { unban(w, r, b) })
+	}
+	if m, ok := box.(Mailboxes); ok {
+		h.mux.HandleFunc("GET /v1/messages", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, m.AllWaiting()) })
+		h.mux.HandleFunc("PUT /v1/messages/{user}", func(w http.ResponseWriter, r *http.Request) { setMessages(w, r, m) })
 	}
 	h.mux.HandleFunc("GET /v1/route", h.route)
 	h.mux.HandleFunc("GET /v1/config", h.export)
@@ -259,6 +272,25 @@ func unban(w http.ResponseWriter, r *http.Request, b Bans) {
 		return
 	}
 	answer(w, http.StatusOK, b.Unban(addr))
+}
+
+func setMessages(w http.ResponseWriter, r *http.Request, m Mailboxes) {
+	var n api.Waiting
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&n); err != nil {
+		fail(w, http.StatusBadRequest, fmt.Errorf("read the request: %w", err))
+		return
+	}
+	if err := m.SetAnyWaiting(r.Context(), r.PathValue("user"), n); err != nil {
+		code := status(err)
+		if invalid := (*api.InvalidError)(nil); errors.As(err, &invalid) {
+			code = http.StatusBadRequest
+		}
+		fail(w, code, err)
+		return
+	}
+	answer(w, http.StatusOK, n)
 }
 
 func (h *Handler) route(w http.ResponseWriter, r *http.Request) {

@@ -19,12 +19,14 @@ import (
 	"callbox/api/admin"
 	"callbox/api/hook"
 	"callbox/api/jambonz/socket"
+	"callbox/api/mailbox"
 	"callbox/api/twilio"
 	"callbox/api/vendor"
 	"callbox/board"
 	"callbox/call"
 	"callbox/call/engine"
 	"callbox/call/event"
+	"callbox/call/lamp"
 	"callbox/call/toll"
 	"callbox/call/trace"
 	"callbox/media/clock"
@@ -58,30 +60,32 @@ type app struct {
 	cfg appConfig
 	log *slog.Logger
 
-	store    *storage.Store
-	bus      *event.Bus
-	trace    *trace.Ring
-	accounts *accounts
-	dialects dialects
-	hooks    *hook.Client
-	sockets  *socket.Hub
-	vendors  *vendor.Set
-	deliver  *hook.Deliverer
-	alarms   *alarms
-	journal  *journal
-	files    *recordings
-	keeper   *keeper
-	clock    *clock.Clock
-	ports    *rtp.PortPool
-	stack    *sip.Stack
-	board    *board.Board
-	router   *router
-	tolls    *toll.Book
-	inbound  *inbound
-	lines    *lineSet
-	engine   *engine.Engine
-	server   *api.Server
-	control  *http.Server
+	store     *storage.Store
+	bus       *event.Bus
+	trace     *trace.Ring
+	accounts  *accounts
+	dialects  dialects
+	hooks     *hook.Client
+	sockets   *socket.Hub
+	vendors   *vendor.Set
+	deliver   *hook.Deliverer
+	alarms    *alarms
+	journal   *journal
+	files     *recordings
+	keeper    *keeper
+	clock     *clock.Clock
+	ports     *rtp.PortPool
+	stack     *sip.Stack
+	board     *board.Board
+	router    *router
+	tolls     *toll.Book
+	inbound   *inbound
+	lamps     *lamp.Board
+	mailboxes *mailboxes
+	lines     *lineSet
+	engine    *engine.Engine
+	server    *api.Server
+	control   *http.Server
 
 	certs                      *certificates
 	httpLn, httpsLn, controlLn net.Listener // httpsLn may be nil
@@ -132,6 +136,10 @@ func (a *app) openStore(ctx context.Context) error {
 
 // openHooks makes what speaks to applications.
 func (a *app) openHooks(context.Context) error {
+	if err := a.openMailboxes(); err != nil {
+		return err
+	}
+	a.lamps = a.newLamps()
 	snap := a.snap
 	a.accounts.snap.Store(&snap)
 	a.inbound.snap.Store(&snap)
@@ -187,7 +195,8 @@ func (a *app) openNetwork(ctx context.Context) error {
 	}
 	a.stack, err = sip.New(sip.Config{UDP: []string{a.cfg.SIP}, TCP: []string{a.cfg.SIP}, TLS: []string{tlsAddr},
 		TLSConfig: a.certs.config(),
-		UserAgent: "callbox/" + version, External: a.snap.Media.External, Logger: a.log, Watch: a.watch})
+		UserAgent: "callbox/" + version, External: a.snap.Media.External, Logger: a.log, Watch: a.watch,
+		Events: a.eventPackages()})
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --sip", err)
 	}
@@ -249,7 +258,7 @@ func (a *app) openEngine(ctx context.Context) error {
 	}
 	a.engine, err = engine.New(engine.Config{
 		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
-		Publisher: publisher{a.bus, a.sockets, a.trace}, Fetcher: fetcher{a.hooks, a.sockets, a.alarms}, Recogniser: recogniser{a.vendors},
+		Publisher: publisher{a.bus, a.sockets, a.trace, a.lamps}, Fetcher: fetcher{a.hooks, a.sockets, a.alarms}, Recogniser: recogniser{a.vendors},
 		Streamer: newStreams(a.dialects, a.hooks, a.log),
 		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		Alert:    a.alarms.add,
@@ -283,7 +292,7 @@ func (a *app) openAPI(context.Context) error {
 		CallerIDs: callerIDSettings(a), Lists: listSettings(a), Domains: domainSettings(a),
 		Auth: api.NewAuth(a.accounts), Teller: a.engine, Alerts: a.alarms, Log: a.log}
 	var err error
-	a.server, err = api.NewServer(api.Config{Mounts: a.dialects.mounts(h), Documents: a.documents(h.Auth),
+	a.server, err = api.NewServer(api.Config{Mounts: append(a.dialects.mounts(h), mailbox.Mount(h.Auth, a.mailboxes, a.log)), Documents: a.documents(h.Auth),
 		Upgrades: []api.Upgrade{{Path: sipPath, Handler: a.stack.Upgrade}}, Log: a.log})
 	if err != nil {
 		return err

@@ -20,8 +20,9 @@ import (
 type gateway struct{ a *app }
 
 var (
-	_ admin.Box  = gateway{}
-	_ admin.Bans = gateway{}
+	_ admin.Box       = gateway{}
+	_ admin.Bans      = gateway{}
+	_ admin.Mailboxes = gateway{}
 )
 
 // Lines lists the lines.
@@ -41,6 +42,14 @@ func (g gateway) Unban(addr netip.Addr) int {
 	n := g.a.stack.Unban(addr)
 	g.a.log.Info("bans lifted by hand", "remote", addr, "bans", n)
 	return n
+}
+
+// AllWaiting tells how many messages wait for each user.
+func (g gateway) AllWaiting() map[string]api.Waiting { return g.a.mailboxes.AllWaiting() }
+
+// SetAnyWaiting says how many messages wait for a user.
+func (g gateway) SetAnyWaiting(ctx context.Context, user string, w api.Waiting) error {
+	return g.a.mailboxes.SetAnyWaiting(ctx, user, w)
 }
 
 // Explain tells how a number would be routed.

@@ -10,6 +10,7 @@ import (
 	"callbox/api/stream"
 	"callbox/call"
 	"callbox/call/event"
+	"callbox/call/lamp"
 	"callbox/call/script"
 	"callbox/call/trace"
 )
@@ -61,6 +62,7 @@ type publisher struct {
 	bus     *event.Bus
 	sockets *socket.Hub
 	trace   *trace.Ring
+	lamps   *lamp.Board
 }
 
 // Publish hands over one event. It does not block.
@@ -68,4 +70,5 @@ func (p publisher) Publish(ev call.Event) {
 	p.bus.Publish(ev)
 	p.sockets.Publish(ev)
 	p.trace.Publish(ev)
+	p.lamps.Publish(ev)
 }

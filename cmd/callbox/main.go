@@ -24,17 +24,18 @@ var version = "unknown"
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
-	Demo    demoCmd    `cmd:"" help:"Watch two calls on simulated phones, in one process, in under 30 s."`
-	Call    callCmd    `cmd:"" help:"Place a call on the running gateway."`
-	Calls   callsCmd   `cmd:"" help:"List the newest calls."`
-	Trace   traceCmd   `cmd:"" help:"Show what was said on the lines for a call: its SIP messages and events."`
-	Lines   linesCmd   `cmd:"" help:"List the lines and how they are."`
-	Bans    bansCmd    `cmd:"" help:"List who gets no answer on SIP for having guessed passwords, or lift the bans of an address."`
-	Route   routeCmd   `cmd:"" help:"Explain how a number would be routed, without calling."`
-	Config  configCmd  `cmd:"" help:"Show or change the configuration."`
-	CA      caCmd      `cmd:"" name:"ca" help:"Print the certificate of the box's own CA, for programs that use the API over TLS."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve    serveCmd    `cmd:"" help:"Run the gateway."`
+	Demo     demoCmd     `cmd:"" help:"Watch two calls on simulated phones, in one process, in under 30 s."`
+	Call     callCmd     `cmd:"" help:"Place a call on the running gateway."`
+	Calls    callsCmd    `cmd:"" help:"List the newest calls."`
+	Trace    traceCmd    `cmd:"" help:"Show what was said on the lines for a call: its SIP messages and events."`
+	Lines    linesCmd    `cmd:"" help:"List the lines and how they are."`
+	Bans     bansCmd     `cmd:"" help:"List who gets no answer on SIP for having guessed passwords, or lift the bans of an address."`
+	Messages messagesCmd `cmd:"" help:"Show or say how many voice messages wait for users, which lights the lamps of their telephones."`
+	Route    routeCmd    `cmd:"" help:"Explain how a number would be routed, without calling."`
+	Config   configCmd   `cmd:"" help:"Show or change the configuration."`
+	CA       caCmd       `cmd:"" name:"ca" help:"Print the certificate of the box's own CA, for programs that use the API over TLS."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 func main() {

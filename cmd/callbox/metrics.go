@@ -27,6 +27,7 @@ func (a *app) metrics() http.Handler {
 	gauge("sip_bans", "Addresses, and users at an address, that get no answer on SIP now.", func() float64 { return float64(len(a.stack.Bans())) })
 	counter("sip_bans_total", "Bans for wrong SIP passwords.", func() float64 { return float64(a.stack.Counters().Bans) })
 	counter("sip_auth_failures_total", "Wrong answers to SIP challenges.", func() float64 { return float64(a.stack.Counters().AuthFailures) })
+	gauge("sip_subscriptions", "Lamps and message counts that telephones watch now.", func() float64 { return float64(a.stack.Counters().Subscriptions) })
 	counter("sip_challenges_total", "SIP challenges sent.", func() float64 { return float64(a.stack.Counters().Challenges) })
 	counter("sip_strangers_total", "SIP requests of strangers, which got no answer.", func() float64 { return float64(a.stack.Counters().Strangers) })
 	counter("sip_over_budget_total", "SIP messages of strangers beyond what their address may ask for.", func() float64 { return float64(a.stack.Counters().OverBudget) })

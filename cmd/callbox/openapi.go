@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"callbox/api"
+	"callbox/api/mailbox"
 	"callbox/api/openapi"
 )
 
@@ -52,6 +53,7 @@ func (d dialects) describe() []api.Operation {
 		text("/"+caFile, "Get the certificate of the box's own CA", "application/x-x509-ca-cert", api.AuthNone),
 		text(openapiPath, "Get this description", "application/json", api.AuthBasic),
 	}
+	list = append(list, mailbox.Describe()...)
 	for _, x := range d.family {
 		list = append(list, x.Describe()...)
 	}

@@ -29,6 +29,8 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.engine.SetLimits(engineLimits(snap.Limits))
 	a.setTolls(snap)
 	a.lines.set(a.wanted(snap))
+	a.stack.Changed(eventDialog, "") // some may be gone
+	a.stack.Changed(eventMessages, "")
 	err := a.router.set(snap, a.lineIDs(snap), true)
 	if err == nil {
 		return nil
