@@ -7,7 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose tests also run as 32-bit and 64-bit ARM programs: all of media,
 # call and storage that is our own computing. media/speech is not among them: it
 # starts a native program, and an emulated process passes its pipes on to others.
-ARM_PACKAGES := ./media ./media/clock ./media/codec ./media/dtmf ./media/rtp ./media/session ./media/tone ./media/wav ./call ./call/event ./call/number ./call/route ./call/script ./storage/...
+ARM_PACKAGES := ./media ./media/clock ./media/codec ./media/dtmf ./media/echo ./media/rtp ./media/session ./media/tone ./media/wav ./call ./call/event ./call/number ./call/route ./call/script ./storage/...
 FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 

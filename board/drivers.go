@@ -133,9 +133,14 @@ func openAg1171(o *opener, p PortProfile, port *Port) error {
 	return nil
 }
 
+// simEcho is what comes back of what a simulated phone is told, in dB below it:
+// between the best and the worst that the data sheet of the Ag1171 promises.
+const simEcho = 16
+
 // openSim opens a simulated phone on the driver of the Ag1171.
 func openSim(o *opener, p PortProfile, port *Port) error {
 	far := sim.NewPhone(p.Name)
+	far.SetFaults(sim.Faults{EchoLoss: simEcho})
 	port.closers = append(port.closers, far)
 	d, err := slic.Open(slic.Pins{SHK: far.SHK(), RM: far.RM(), FR: far.FR(), PD: far.PD()}, slic.Config{
 		Hz: p.RingHz, Supply: o.supply, Log: o.config.Log.With("port", p.Name),

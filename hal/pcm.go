@@ -33,6 +33,17 @@ type PCM interface {
 	Close() error
 }
 
+// Aligned is a [PCM] that knows how its two directions lie to each other. It is
+// found by type assertion; echo can be cancelled only where it is there.
+type Aligned interface {
+	// Offset says that sample number n of those given by Read, counted as in
+	// PCMStats.Read, passed the port at the same time as sample number n − samples of
+	// those given to Write. It is right to a millisecond or so and stays the same
+	// until one of the directions loses sound, or rests. ok is false while either
+	// does not run.
+	Offset() (samples int64, ok bool)
+}
+
 // PCMStats counts what happened to the sound of one channel.
 type PCMStats struct {
 	Read, Written uint64 // samples

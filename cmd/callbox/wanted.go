@@ -104,7 +104,8 @@ func (a *app) wantedPort(p board.Port, snap config.Snapshot) wantedLine {
 		if number == "" {
 			number = p.Name
 		}
-		return fxs.New(fxs.Config{ID: p.Name, Number: number, Name: ph.CallerName, Country: snap.Country, Log: a.log}, p.Phone, p.PCM)
+		return fxs.New(fxs.Config{ID: p.Name, Number: number, Name: ph.CallerName, Country: snap.Country,
+			EchoTail: time.Duration(ph.EchoTail) * time.Millisecond, Log: a.log}, p.Phone, p.PCM)
 	}}
 }
 

@@ -45,6 +45,12 @@ type stream interface {
 	Close() error
 }
 
+// delayer is a stream that knows how many samples per channel are between its
+// caller and the wire. ALSA's are; echo needs it.
+type delayer interface {
+	Delay() (int, error)
+}
+
 // opener opens both directions of a card; tests replace it.
 type opener func() (capture, playback stream, err error)
 
@@ -227,6 +233,7 @@ func (c *Card) capture(s stream, quit <-chan struct{}) error {
 			for i, ch := range c.channels {
 				ch.captured(block[:n*len(c.channels)], i, len(c.channels))
 			}
+			c.align(s, (*Channel).inAt)
 		}
 		return n, err
 	})
@@ -260,9 +267,27 @@ func (c *Card) playback(s stream, quit <-chan struct{}) error {
 			rest = block
 		}
 		n, err := s.Write(rest)
-		rest = rest[n*len(c.channels):]
+		if rest = rest[n*len(c.channels):]; len(rest) == 0 {
+			c.align(s, (*Channel).outAt)
+		}
 		return n, err
 	})
+}
+
+// align tells the channels how far a stream is from the wire now.
+func (c *Card) align(s stream, tell func(*Channel, int, time.Time)) {
+	d, ok := s.(delayer)
+	if !ok {
+		return
+	}
+	n, err := d.Delay()
+	if err != nil {
+		return // an xrun, which the next move finds
+	}
+	now := time.Now()
+	for _, ch := range c.channels {
+		tell(ch, n, now)
+	}
 }
 
 // loop moves blocks with move whenever the stream is ready. Xruns and suspends

@@ -22,6 +22,16 @@ type fakeStream struct {
 	stall  bool
 	short  bool // moves half blocks
 	did    []string
+	delay  int // between us and the wire; negative: unknown
+}
+
+func (s *fakeStream) Delay() (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.delay < 0 {
+		return 0, syscall.EPIPE
+	}
+	return s.delay, nil
 }
 
 func (s *fakeStream) Wait(timeoutMs int) (bool, error) {
@@ -326,4 +336,56 @@ func TestChannelDoesNotAllocate(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations per block", n)
 	}
+}
+
+// The samples that pass the wire at the same time are found by the delays of
+// both streams.
+func TestOffset(t *testing.T) {
+	stereo(t, func(t *testing.T, c *Card, in, out *fakeStream) {
+		in.set(func() { in.delay = 40 })
+		out.set(func() { out.delay = 480 })
+		ch := c.Channels()[0]
+		if _, ok := ch.Offset(); ok {
+			t.Error("a channel that has not begun has an offset")
+		}
+		block := make([]int16, 160)
+		for range 10 {
+			_, err := ch.Write(block)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = ch.Read(block)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		// At the last read 1,600 samples were captured and 40 more were in the card.
+		// Of the samples written those in the card, 480, and those that the channel
+		// holds had not been played.
+		o, ok := ch.Offset()
+		ch.mu.Lock()
+		want := int64(1600+40) - (1600 - int64(len(ch.out)) - 480)
+		ch.mu.Unlock()
+		if !ok || o < want-160 || o > want+160 {
+			t.Errorf("offset %d, %v; want %d to within a block", o, ok, want)
+		}
+		for range 20 { // nothing is lost: it stays
+			_, err := ch.Write(block)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = ch.Read(block)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, ok := ch.Offset(); !ok || again != o {
+				t.Fatalf("offset %d, %v; it was %d", again, ok, o)
+			}
+		}
+		in.set(func() { in.delay = -1 })
+		<-time.After(time.Second)
+		if _, ok := ch.Offset(); ok {
+			t.Error("a stream that cannot tell its delay has an offset")
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -26,9 +27,21 @@ type Channel struct {
 	down    error
 	closed  bool
 	stats   hal.PCMStats
+	// Where the next sample of each direction is, in samples from the wire.
+	inMark, outMark mark
 }
 
-var _ hal.PCM = (*Channel)(nil)
+// mark says that sample number n passes the wire away samples after at; away is
+// negative when it has passed.
+type mark struct {
+	n, away int64
+	at      time.Time
+}
+
+var (
+	_ hal.PCM     = (*Channel)(nil)
+	_ hal.Aligned = (*Channel)(nil)
+)
 
 func newChannel() *Channel {
 	c := &Channel{in: make([]int16, 0, maxCapture), out: make([]int16, 0, maxPlay)}
@@ -141,6 +154,33 @@ func (c *Channel) play(block []int16, ch, channels int) {
 		c.stats.Underruns++
 	}
 	c.change.Broadcast()
+}
+
+// inAt says that the card holds n samples that it has heard at now and not yet
+// given to captured.
+func (c *Channel) inAt(n int, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inMark = mark{int64(c.stats.Read) + int64(len(c.in)), -int64(n), now}
+}
+
+// outAt says that the card holds n samples that it has not yet played at now.
+func (c *Channel) outAt(n int, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.outMark = mark{int64(c.stats.Written) - int64(len(c.out)), int64(n), now}
+}
+
+// Offset implements [hal.Aligned].
+func (c *Channel) Offset() (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.err() != nil || now.Sub(c.inMark.at) > restTime || now.Sub(c.outMark.at) > restTime {
+		return 0, false
+	}
+	between := c.outMark.at.Sub(c.inMark.at).Seconds() * hal.SampleRate
+	return c.inMark.n - c.inMark.away - c.outMark.n + c.outMark.away + int64(math.Round(between)), true
 }
 
 // setDown says that the card does not work, or with nil that it does again.

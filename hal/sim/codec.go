@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -12,24 +13,40 @@ const (
 	restartGap  = 250 * time.Millisecond
 )
 
-var _ hal.PCM = (*codec)(nil)
+var (
+	_ hal.PCM     = (*codec)(nil)
+	_ hal.Aligned = (*codec)(nil)
+)
 
 // codec is the sound card of one port: two streams paced by a clock of its own.
 //
 // A stream that was not touched for restartGap starts anew: what happened in
 // between is neither lost nor counted.
 type codec struct {
-	mic func(p []int16)          // fills p with what the phone says; not more than codecBuffer
-	ear func(p []int16, gap int) // takes what the phone hears, after gap samples of silence
-	err func() error             // fault injection
-	ppm func() float64           // clock error
-	end chan struct{}            // closed by Close
-	one sync.Once                // for end
-	mu  sync.Mutex               // guards stats
-	st  hal.PCMStats             //
-	rd  stream                   // owned by the reader
-	wr  stream                   // owned by the writer
-	bin [codecBuffer]int16       // sound that an overrun loses; owned by the reader
+	// mic fills p with what the phone says, not more than codecBuffer; ear takes
+	// what the phone hears, after gap samples of silence. at is the number of p's
+	// first sample on the codec's clock, the same for both.
+	mic func(p []int16, at int64)
+	ear func(p []int16, gap int, at int64)
+	err func() error       // fault injection
+	ppm func() float64     // clock error
+	end chan struct{}      // closed by Close
+	one sync.Once          // for end
+	rd  stream             // owned by the reader
+	wr  stream             // owned by the writer
+	bin [codecBuffer]int16 // sound that an overrun loses; owned by the reader
+
+	mu     sync.Mutex // guards what follows
+	st     hal.PCMStats
+	epoch  time.Time // of the codec's clock: when it was first used
+	rdLead lead
+	wrLead lead
+}
+
+// lead says where the samples that were counted are on the codec's clock.
+type lead struct {
+	at   int64 // clock number of the first one, if none had been lost
+	last time.Time
 }
 
 // stream is one direction: pos samples have passed since start.
@@ -38,6 +55,7 @@ type stream struct {
 	last  time.Time
 	pos   int64
 	rate  float64
+	base  int64 // number of the first sample on the codec's clock
 }
 
 // at is the time at which sample n passes the codec.
@@ -58,6 +76,30 @@ func (s *stream) touch(t time.Time, ppm float64) (fresh bool) {
 	}
 	s.last = t
 	return fresh
+}
+
+// begin puts a stream that starts now on the codec's clock.
+func (c *codec) begin(s *stream, fresh bool) {
+	if !fresh && s.pos > 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.epoch.IsZero() {
+		c.epoch = s.start
+	}
+	s.base = int64(math.Round(s.start.Sub(c.epoch).Seconds() * s.rate))
+}
+
+// Offset implements [hal.Aligned].
+func (c *codec) Offset() (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if now.Sub(c.rdLead.last) > restartGap || now.Sub(c.wrLead.last) > restartGap {
+		return 0, false
+	}
+	return c.wrLead.at - c.rdLead.at, true
 }
 
 // wait returns at t, or with false when the codec was closed.
@@ -88,11 +130,11 @@ func (c *codec) Read(p []int16) (int, error) {
 	}
 	t := time.Now()
 	s := &c.rd
-	s.touch(t, c.ppm())
+	c.begin(s, s.touch(t, c.ppm()))
 	if behind := s.now(t) - s.pos; behind > codecBuffer {
 		lost := behind - int64(len(p))
 		for left := lost; left > 0; left -= codecBuffer {
-			c.mic(c.bin[:min(left, codecBuffer)])
+			c.mic(c.bin[:min(left, codecBuffer)], s.base+s.pos+lost-left)
 		}
 		s.pos += lost
 		c.mu.Lock()
@@ -105,9 +147,10 @@ func (c *codec) Read(p []int16) (int, error) {
 		return 0, hal.ErrClosed
 	}
 	s.last = time.Now()
-	c.mic(p)
+	c.mic(p, s.base+s.pos-int64(len(p)))
 	c.mu.Lock()
 	c.st.Read += uint64(len(p))
+	c.rdLead = lead{s.base + s.pos - int64(c.st.Read), s.last}
 	c.mu.Unlock()
 	return len(p), nil
 }
@@ -120,6 +163,7 @@ func (c *codec) Write(p []int16) (int, error) {
 	t := time.Now()
 	s := &c.wr
 	fresh := s.touch(t, c.ppm())
+	c.begin(s, fresh)
 	gap := 0
 	if late := s.now(t) - s.pos; late > 0 && !fresh {
 		gap = int(late)
@@ -133,9 +177,10 @@ func (c *codec) Write(p []int16) (int, error) {
 		return 0, hal.ErrClosed
 	}
 	s.last = time.Now()
-	c.ear(p, gap)
+	c.ear(p, gap, s.base+s.pos-int64(len(p)))
 	c.mu.Lock()
 	c.st.Written += uint64(len(p))
+	c.wrLead = lead{s.base + s.pos - int64(c.st.Written), s.last}
 	c.mu.Unlock()
 	return len(p), nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -34,7 +33,7 @@ type Faults struct {
 	RingSpikes   bool          // the ringer draws short current spikes while it rings
 	LoseEdges    bool          // level changes of SHK are not delivered
 	RatePPM      float64       // error of the codec's clock, parts per million
-	EchoLoss     float64       // dB from what the phone hears back into the line; 0: no echo
+	EchoLoss     float64       // dB from what the phone is told to what the line sends back of it; 0: no echo
 	PinError     error         // every pin operation fails with it
 	PCMError     error         // every sound operation fails with it
 }
@@ -56,7 +55,7 @@ type Phone struct {
 	hungUp int           // times hung up, ever
 	drain  chan struct{} // closed and replaced when said or off changes
 	heard  []int16
-	echo   []int16
+	hybrid hybrid
 }
 
 // NewPhone makes a phone, on-hook, on a line chip that sleeps. Close ends what
@@ -123,7 +122,7 @@ func (p *Phone) hook(off bool) {
 	p.off = off
 	bounce := p.faults.Bounce
 	if !off {
-		p.say, p.echo = nil, nil
+		p.say, p.hybrid = nil, hybrid{}
 		p.hungUp++
 	}
 	p.changed()
@@ -334,7 +333,7 @@ func (p *Phone) ringVoltage(now time.Time, on bool) {
 }
 
 // speak fills b with what the phone says.
-func (p *Phone) speak(b []int16) {
+func (p *Phone) speak(b []int16, at int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(b)
@@ -346,15 +345,13 @@ func (p *Phone) speak(b []int16) {
 		p.said += int64(n)
 		p.changed()
 	}
-	n := min(len(b), len(p.echo))
-	for i, v := range p.echo[:n] {
-		b[i] = int16(min(max(int(b[i])+int(v), math.MinInt16), math.MaxInt16))
+	if p.faults.EchoLoss > 0 {
+		p.hybrid.answer(b, at, p.faults.EchoLoss)
 	}
-	p.echo = p.echo[:copy(p.echo, p.echo[n:])]
 }
 
 // listen takes what the phone hears.
-func (p *Phone) listen(b []int16, gap int) {
+func (p *Phone) listen(b []int16, gap int, at int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.off || p.faults.Dead {
@@ -365,12 +362,7 @@ func (p *Phone) listen(b []int16, gap int) {
 	if n := len(p.heard) - maxHeard; n > maxGap { // not at each frame: it moves all of it
 		p.heard = p.heard[:copy(p.heard, p.heard[n:])]
 	}
-	if p.faults.EchoLoss > 0 && len(p.echo) < codecBuffer {
-		f := math.Pow(10, -p.faults.EchoLoss/20)
-		for _, v := range b {
-			p.echo = append(p.echo, int16(float64(v)*f))
-		}
-	}
+	p.hybrid.hear(b, at)
 }
 
 // changed wakes whoever waits in Say; p.mu is held.

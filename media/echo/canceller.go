@@ -60,7 +60,7 @@ const (
 	worstERL   = 0.3    // share of the far power that an echo can have: G.168 wants 6 dB
 	talkHang   = 10     // blocks for which the near party goes on talking
 	leakFloor  = 3.2e-5 // −45 dB: better is not believed
-	highPass   = 0.97   // pole of the DC filter: 40 Hz
+	highPass   = 0.99   // pole of the DC filter: 40 Hz
 	statShare  = 1.0 / 100
 	toneGain   = 1000 // prediction gain of a tone, in power: 30 dB
 )
@@ -129,23 +129,6 @@ func (c *Canceller) Stats() Stats {
 		s.Enhancement = 10 * math.Log10(c.nearSum/c.residueSm)
 	}
 	return s
-}
-
-// Shift moves what was learned when the bulk delay is corrected: by n samples, a
-// longer delay being positive, so that the echo need not be learned again.
-func (c *Canceller) Shift(n int) {
-	for _, w := range [...][]float32{c.fore, c.back} {
-		switch {
-		case n >= len(w) || -n >= len(w):
-			clear(w)
-		case n > 0: // the echo is now found under newer samples
-			copy(w[n:], w[:len(w)-n])
-			clear(w[:n])
-		case n < 0:
-			copy(w, w[-n:])
-			clear(w[len(w)+n:])
-		}
-	}
 }
 
 // Process takes the echo of far out of near. far is what the line was told one

@@ -14,7 +14,15 @@ const referenceSamples = 8192
 type Reference struct {
 	mu  sync.Mutex
 	buf [referenceSamples]int16 // mu
-	n   int64                   // mu; samples pushed, ever
+	// mu; the numbers of the first sample pushed and of the next.
+	first, n int64
+}
+
+// Begin forgets all; the next sample pushed is number n.
+func (r *Reference) Begin(n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.first, r.n = n, n
 }
 
 // Push takes what is given to the line now.
@@ -30,19 +38,18 @@ func (r *Reference) Push(s []int16) {
 	r.n += int64(len(s))
 }
 
-// Len is the number of samples pushed, ever.
+// Len is the number of the next sample that will be pushed.
 func (r *Reference) Len() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.n
 }
 
-// At reads the frame that begins with sample number first (the first one pushed
-// is 0). What is not there yet, or not any more, is silence.
+// At reads the frame that begins with sample number first. What is not there yet, or not any more, is silence.
 func (r *Reference) At(f *media.Frame, first int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	oldest := max(r.n-referenceSamples, 0)
+	oldest := max(r.n-referenceSamples, r.first)
 	for i := range f {
 		if n := first + int64(i); n >= oldest && n < r.n {
 			f[i] = r.buf[n%referenceSamples]

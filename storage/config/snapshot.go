@@ -249,7 +249,13 @@ type Phone struct {
 	Number      string `json:"number,omitempty"` // as User.Number
 	CallerName  string `json:"caller_name,omitempty"`
 	Application string `json:"application,omitempty"` // run when its handset is lifted and a number dialled
+	// EchoTail is how long the echo of the line may last, 16 to 64 ms; 0: 32 ms.
+	// EchoOff leaves the echo in.
+	EchoTail int `json:"echo_tail_ms,omitempty"`
 }
+
+// EchoOff is the Phone.EchoTail of a line whose echo is left in.
+const EchoOff = -1
 
 // Route is one rule of the ordered list that sends numbers to lines.
 type Route struct {

@@ -30,7 +30,7 @@ func office() Snapshot {
 			{Name: "pbx", Host: "192.0.2.20", Codecs: []string{"PCMA"}},
 		},
 		Users:  []User{{Name: "201", Password: "correct horse", DisplayName: "Alice", Number: "+14155550111", Application: "AP1"}},
-		Phones: []Phone{{Port: "fxs1", Name: "lobby", Number: "202", CallerName: "Lobby"}},
+		Phones: []Phone{{Port: "fxs1", Name: "lobby", Number: "202", CallerName: "Lobby", EchoTail: 48}},
 		Routes: []Route{
 			{Name: "emergency", Lines: []string{"provider", "pbx"}, Emergency: true},
 			{Name: "inside", Pattern: `2\d\d`, Lines: []string{"fxs1"}, Form: "dialled", Failover: []string{"none"}},
@@ -182,6 +182,8 @@ func TestValidate(t *testing.T) {
 		{"phones[0].port", func(s *Snapshot) { s.Phones[0].Port = "" }},
 		{"phones[0].name", func(s *Snapshot) { s.Phones[0].Name = "201" }},
 		{"phones[0].caller_name", func(s *Snapshot) { s.Phones[0].CallerName = `"` }},
+		{"phones[0].echo_tail_ms", func(s *Snapshot) { s.Phones[0].EchoTail = 8 }},
+		{"phones[0].echo_tail_ms", func(s *Snapshot) { s.Phones[0].EchoTail = -2 }},
 		{"routes[1].name", func(s *Snapshot) { s.Routes[1].Name = "emergency" }},
 		{"routes[0].prefix", func(s *Snapshot) { s.Routes[0].Prefix = "x" }},
 		{"routes[2].pattern", func(s *Snapshot) { s.Routes[2].Pattern = ".*" }},

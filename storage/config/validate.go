@@ -270,6 +270,9 @@ func (v *validator) phone(f string, p Phone) {
 	v.digits(f+".number", p.Number)
 	v.application(f+".application", p.Application)
 	v.oneLine(f+".caller_name", p.CallerName)
+	if p.EchoTail != 0 && p.EchoTail != EchoOff {
+		v.between(f+".echo_tail_ms", p.EchoTail, 16, 64)
+	}
 }
 
 func (v *validator) oneLine(field, s string) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"callbox/hal"
+	"callbox/media/echo"
 	"callbox/media/tone"
 )
 
@@ -34,6 +35,9 @@ type Config struct {
 	// FirstDigit is how long the dial tone waits for a first digit, 1…60 s; 0 is
 	// 15 s. InterDigit is the pause that ends a number, 1…20 s; 0 is 4 s.
 	FirstDigit, InterDigit time.Duration
+	// EchoTail is how long the line's echo may last, 16 to 64 ms; 0 is 32 ms,
+	// negative leaves the echo in.
+	EchoTail time.Duration
 	// Log gets one line per change of state; nil: none.
 	Log *slog.Logger
 }
@@ -82,6 +86,9 @@ func (c Config) withDefaults() (Config, tone.Country, error) {
 	}
 	if c.InterDigit < time.Second || c.InterDigit > 20*time.Second {
 		return c, country, fmt.Errorf("line %s: wait of %v between digits: want 1 to 20 s", c.ID, c.InterDigit)
+	}
+	if err := (echo.Config{Tail: max(c.EchoTail, 0)}).Validate(); err != nil {
+		return c, country, fmt.Errorf("line %s: %w", c.ID, err)
 	}
 	if err := cadence(country).Validate(); err != nil {
 		return c, country, fmt.Errorf("line %s: country %s: %w", c.ID, country.Code, err)

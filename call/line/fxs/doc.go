@@ -4,7 +4,7 @@
 // Concepts, in order: a [Line] owns a [hal.Phone] and its [hal.PCM]. Its state
 // (state.go) is touched by the goroutine of Serve only; legs ask it. While the
 // phone is off-hook two more goroutines move sound (sound.go): the microphone
-// through the key detector into the leg's ring, and the leg's ring or a tone of
+// through the echo canceller and the key detector into the leg's ring, and the leg's ring or a tone of
 // the country to the earpiece. The media clock works at the other end of the
 // rings. A leg (leg.go) is one call of the phone.
 //

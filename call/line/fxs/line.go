@@ -10,6 +10,7 @@ import (
 
 	"callbox/call"
 	"callbox/hal"
+	"callbox/media/echo"
 	"callbox/media/tone"
 )
 
@@ -55,9 +56,15 @@ func New(c Config, phone hal.Phone, pcm hal.PCM) (*Line, error) {
 		return nil, err
 	}
 	c.Log = c.Log.With("line", c.ID)
+	var canceller *echo.Canceller
+	if c.EchoTail >= 0 {
+		if canceller, err = echo.New(echo.Config{Tail: c.EchoTail}); err != nil {
+			return nil, fmt.Errorf("line %s: %w", c.ID, err)
+		}
+	}
 	return &Line{
 		cfg: c, country: country, phone: phone,
-		sound: newSound(pcm, c.Log),
+		sound: newSound(pcm, canceller, c.Log),
 		asks:  make(chan ask),
 		wake:  make(chan struct{}, 1),
 		since: time.Now(),

@@ -9,6 +9,7 @@ import (
 	"callbox/hal"
 	"callbox/media"
 	"callbox/media/dtmf"
+	"callbox/media/echo"
 	"callbox/media/tone"
 )
 
@@ -16,6 +17,7 @@ import (
 // start (the phone was picked up) to stop.
 type sound struct {
 	pcm    hal.PCM
+	hybrid *hybrid
 	log    *slog.Logger
 	digits chan byte // keys that were heard, to the line's goroutine
 
@@ -30,8 +32,8 @@ type sound struct {
 	lost uint64          // keys that the line did not take in time
 }
 
-func newSound(pcm hal.PCM, log *slog.Logger) *sound {
-	return &sound{pcm: pcm, log: log, digits: make(chan byte, digitRoom)}
+func newSound(pcm hal.PCM, c *echo.Canceller, log *slog.Logger) *sound {
+	return &sound{pcm: pcm, hybrid: newHybrid(pcm, c), log: log, digits: make(chan byte, digitRoom)}
 }
 
 // start runs the two goroutines; while they run it does nothing. It waits for
@@ -44,6 +46,7 @@ func (s *sound) start() {
 	for len(s.digits) > 0 {
 		<-s.digits
 	}
+	s.hybrid.begin()
 	s.running, s.quit = true, make(chan struct{})
 	quit := s.quit
 	s.wg.Go(func() { s.hear(quit) })
@@ -100,6 +103,7 @@ func (s *sound) hear(quit <-chan struct{}) {
 		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
 			continue
 		}
+		s.hybrid.clean(&f)
 		if key, ok := d.Write(&f); ok {
 			select {
 			case s.digits <- key:
@@ -141,6 +145,7 @@ func (s *sound) speak(quit <-chan struct{}) {
 			n = p.out.Pull(f[:])
 		}
 		clear(f[n:])
+		s.hybrid.told(&f)
 		_, err := s.pcm.Write(f[:])
 		s.check(err, quit)
 	}
