@@ -22,6 +22,8 @@ type rule struct {
 // no technology, dialects know neither, and arrows never turn back.
 var rules = []rule{
 	{"media", nil},
+	// What browsers want beside the sound is ICE, DTLS, and SRTP keyed by it.
+	{"media/webrtc", []string{"media/ice", "media/srtp"}},
 	{"media/**", []string{"media", "media/codec"}},
 	{"hal", nil},
 	{"hal/at", nil},
@@ -86,6 +88,8 @@ var doors = map[string][]string{
 	"github.com/pion/rtp":         {"media/rtp", "media/srtp"},
 	"github.com/pion/rtcp":        {"media/rtp", "media/srtp"},
 	"github.com/pion/srtp":        {"media/srtp"},
+	"github.com/pion/dtls":        {"media/webrtc"},
+	"github.com/pion/logging":     {"media/webrtc"}, // to keep that one silent
 	"github.com/pion/sdp":         {"sip/sdp"},
 	"github.com/zaf/g711":         {"media/codec"},
 	"github.com/gotranspile/g722": {"media/codec"},

@@ -66,7 +66,11 @@ func (s *Stream) isClosing() bool {
 
 // handle takes one datagram of the RTP socket. b is overwritten.
 func (s *Stream) handle(b []byte, from netip.AddrPort, now time.Time) {
-	if isRTCP(b) { // multiplexed, although we never offer it (RFC 5761 §4)
+	if !isRTP(b) {
+		s.escort(b, unmap(from), now)
+		return
+	}
+	if isRTCP(b) { // multiplexed, as with an Escort, or although we did not offer it (RFC 5761 §4)
 		s.handleRTCP(b, unmap(from), now)
 		return
 	}
@@ -97,7 +101,7 @@ func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 		return 0
 	}
 	before := s.latch.cur
-	if s.closed || !s.latch.admit(from, now) {
+	if s.closed || s.params.Escort == nil && !s.latch.admit(from, now) {
 		return 0
 	}
 	if s.latch.cur != before {

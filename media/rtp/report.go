@@ -90,16 +90,23 @@ func (s *Stream) sendReport(now time.Time, bye bool) {
 			return
 		}
 	}
-	if _, err := s.rtcp.conn.WriteToUDPAddrPort(b, to); err == nil {
+	if s.params.Escort != nil {
+		err = s.send.beside(b, to)
+	} else {
+		_, err = s.rtcp.conn.WriteToUDPAddrPort(b, to)
+	}
+	if err == nil {
 		s.rtcp.quality.ReportsOut++
 	}
 }
 
-// rtcpTarget is where reports go: to where the far end's came from, else to the
+// rtcpTarget is where reports go: where the sound goes, with an Escort; else to where the far end's came from, else to the
 // port above the latched one if that is not what was negotiated, else as
 // negotiated. The caller holds s.mu.
 func (s *Stream) rtcpTarget() netip.AddrPort {
 	switch cur := s.latch.cur; {
+	case s.params.Escort != nil:
+		return s.latch.target()
 	case s.rtcp.to.IsValid():
 		return s.rtcp.to
 	case cur.IsValid() && cur != s.latch.sdp && cur.Port() < 65535:
@@ -164,7 +171,7 @@ func (s *Stream) handleRTCP(b []byte, from netip.AddrPort, at time.Time) {
 	if s.closed || !s.params.receivesRTCP() {
 		return
 	}
-	if host := s.latch.target().Addr(); from.Addr() != host && from.Addr() != s.remote.RTCP.Addr() {
+	if host := s.latch.target().Addr(); s.params.Escort == nil && from.Addr() != host && from.Addr() != s.remote.RTCP.Addr() {
 		s.latch.bad++
 		return
 	}

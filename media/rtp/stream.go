@@ -43,8 +43,8 @@ func (d Direction) receives() bool { return d == SendRecv || d == RecvOnly }
 
 // Remote is where the far end wants its packets.
 type Remote struct {
-	// RTP is the address in the SDP. An unspecified address (0.0.0.0, an old way
-	// to hold) or port 0 sends nothing.
+	// RTP is the address in the SDP, or the one that an Escort has found. An
+	// unspecified address (0.0.0.0, an old way to hold) or port 0 sends nothing.
 	RTP netip.AddrPort
 	// RTCP is the address of a=rtcp; zero: the port above RTP's.
 	RTCP netip.AddrPort
@@ -73,6 +73,9 @@ type Params struct {
 	// Security protects the packets; zero: they go in the clear. A re-INVITE that
 	// keeps the keys must keep the ciphers, which know how far the packets are.
 	Security Security
+	// Escort finds the way for the packets and their keys; nil: the way is that of
+	// the SDP and of the latch.
+	Escort Escort
 }
 
 // Security is how a stream's packets are protected (SRTP, RFC 3711). With it
@@ -103,6 +106,8 @@ func (p Params) Validate() error {
 		return fmt.Errorf("unknown direction %d", p.Direction)
 	case (p.Security.In == nil) != (p.Security.Out == nil):
 		return errors.New("only one direction is protected")
+	case p.Escort != nil && p.Security.In == nil:
+		return errors.New("an escorted stream is not protected")
 	}
 	return nil
 }
@@ -251,6 +256,9 @@ func (s *Stream) Start(remote Remote, p Params) error {
 	if s.params.Codec != p.Codec {
 		s.dropBuffer()
 		s.src.timed = false // the clock may be another
+	}
+	if p.Escort != nil && p.Escort == s.params.Escort {
+		remote.RTP = s.remote.RTP // as it said last
 	}
 	if remote != s.remote {
 		s.rtcp.to = netip.AddrPort{}
