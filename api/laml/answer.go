@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"callbox/api"
@@ -83,8 +84,18 @@ type member struct {
 
 // treeOf makes a tree of what encoding/json can write, or of a [Page].
 func treeOf(v any) (tree, error) {
-	if o, ok := v.(object); ok {
-		return o.tree()
+	switch x := v.(type) { // what nearly all values are, without a detour
+	case object:
+		return x.tree()
+	case nil:
+		return tree{scalar: json.RawMessage("null")}, nil
+	case string:
+		raw, err := quoted(x)
+		return tree{scalar: raw}, err
+	case bool:
+		return tree{scalar: strconv.AppendBool(nil, x)}, nil
+	case int:
+		return tree{scalar: strconv.AppendInt(nil, int64(x), 10)}, nil
 	}
 	if p, ok := v.(Page); ok {
 		items := p.Items
@@ -149,6 +160,17 @@ func readTree(dec *json.Decoder) (tree, error) {
 	return t, err
 }
 
+// quoted is a text as JSON.
+func quoted(s string) ([]byte, error) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return marshal(s)
+		}
+	}
+	b := make([]byte, 0, len(s)+2)
+	return append(append(append(b, '"'), s...), '"'), nil
+}
+
 // marshal is json.Marshal without the escapes for HTML.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -174,7 +196,7 @@ func (t tree) writeJSON(b *bytes.Buffer, omitNull bool) error {
 				b.WriteByte(',')
 			}
 			first = false
-			key, err := marshal(m.key)
+			key, err := quoted(m.key)
 			if err != nil {
 				return err
 			}

@@ -73,7 +73,7 @@ type pair struct {
 
 // tree is the object as [treeOf] makes them.
 func (o object) tree() (tree, error) {
-	t := tree{kind: '{'}
+	t := tree{kind: '{', members: make([]member, 0, len(o))}
 	for _, p := range o {
 		value, err := treeOf(p.value)
 		if err != nil {
