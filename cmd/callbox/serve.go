@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"time"
 )
@@ -27,6 +28,12 @@ type serveCmd struct {
 // that makes no garbage (make bench).
 const garbagePercent = 25
 
+// ballastSize is memory that is set aside and never touched, so that it takes no
+// room: the percentage counts from it too. Without it a gateway that holds little
+// collects garbage every 2 MB, which is a sixth of the processor time of a call
+// made now and then; with it every 10 MB, however little it holds (make bench).
+const ballastSize = 32 << 20
+
 // Run runs the gateway until ctx ends.
 func (c *serveCmd) Run(ctx context.Context) error {
 	began := time.Now()
@@ -36,6 +43,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
+		ballast := make([]byte, ballastSize)
+		defer runtime.KeepAlive(ballast)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	return serve(ctx, appConfig{Data: c.Data, HTTP: c.HTTP, HTTPS: c.HTTPS, SIP: c.SIP, Board: c.Board, Log: log, Out: os.Stdout}, began, nil)
