@@ -62,8 +62,12 @@ type Dial struct {
 	// Headers are added to the INVITE of SIP legs, in order.
 	Headers []Header
 	// Codecs is the caller's preference, best first ("PCMU", "PCMA"); empty: the
-	// line's own order. It lets a bridge share a codec and relay undecoded.
+	// line's own order. It lets a bridge share a codec and relay undecoded. Behind a
+	// space a codec may have the parameters of SDP's a=fmtp.
 	Codecs []string
+	// Pass says that those among Codecs that the box cannot decode are welcome too:
+	// nobody but the two parties needs the sound.
+	Pass bool
 	// Reason is a short text for the callee's display (Call-Info, Subject).
 	Reason string
 }
@@ -186,6 +190,7 @@ type LegEvent struct {
 	Type  LegEventType
 	At    time.Time
 	Digit byte  // LegDigit: one of 0-9 * # A-D, reported once per key press
+	Apart bool  // LegDigit: it came outside the sound's own stream (SIP INFO), which does not carry it on
 	Cause Cause // LegEnded
 	// Message of LegMessage.
 	Message *SIPMessage

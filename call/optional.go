@@ -32,6 +32,31 @@ type Adorner interface {
 	EndWith(h []Header) error
 }
 
+// Releaser is an answered leg whose sound can go past the box.
+type Releaser interface {
+	// Release has the far ends of the leg and of peer exchange their sound without
+	// the box, which keeps the signalling, and returns when both have agreed. over is
+	// closed when one of the far ends has turned to the box again by itself, or has
+	// ended: what is left must be reclaimed, as after an error, which says why the two
+	// do not agree. ctx is not heeded while an answer is due: the leg's end ends that.
+	Release(ctx context.Context, peer Leg) (over <-chan struct{}, err error)
+	// Reclaim brings the sound back into the box, in a codec that the box decodes.
+	// Where it is so already it does nothing.
+	Reclaim(ctx context.Context) error
+}
+
+// CodecChooser is a leg that lets another one have a say in its codec.
+type CodecChooser interface {
+	// Offered are the codecs that the leg could use, best first, as Dial.Codecs: of an
+	// arriving leg that is not answered those of its far end that its line allows, else
+	// the one in use.
+	Offered() []string
+	// Prefer has an arriving leg answered in the first of these codecs that both sides
+	// have, be it one that the box does not decode. Once it has answered, or told of
+	// early sound, it does nothing.
+	Prefer(codecs []string)
+}
+
 // Reporter is a line that can say how it is.
 type Reporter interface {
 	// Status is the line's present condition in one sentence.

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -113,6 +114,7 @@ type ours struct {
 	method gosip.RequestMethod // INVITE or UPDATE
 	sdp    []byte              // nil: it only refreshes
 	done   chan<- *reanswer    // of Reinvite and Update; nil: a Reanswered event tells
+	spare  bool                // nobody needs it: see Propose
 }
 
 // Reinvite offers a changed session in an answered dialog and gives the answer.
@@ -146,6 +148,12 @@ func (d *Dialog) change(ctx context.Context, method gosip.RequestMethod, sdp []b
 // Reoffer is Reinvite without waiting: a Reanswered event tells how it went, in
 // its place among the others.
 func (d *Dialog) Reoffer(sdp []byte) error { return d.propose(ours{method: gosip.INVITE, sdp: sdp}) }
+
+// Propose is Reoffer for a change that nobody needs: a far end that does not
+// answer it keeps the call, although RFC 3261 §12.2.1.2 would end it.
+func (d *Dialog) Propose(sdp []byte) error {
+	return d.propose(ours{method: gosip.INVITE, sdp: sdp, spare: true})
+}
 
 // Backoff is how long to wait after ErrGlare before asking again (RFC 3261
 // §14.1, RFC 3311 §5.3), so that the two sides do not meet again: whoever made
@@ -224,6 +232,10 @@ func (d *Dialog) onReanswer(x *exchange, res *gosip.Response, flow wire.Flow, er
 	d.mu.Unlock()
 	if o != nil && o.done != nil {
 		o.done <- r
+	}
+	var se *StatusError
+	if o != nil && o.spare && !(errors.As(r.err, &se) && se.Status == 481) {
+		return
 	}
 	d.checkGone(r.err)
 }

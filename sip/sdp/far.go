@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	pion "github.com/pion/sdp/v3"
+
+	"callbox/media/codec"
 )
 
 // ErrNotDirect means that a far end's stream cannot be offered to another far end.
@@ -38,17 +40,28 @@ func (d *Description) Far(l Local) (Far, error) {
 	if m.Direction != SendRecv || m.Held() || !m.Crypto.IsZero() || s.isSecure() {
 		return Far{}, ErrNotDirect
 	}
-	f := Far{addr: m.Addr.Addr(), port: m.Addr.Port(), formats: s.formats}
+	f := Far{addr: m.Addr.Addr(), port: m.Addr.Port()}
+	for _, x := range s.known() {
+		// The answer must be one that we understand too.
+		if _, ok := x.codec(); ok || strings.EqualFold(x.name, codec.TelephoneEvent) {
+			f.formats = append(f.formats, strconv.Itoa(int(x.pt)))
+		}
+	}
 	for _, a := range s.desc.Attributes {
 		switch a.Key {
-		case "rtpmap", "fmtp", "ptime", "maxptime", "rtcp":
-			if a.Key == "rtcp" {
-				// The address may only be that of the sound, as for ourselves.
-				a.Value, _, _ = strings.Cut(a.Value, " ")
+		case "rtpmap", "fmtp":
+			if pt, _, _ := strings.Cut(a.Value, " "); !slices.Contains(f.formats, pt) {
+				continue
 			}
-			if f.attrs = append(f.attrs, a); len(f.attrs) > maxFar {
-				return Far{}, ErrNotDirect
-			}
+		case "rtcp":
+			// The address may only be that of the sound, as for ourselves.
+			a.Value, _, _ = strings.Cut(a.Value, " ")
+		case "ptime", "maxptime":
+		default:
+			continue
+		}
+		if f.attrs = append(f.attrs, a); len(f.attrs) > maxFar {
+			return Far{}, ErrNotDirect
 		}
 	}
 	return f, nil
@@ -86,10 +99,30 @@ func (f Far) rtpmap(pt string) string {
 	return ""
 }
 
-// Refer offers f in place of a stream of ours. l says who we are.
-func (s *Session) Refer(l Local, f Far) ([]byte, error) {
+// Far is the far end's stream as another one can be offered it: that of its last
+// description, found with l. The errors are those of [Description.Far], and
+// [ErrNoAudio] before it sent one.
+func (s *Session) Far(l Local) (Far, error) {
+	if s.far == nil {
+		return Far{}, ErrNoAudio
+	}
+	return s.far.Far(l)
+}
+
+// Again reports whether offer is the far end's last description once more, as it
+// is when a session is only refreshed (RFC 4028 §7.4), and gives ours, which
+// answers it.
+func (s *Session) Again(offer *Description) ([]byte, bool) {
+	if s.far == nil || s.sent == nil || s.far.sessionID != offer.sessionID || s.far.version != offer.version {
+		return nil, false
+	}
+	return s.sent, true
+}
+
+// refer offers f in place of a stream of ours. l says who we are.
+func (s *Session) refer(l Local, f *Far) ([]byte, error) {
 	m := &pion.MediaDescription{MediaName: pion.MediaName{
-		Media: "audio", Port: pion.RangedPort{Value: int(f.port)}, Protos: []string{"RTP/AVP"}, Formats: f.formats,
+		Media: "audio", Port: pion.RangedPort{Value: int(f.port)}, Protos: []string{s.proto(Local{})}, Formats: f.formats,
 	}, Attributes: append(slices.Clone(f.attrs), pion.Attribute{Key: SendRecv.String()})}
 	return s.write(l.Addr.Addr(), f.addr, s.place(m))
 }

@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -100,7 +101,7 @@ func TestReordered(t *testing.T) {
 // name, in the place that the session has for it.
 func TestFar(t *testing.T) {
 	t.Parallel()
-	d := parsed(t, farHead+"m=video 5002 RTP/AVP 31\r\nm=audio 5000 RTP/AVPF 96 0 101\r\nc=IN IP4 198.51.100.7\r\na=rtpmap:96 opus/48000/2\r\n"+
+	d := parsed(t, farHead+"m=video 5002 RTP/AVP 31\r\nm=audio 5000 RTP/AVPF 96 97 0 101\r\nc=IN IP4 198.51.100.7\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 iLBC/8000\r\na=fmtp:97 mode=20\r\n"+
 		"a=fmtp:96 useinbandfec=1\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:30\r\na=rtcp:5009 IN IP4 203.0.113.1\r\n"+
 		"a=candidate:1 1 UDP 1 192.0.2.200 5000 typ host\r\na=sendrecv\r\n")
 	f, err := d.Far(localV4())
@@ -111,7 +112,8 @@ func TestFar(t *testing.T) {
 	if _, _, err := s.Answer(l, parsed(t, farHead+"m=image 1 udptl t38\r\nm=audio 6000 RTP/AVP 0\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	b, err := s.Refer(l, f)
+	l.Far = &f
+	b, err := s.Offer(l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,7 @@ func TestFar(t *testing.T) {
 	for answer, want := range map[string]bool{
 		"m=audio 5000 RTP/AVP 0\r\nc=IN IP4 198.51.100.7\r\n":                              true,
 		"m=audio 5000 RTP/AVP 96\r\nc=IN IP4 198.51.100.7\r\na=rtpmap:96 OPUS/48000/2\r\n": true,
-		"m=audio 5000 RTP/AVP 96 0\r\nc=IN IP4 198.51.100.7\r\na=rtpmap:96 iLBC/8000\r\n":  false,
+		"m=audio 5000 RTP/AVP 96 0\r\nc=IN IP4 198.51.100.7\r\na=rtpmap:96 PCMA/8000\r\n":  false,
 		"m=audio 5000 RTP/AVP 8\r\nc=IN IP4 198.51.100.7\r\n":                              false,
 		"m=audio 5008 RTP/AVP 0\r\nc=IN IP4 198.51.100.7\r\n":                              false,
 		"m=audio 5000 RTP/AVP 0\r\n":                                                       false,
@@ -140,17 +142,27 @@ func TestFar(t *testing.T) {
 			t.Errorf("%q: %v", answer, got)
 		}
 	}
+	again := parsed(t, farHead+"m=image 0 udptl t38\r\nm=audio 6000 RTP/AVP 0\r\n")
+	if _, err := s.Accept(localV4(), []byte(farHead+"m=image 0 udptl t38\r\nm=audio 6000 RTP/AVP 0\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if sent, ok := s.Again(again); !ok || !bytes.Equal(sent, b) {
+		t.Errorf("a refresh is answered with %q", sent)
+	}
+	if _, ok := s.Again(parsed(t, strings.Replace(farHead, "o=- 1 1", "o=- 1 2", 1)+"m=audio 6000 RTP/AVP 0\r\n")); ok {
+		t.Error("a change was taken for a refresh")
+	}
 	l = localV4()
 	l.Security, l.Keys = Optional, ours()
 	for body, want := range map[string]error{
-		"m=audio 5000 RTP/AVP 0\r\na=sendonly\r\n":                                     ErrNotDirect,
-		"m=audio 5000 RTP/AVP 0\r\na=inactive\r\n":                                     ErrNotDirect,
-		"m=audio 5000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n":                               ErrNotDirect,
-		"m=audio 5000 RTP/SAVP 0\r\na=crypto:1 AEAD_AES_256_GCM inline:AAAA\r\n":       ErrNotDirect,
-		"m=audio 5000 RTP/AVP 0\r\na=crypto:1 AEAD_AES_256_GCM inline:AAAA\r\n":        ErrNotDirect,
-		"m=audio 5000 RTP/AVP 0\r\n" + strings.Repeat("a=fmtp:101 0-16\r\n", maxFar+1): ErrNotDirect,
-		"m=audio 0 RTP/AVP 0\r\n":                                                      ErrNoAudio,
-		"m=audio 5000 RTP/AVP 3\r\n":                                                   ErrNoCodec,
+		"m=audio 5000 RTP/AVP 0\r\na=sendonly\r\n":                                ErrNotDirect,
+		"m=audio 5000 RTP/AVP 0\r\na=inactive\r\n":                                ErrNotDirect,
+		"m=audio 5000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n":                          ErrNotDirect,
+		"m=audio 5000 RTP/SAVP 0\r\na=crypto:1 AEAD_AES_256_GCM inline:AAAA\r\n":  ErrNotDirect,
+		"m=audio 5000 RTP/AVP 0\r\na=crypto:1 AEAD_AES_256_GCM inline:AAAA\r\n":   ErrNotDirect,
+		"m=audio 5000 RTP/AVP 0\r\n" + strings.Repeat("a=fmtp:0 x\r\n", maxFar+1): ErrNotDirect,
+		"m=audio 0 RTP/AVP 0\r\n":                                                 ErrNoAudio,
+		"m=audio 5000 RTP/AVP 3\r\n":                                              ErrNoCodec,
 	} {
 		if _, err := parsed(t, farHead+body).Far(l); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", body, err, want)

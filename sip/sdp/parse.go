@@ -289,6 +289,22 @@ func (d *Description) media(s stream, codecs []codec.Codec) (Media, error) {
 	return m, nil
 }
 
+// Codecs gives the codecs of the stream that [Description.Choose] finds with l, of
+// those that l has, in the order of the description. Only Codec and Fmtp are set.
+func (d *Description) Codecs(l Local) (list []Media) {
+	_, index, err := d.Choose(l)
+	if err != nil {
+		return nil
+	}
+	s := d.streams[index]
+	for _, f := range s.known() {
+		if c, ok := f.codec(); ok && slices.Contains(l.codecs(), c) {
+			list = append(list, Media{Codec: c, Fmtp: s.fmtp(f.pt)})
+		}
+	}
+	return list
+}
+
 // The packet times that are sent.
 const (
 	minPtime = 10 // ms
@@ -317,10 +333,13 @@ func (s stream) number(attribute string) int {
 	return n
 }
 
+// maxFmtp bounds the parameters that are looked at; telephones send up to 100 bytes.
+const maxFmtp = 256
+
 // fmtp are the parameters of a payload type.
 func (s stream) fmtp(pt uint8) string {
 	for _, a := range s.desc.Attributes {
-		if num, v, ok := strings.Cut(strings.TrimSpace(a.Value), " "); ok && a.Key == "fmtp" && num == strconv.Itoa(int(pt)) {
+		if num, v, ok := strings.Cut(strings.TrimSpace(a.Value), " "); ok && a.Key == "fmtp" && num == strconv.Itoa(int(pt)) && len(v) <= maxFmtp {
 			return strings.TrimSpace(v)
 		}
 	}

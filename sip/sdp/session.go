@@ -20,6 +20,8 @@ type Local struct {
 	Codecs    []codec.Codec  // best first; empty: codec.All
 	Direction Direction
 	NoEvents  bool // do not offer or accept telephone events
+	// Far, in an offer, is another far end that is offered in our place; nil: we are.
+	Far *Far
 	// Fmtp are parameters to show with codecs; nil: none.
 	Fmtp     map[codec.Codec]string
 	Security Security
@@ -37,7 +39,9 @@ func (l Local) codecs() []codec.Codec {
 type Session struct {
 	id      uint64
 	version uint64
-	last    []byte // without the version, to see whether the content changed
+	last    []byte       // without the version, to see whether the content changed
+	sent    []byte       // with it
+	far     *Description // the far end's last; nil: none yet
 	// layout are the m= lines of the session, which keep their places for its whole
 	// life (RFC 3264 §8); at is the one that is in use.
 	layout []stream
@@ -53,6 +57,9 @@ func newSession(id uint64) *Session { return &Session{id: id} }
 // Offer writes an offer of one audio stream (RFC 3264 §5). Streams that the
 // session has besides stay refused in their places.
 func (s *Session) Offer(l Local) ([]byte, error) {
+	if l.Far != nil {
+		return s.refer(l, l.Far)
+	}
 	var formats []format
 	for _, c := range l.codecs() {
 		formats = append(formats, l.format(c, c.PayloadType))
@@ -119,7 +126,7 @@ func (s *Session) Answer(l Local, offer *Description) ([]byte, Media, error) {
 		local = local.mute() // there is nowhere to send to, whatever the direction says
 	}
 	dir := media.Direction.Answer(local)
-	s.layout, s.at = offer.streams, index
+	s.layout, s.at, s.far = offer.streams, index, offer
 	chosen := []format{l.format(media.Codec, media.PayloadType)}
 	m := audio(l, offer.streams[index].proto, chosen, media.EventPT, dir, media.Ptime)
 	if own, ok := l.key(media.Crypto.Suite); ok && !media.Crypto.IsZero() {
@@ -150,6 +157,7 @@ func (s *Session) Accept(l Local, answer []byte) (Media, error) {
 	if !m.Crypto.IsZero() && !slices.ContainsFunc(l.offered(), func(c Crypto) bool { return c.Tag == m.Crypto.Tag && c.Suite == m.Crypto.Suite }) {
 		return Media{}, fmt.Errorf("%w: the answer's was not offered under its number", ErrNoSuite)
 	}
+	s.far = d
 	m.LocalPT = m.Codec.PayloadType
 	switch {
 	case l.NoEvents:
@@ -223,6 +231,7 @@ func (s *Session) write(origin, conn netip.Addr, streams []*pion.MediaDescriptio
 	if body, err = d.Marshal(); err != nil {
 		return nil, fmt.Errorf("write session description: %w", err)
 	}
+	s.sent = body
 	return body, nil
 }
 

@@ -172,6 +172,7 @@ func TestValidate(t *testing.T) {
 		{"trunks[0].srtp", func(s *Snapshot) { s.Trunks[0].SRTP = "yes" }},
 		{"users[0].srtp", func(s *Snapshot) { s.Users[0].SRTP = "sdes" }},
 		{"trunks[0].codecs", func(s *Snapshot) { s.Trunks[0].Codecs = []string{"G729"} }},
+		{"trunks[0].codecs", func(s *Snapshot) { s.Trunks[0].Codecs = []string{"iLBC", "PCMU"} }},
 		{"trunks[0].max_channels", func(s *Snapshot) { s.Trunks[0].MaxChannels = -1 }},
 		{"users[0].password", func(s *Snapshot) { s.Users[0].Password = "201" }},
 		{"users[0].password", func(s *Snapshot) { s.Users[0].Name, s.Users[0].Password = "aliceatwork", "AliceAtWork" }},

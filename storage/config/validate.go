@@ -45,8 +45,12 @@ var (
 	hexSyntax  = regexp.MustCompile(`^[0-9a-f]{32,64}$`)
 )
 
-// codecs that the box can speak.
-var codecs = []string{"PCMU", "PCMA", "G722"}
+// codecs that the box can speak, and those that it can only pass on from one SIP
+// party to another.
+var (
+	codecs        = []string{"PCMU", "PCMA", "G722"}
+	foreignCodecs = []string{"opus", "G729"}
+)
 
 // statusEvents are those that an application may ask for.
 var statusEvents = []call.EventType{call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded}
@@ -234,9 +238,12 @@ func (v *validator) period(field string, d Duration, lo, hi time.Duration) {
 
 func (v *validator) codecs(field string, list []string) {
 	for i, c := range list {
-		if !slices.Contains(codecs, c) || slices.Contains(list[:i], c) {
-			v.bad(field, "%q is unknown or named twice; the box speaks %s", c, strings.Join(codecs, " and "))
+		if !slices.Contains(slices.Concat(codecs, foreignCodecs), c) || slices.Contains(list[:i], c) {
+			v.bad(field, "%q is unknown or named twice; the box speaks %s and passes %s on", c, strings.Join(codecs, ", "), strings.Join(foreignCodecs, " and "))
 		}
+	}
+	if len(list) > 0 && !slices.ContainsFunc(list, func(c string) bool { return slices.Contains(codecs, c) }) {
+		v.bad(field, "none of them is one that the box speaks itself: add one of %s", strings.Join(codecs, ", "))
 	}
 }
 

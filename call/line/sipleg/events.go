@@ -41,8 +41,9 @@ func (o *outbox) once(t call.LegEventType) {
 	o.send(call.LegEvent{Type: t})
 }
 
-// digit tells a key press, or counts it as dropped.
-func (o *outbox) digit(d byte) {
+// digit tells a key press, or counts it as dropped. apart: it came outside the
+// sound's own stream.
+func (o *outbox) digit(d byte, apart bool) {
 	if o.told[call.LegEnded] {
 		return
 	}
@@ -50,7 +51,7 @@ func (o *outbox) digit(d byte) {
 		o.dropped.Add(1)
 		return
 	}
-	o.send(call.LegEvent{Type: call.LegDigit, Digit: d})
+	o.send(call.LegEvent{Type: call.LegDigit, Digit: d, Apart: apart})
 }
 
 // message tells a request of the far end, or counts it as dropped.

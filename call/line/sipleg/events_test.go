@@ -27,7 +27,7 @@ func TestOutboxNeverBlocks(t *testing.T) {
 	o := newOutbox()
 	for range 1000 {
 		o.message(&call.SIPMessage{Method: "INFO"})
-		o.digit('5')
+		o.digit('5', false)
 		o.hold(true)
 		o.hold(false)
 	}
@@ -61,7 +61,7 @@ func TestOutboxHoldsDigits(t *testing.T) {
 	t.Parallel()
 	o := newOutbox()
 	for range digitRoom {
-		o.digit('1')
+		o.digit('1', false)
 	}
 	if o.dropped.Load() != 0 {
 		t.Errorf("%d of the first %d digits were dropped", o.dropped.Load(), digitRoom)
@@ -82,7 +82,7 @@ func TestOutboxOrder(t *testing.T) {
 	o.hold(true)
 	o.end(call.NormalClearing(call.Remote))
 	o.end(call.NormalClearing(call.Box))
-	o.digit('1')
+	o.digit('1', false)
 	o.hold(false)
 	o.once(call.LegAnswered)
 	want := []call.LegEventType{call.LegRinging, call.LegAnswered, call.LegHeld, call.LegEnded}

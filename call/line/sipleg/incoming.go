@@ -58,7 +58,7 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 	l.talk.offer = offer
 	l.log = l.log.With("leg", di.CallID)
 	l.log.Info("leg arrived", "from", masked(info.From), "to", masked(info.To), "remote", info.Remote)
-	b := l.newBranch(di.Local, di.Remote.Addr(), nil)
+	b := l.newBranch(di.Local, di.Remote.Addr(), nil, false)
 	b.d, l.arrived = d, d
 	l.start(b)
 	return l, nil
@@ -153,6 +153,12 @@ func (l *Leg) confirmed(b *branch, body []byte) {
 // reoffered is a re-INVITE or UPDATE: hold, resume, another address or codec.
 // A refusal leaves everything as it was (RFC 3261 §14.2).
 func (l *Leg) reoffered(b *branch, body []byte) {
+	if l.refreshed(b, body) {
+		return
+	}
+	// Whatever it wants now, it wants of us: a far end that was sent to another one
+	// comes back by asking.
+	l.come()
 	if len(body) == 0 {
 		offer, err := b.session.Offer(b.local)
 		if err == nil {
@@ -180,6 +186,25 @@ func (l *Leg) reoffered(b *branch, body []byte) {
 	if err != nil {
 		l.log.Info("re-INVITE not answered", "err", err)
 	}
+}
+
+// refreshed answers a re-INVITE that changes nothing (RFC 4028 §7.4) by what we
+// said last, and reports whether it was one.
+func (l *Leg) refreshed(b *branch, body []byte) bool {
+	if l.talk.released == nil || len(body) == 0 {
+		return false
+	}
+	offer, err := sdp.Parse(body)
+	if err != nil {
+		return false
+	}
+	last, again := b.session.Again(offer)
+	if again {
+		if err := b.d.AcceptOffer(last); err != nil {
+			l.log.Info("re-INVITE not answered", "err", err)
+		}
+	}
+	return again
 }
 
 func (b *branch) reanswer(body []byte) ([]byte, sdp.Media, error) {

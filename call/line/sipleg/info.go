@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"callbox/call"
 	"callbox/sip"
@@ -14,8 +15,8 @@ import (
 // inform takes a request within the call: some phones send their keys in INFO.
 func (l *Leg) inform(m *sip.Message) {
 	if d, ok := dtmfRelay(m.ContentType, m.Body); ok && m.Method == "INFO" {
-		if !l.audio.sawEvents() {
-			l.events.digit(d)
+		if l.talk.released != nil || !l.audio.sawEvents() {
+			l.events.digit(d, true)
 		}
 		return
 	}
@@ -49,6 +50,18 @@ func (l *Leg) Tell(ctx context.Context, m call.SIPMessage) (call.SIPResponse, er
 		err = fmt.Errorf("send %s: %w", m.Method, ended(err))
 	}
 	return call.SIPResponse{Status: res.Status, Reason: res.Text}, err
+}
+
+// tellDigit sends a digit by SIP INFO, for a far end whose sound goes elsewhere.
+func (l *Leg) tellDigit(ctx context.Context, digit byte, d time.Duration) error {
+	res, err := l.Tell(ctx, call.SIPMessage{
+		Method: "INFO", ContentType: "application/dtmf-relay",
+		Body: fmt.Sprintf("Signal=%c\r\nDuration=%d\r\n", digit, d.Milliseconds()),
+	})
+	if err == nil && res.Status >= 300 {
+		err = fmt.Errorf("send digit: the far end answered INFO with %d %s", res.Status, res.Reason)
+	}
+	return err
 }
 
 // dtmfRelay reads the digit of a SIP INFO body, ok is false when it has none.

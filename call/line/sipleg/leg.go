@@ -23,6 +23,8 @@ var (
 	_ call.MediaReporter = (*Leg)(nil)
 	_ call.Teller        = (*Leg)(nil)
 	_ call.Adorner       = (*Leg)(nil)
+	_ call.CodecChooser  = (*Leg)(nil)
+	_ call.Releaser      = (*Leg)(nil)
 )
 
 // Config is what all legs of one line share.
@@ -67,21 +69,13 @@ func (c Config) logger() *slog.Logger {
 	return c.Logger
 }
 
-// codecs are those of the line.
-func (c Config) codecs() []codec.Codec {
-	if list := sdp.Named(c.Codecs); len(list) > 0 {
-		return list
-	}
-	return []codec.Codec{codec.PCMU, codec.PCMA}
-}
-
 // local is what our side would like towards remote, with the codecs in prefer
-// first. It has no keys yet.
-func (c Config) local(addr netip.AddrPort, remote netip.Addr, prefer []string) sdp.Local {
+// first; see wished for pass. It has no keys yet.
+func (c Config) local(addr netip.AddrPort, remote netip.Addr, prefer []string, pass bool) sdp.Local {
 	if c.Advertise.IsValid() && sip.Outside(remote, c.Advertise) {
 		addr = netip.AddrPortFrom(c.Advertise, addr.Port())
 	}
-	return sdp.Local{Addr: addr, Codecs: sdp.Prefer(c.codecs(), sdp.Named(prefer)), NoEvents: c.InbandDigits, Security: c.Security}
+	return sdp.Local{Addr: addr, Codecs: c.wished(prefer, pass), Fmtp: sdp.Parameters(prefer), NoEvents: c.InbandDigits, Security: c.Security}
 }
 
 // Leg is one party over SIP and RTP. An outgoing leg may ring several phones at
@@ -104,6 +98,7 @@ type Leg struct {
 	sigs chan branchEvent // from the branches' goroutines
 	keys chan byte        // digits heard; holds digitRoom
 	over chan struct{}    // closed when LegEnded was told
+	away atomic.Bool      // the sound goes past the box
 	code atomic.Pointer[codec.Codec]
 	lost atomic.Uint64              // digits dropped because keys was full
 	line atomic.Pointer[sip.Dialog] // of the answered leg; nil before
@@ -122,6 +117,7 @@ type talk struct {
 	offer    *sdp.Description
 	answer   []byte      // our answer to an arriving INVITE, made once
 	asked    *reoffering // our change that the far end has not answered yet
+	released *passage    // the far end was sent to another one; nil: it talks to us
 	worst    call.Cause
 	packets  uint64    // received when last looked
 	heard    time.Time // when packets last rose
@@ -148,7 +144,8 @@ type ask struct {
 	answer   bool // else progress
 	progress call.Progress
 	reoffer  *reoffering
-	reply    chan error // holds 1
+	f        func() error // nil: one of the above
+	reply    chan error   // holds 1
 }
 
 // newLeg makes a leg of g and opens its RTP port.
@@ -173,8 +170,8 @@ func newLeg(g *Group, info call.LegInfo) (*Leg, error) {
 
 // newBranch makes a branch whose sound comes from local and whose session
 // descriptions show that address to remote, or the one outside.
-func (l *Leg) newBranch(local, remote netip.Addr, prefer []string) *branch {
-	b := &branch{session: sdp.NewSession(), addr: local, local: l.cfg.local(netip.AddrPortFrom(local, l.audio.port()), remote, prefer)}
+func (l *Leg) newBranch(local, remote netip.Addr, prefer []string, pass bool) *branch {
+	b := &branch{session: sdp.NewSession(), addr: local, local: l.cfg.local(netip.AddrPortFrom(local, l.audio.port()), remote, prefer, pass)}
 	b.local.Keys = l.keyring.lines
 	return b
 }
@@ -258,6 +255,9 @@ func (l *Leg) SendDigit(ctx context.Context, digit byte, d time.Duration) error 
 	}
 	if l.code.Load() == nil {
 		return fmt.Errorf("send digit before there is sound: %w", call.ErrWrongState)
+	}
+	if l.away.Load() {
+		return l.tellDigit(ctx, digit, d)
 	}
 	if err := l.audio.sendDigit(ctx, digit, d, l.over); err != nil {
 		return fmt.Errorf("send digit: %w", err)

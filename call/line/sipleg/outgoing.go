@@ -21,8 +21,9 @@ type Outgoing struct {
 	// Invites has one entry per phone or gateway to ring together; the SDP is
 	// filled in here.
 	Invites []Invite
-	// Codecs is the caller's preference, before the line's.
+	// Codecs is the caller's preference, before the line's; Pass as in call.Dial.
 	Codecs []string
+	Pass   bool
 	// To, From and FromName go into the leg's Info.
 	To, From, FromName string
 }
@@ -77,7 +78,7 @@ func (l *Leg) invite(ctx context.Context, stack Inviter, o Outgoing) ([]*branch,
 	var branches []*branch
 	var first error
 	for _, inv := range o.Invites {
-		b := l.newBranch(inv.Local, inv.Remote, o.Codecs)
+		b := l.newBranch(inv.Local, inv.Remote, o.Codecs, o.Pass)
 		offer, err := b.session.Offer(b.local)
 		if err == nil {
 			inv.SDP = offer

@@ -23,6 +23,12 @@ type Reoffer struct {
 	Change func(*sdp.Local)
 	// Take takes the answer into use; nil: the leg's own sound does.
 	Take func(sdp.Media) error
+	// Odd runs in place of Take when the far end agreed to what cannot be used; nil:
+	// nothing does.
+	Odd func()
+	// Spare says that nobody needs the change: a far end that does not answer keeps
+	// its call.
+	Spare bool
 }
 
 // reoffering is a Reoffer at work.
@@ -99,7 +105,11 @@ func (l *Leg) reoffer(x *reoffering) error {
 	x.Change(&x.local)
 	offer, err := b.session.Offer(x.local)
 	if err == nil {
-		err = b.d.Reoffer(offer)
+		send := b.d.Reoffer
+		if x.Spare {
+			send = b.d.Propose
+		}
+		err = send(offer)
 	}
 	if errors.Is(err, sip.ErrState) { // the ACK is still to come, or a refresh is under way
 		err = sip.ErrGlare
@@ -120,7 +130,9 @@ func (l *Leg) reanswered(b *branch, body []byte, err error) {
 	}
 	var m sdp.Media
 	if err == nil {
-		m, err = b.session.Accept(x.local, body)
+		if m, err = b.session.Accept(x.local, body); err != nil && x.Odd != nil {
+			x.Odd()
+		}
 	}
 	if err == nil {
 		b.local = x.local

@@ -51,7 +51,7 @@ func (l *Leg) run(only <-chan *sip.DialogEvent) {
 		case a := <-l.asks:
 			a.reply <- l.do(a)
 		case d := <-l.keys:
-			l.events.digit(d)
+			l.events.digit(d, false)
 		case <-watch:
 			l.supervise()
 		}
@@ -73,7 +73,7 @@ func (l *Leg) supervise() {
 	t := &l.talk
 	now := time.Now()
 	in := l.audio.stream.Stats().PacketsIn
-	if !t.answered || t.ended || in != t.packets || !t.media.Direction.Sends() {
+	if !t.answered || t.ended || t.released != nil || in != t.packets || !t.media.Direction.Sends() {
 		t.packets, t.heard = in, now
 		return
 	}
@@ -92,6 +92,8 @@ func (l *Leg) do(a ask) error {
 	switch {
 	case t.ended:
 		return call.ErrLegEnded
+	case a.f != nil:
+		return a.f()
 	case a.reoffer != nil:
 		return l.reoffer(a.reoffer)
 	case t.answered:
@@ -130,6 +132,9 @@ func (l *Leg) end(c call.Cause) {
 		return
 	}
 	t.ended = true
+	if t.released != nil {
+		t.released.end()
+	}
 	l.audio.close()
 	l.events.end(c)
 	l.log.Info("leg ended", "cause", c.Q850, "sip", c.SIP, "who", string(c.Who), "text", c.Text)

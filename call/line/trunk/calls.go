@@ -97,7 +97,7 @@ func dial(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sip.Inv
 // place makes the leg of one INVITE.
 func place(ctx context.Context, stack *sip.Stack, legs *sipleg.Group, inv sipleg.Invite, d call.Dial) (call.Leg, error) {
 	leg, err := legs.Dial(ctx, stack, sipleg.Outgoing{
-		Invites: []sipleg.Invite{inv}, Codecs: d.Codecs, To: d.To, From: d.From, FromName: d.FromName,
+		Invites: []sipleg.Invite{inv}, Codecs: d.Codecs, Pass: d.Pass, To: d.To, From: d.From, FromName: d.FromName,
 	})
 	if err != nil {
 		return nil, err

@@ -175,7 +175,7 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 			Text: fmt.Sprintf("user %s has no phone registered (SIP 480)", l.cfg.ID),
 		}
 	}
-	o := sipleg.Outgoing{Codecs: d.Codecs, To: l.cfg.ID, From: d.From, FromName: d.FromName}
+	o := sipleg.Outgoing{Codecs: d.Codecs, Pass: d.Pass, To: l.cfg.ID, From: d.From, FromName: d.FromName}
 	for i := range phones[:min(len(phones), maxForks)] {
 		local, remote := phones[i].Local, phones[i].Source.Addr()
 		if d.Proxy != "" { // then that is whom we speak to

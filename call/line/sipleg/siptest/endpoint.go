@@ -11,6 +11,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/line/linetest"
+	"callbox/media/codec"
 	"callbox/media/rtp"
 	"callbox/sip"
 	"callbox/sip/sdp"
@@ -41,10 +42,17 @@ type Config struct {
 	User, Password string
 	Register       bool // register with the box, as a phone does
 	Keys           Keys
-	Codecs         []string // best first; empty: the box's own
+	// Codecs are named as in call.Dial, best first; the box's own follow. With a
+	// foreign one in use the endpoint is silent.
+	Codecs []string
 	// Account is what the endpoint demands of calls from the box: with it, the
 	// endpoint is a registrar that the box registers with.
 	Account *sip.Credentials
+}
+
+func (c Config) codecs() []codec.Codec {
+	named := sdp.Named(c.Codecs)
+	return sdp.Prefer(append(codec.All(), named...), named)
 }
 
 // Endpoint is one SIP phone or provider with one call at a time. All methods may

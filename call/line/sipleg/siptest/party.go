@@ -9,7 +9,6 @@ import (
 
 	"callbox/call"
 	"callbox/media/clock"
-	"callbox/media/codec"
 	"callbox/media/dtmf"
 	"callbox/media/rtp"
 	"callbox/sip"
@@ -55,7 +54,7 @@ func (p *party) listen(local netip.Addr) error {
 	defer p.a.mu.Unlock()
 	p.stream = stream
 	p.local = sdp.Local{
-		Addr: netip.AddrPortFrom(local, stream.LocalPort()), Codecs: sdp.Prefer(codec.All(), sdp.Named(p.a.cfg.Codecs)), NoEvents: p.a.cfg.Keys != Events,
+		Addr: netip.AddrPortFrom(local, stream.LocalPort()), Codecs: p.a.cfg.codecs(), Fmtp: sdp.Parameters(p.a.cfg.Codecs), NoEvents: p.a.cfg.Keys != Events,
 	}
 	return nil
 }
