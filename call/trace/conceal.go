@@ -10,6 +10,7 @@ var secrets = []struct {
 }{
 	{"response=", ",\r\n"},    // digest (RFC 7616 §3.4): guessing the password from it is cheap
 	{"inline:", "|;\r\n\t "},  // SDES (RFC 4568 §6.1)
+	{"a=ice-pwd:", "\r\n"},    // ICE (RFC 8839 §5.4): whoever knows it can lead the sound elsewhere
 	{"password=", ",;&\r\n "}, // in URIs and forms
 	{"authorization: bearer ", "\r\n"},
 	{"authorization: basic ", "\r\n"},

@@ -144,7 +144,8 @@ func TestSecretsAreStruckOut(t *testing.T) {
 		"sip:bob@biloxi.example;password=hush;x=1":                                   "sip:bob@biloxi.example;password=****;x=1",
 		"Authorization: Bearer abc\r\n":                                              "Authorization: Bearer ***\r\n",
 		"inline:":                                                                    "inline:",
-		"no secret":                                                                  "no secret",
+		"a=ice-ufrag:abcd\r\na=ice-pwd:secret+/0\r\nx":                               "a=ice-ufrag:abcd\r\na=ice-pwd:*********\r\nx",
+		"no secret": "no secret",
 	} {
 		if got := string(conceal([]byte(in))); got != want {
 			t.Errorf("%q became %q", in, got)

@@ -102,7 +102,24 @@ func (l Local) key(suite string) (Crypto, bool) {
 	return Crypto{}, false
 }
 
-// secure decides about the protection of an audio stream that is on.
+// protect decides about the protection of an audio stream that is on, in whatever
+// way, and enters it into m.
+func (d *Description) protect(l Local, s stream, m *Media) (err error) {
+	switch {
+	case s.isWeb() && l.Web == nil:
+		return ErrSecure
+	case s.isWeb():
+		m.Web, err = d.web(s)
+	case l.Web != nil && l.Web.Offer:
+		return ErrInsecure // whoever was offered more may not take less
+	default:
+		m.Crypto, err = l.secure(s)
+	}
+	return err
+}
+
+// secure decides about the protection of an audio stream that is on, by keys in
+// the description.
 func (l Local) secure(s stream) (Crypto, error) {
 	c, ok := l.protects(cryptos(s.desc))
 	switch {

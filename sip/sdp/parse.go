@@ -38,6 +38,7 @@ type stream struct {
 	port    uint16
 	proto   string
 	formats []string
+	mid     string
 	desc    *pion.MediaDescription // only for audio that isAudio
 }
 
@@ -157,6 +158,9 @@ func (d *Description) canonical(lines []string) (string, error) {
 			sections = append(sections, current)
 		default:
 			current.add(l)
+			if mid, ok := strings.CutPrefix(l, "a=mid:"); ok && len(d.streams) > 0 {
+				d.streams[len(d.streams)-1].mid = mid
+			}
 		}
 	}
 	if origin == "" {
@@ -174,11 +178,10 @@ func (d *Description) canonical(lines []string) (string, error) {
 	return b.String(), nil
 }
 
-// isAudio reports whether s is audio over RTP, or over SRTP with keys in the
-// description.
+// isAudio reports whether s is audio over RTP or SRTP.
 func (s stream) isAudio() bool {
 	switch s.proto {
-	case "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF":
+	case "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", webProto:
 		return s.media == "audio"
 	}
 	return false
@@ -241,7 +244,7 @@ func (d *Description) Choose(l Local) (m Media, index int, err error) {
 		case s.isAudio():
 			m, err := d.media(s, l.codecs())
 			if err == nil {
-				m.Crypto, err = l.secure(s)
+				err = d.protect(l, s, &m)
 			}
 			if err == nil {
 				return m, i, nil

@@ -146,10 +146,13 @@ type Media struct {
 	// Crypto is the far end's key; zero: the packets go in the clear. Our own is
 	// that of the same suite in [Local].Keys.
 	Crypto Crypto
+	// Web is the far end's side of a stream for browsers, whose Addr and RTCP mean
+	// nothing: ICE finds the way. Zero: the stream is none.
+	Web FarWeb
 }
 
 // Held reports whether the far end does not want to hear us (RFC 3264 §8.4,
 // and the older 0.0.0.0 of RFC 2543).
 func (m Media) Held() bool {
-	return !m.Direction.Receives() || m.Addr.Addr().IsUnspecified()
+	return !m.Direction.Receives() || m.Addr.Addr().IsUnspecified() && m.Web.IsZero()
 }

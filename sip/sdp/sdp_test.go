@@ -27,6 +27,9 @@ func describe(m Media) string {
 	if m.Fmtp != "" {
 		text += "fmtp " + m.Fmtp + "\n"
 	}
+	if !m.Web.IsZero() {
+		text += fmt.Sprintf("browser %+v\n", m.Web)
+	}
 	if !m.Crypto.IsZero() {
 		text += fmt.Sprintf("crypto %v, key %s\n", m.Crypto, m.Crypto.Key)
 	}
@@ -72,6 +75,11 @@ func ours() []Crypto {
 	return []Crypto{{Suite: "AES_CM_128_HMAC_SHA1_80", Key: "inline:T3VyIGtleQ=="}, {Suite: "AEAD_AES_256_GCM", Key: "inline:T3VyIGJpZyBrZXk="}}
 }
 
+// ourWeb is our side of streams for browsers.
+func ourWeb() *Web {
+	return &Web{Ufrag: "boxu", Password: "box password of twenty-two", Fingerprint: "sha-256 1F:2E", Candidates: []string{"1 1 udp 2130706431 192.0.2.1 40000 typ host"}}
+}
+
 // answerText is the answer to an offer. The file's name says how sound is to be
 // protected.
 func answerText(name string, in []byte) string {
@@ -84,6 +92,9 @@ func answerText(name string, in []byte) string {
 		if strings.HasPrefix(name, word) {
 			l.Security, l.Keys = s, ours()
 		}
+	}
+	if strings.HasPrefix(name, "web-") {
+		l.Web = ourWeb()
 	}
 	if bytes.Contains(in, []byte("IN IP6")) {
 		l.Addr = netip.MustParseAddrPort("[2001:db8::1]:40000")
@@ -323,6 +334,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte("v=0\r\no="))
 	f.Add([]byte("="))
+	f.Add([]byte("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=fingerprint:sha-256 A\r\na=ice-ufrag:abcd\r\na=rtcp-mux\r\na=setup:passive"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := Parse(b)
 		if err != nil {
@@ -332,7 +344,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		l := localV4()
-		l.Security, l.Keys = Optional, ours()
+		l.Security, l.Keys, l.Web = Optional, ours(), ourWeb()
 		answer, m, err := NewSession().Answer(l, d)
 		if err != nil {
 			return

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	pion "github.com/pion/sdp/v3"
@@ -26,6 +27,7 @@ type Local struct {
 	Fmtp     map[codec.Codec]string
 	Security Security
 	Keys     []Crypto // our keys, best suite first; their tags do not matter
+	Web      *Web     // our side of streams for browsers; nil: there are none
 }
 
 func (l Local) codecs() []codec.Codec {
@@ -46,6 +48,7 @@ type Session struct {
 	// life (RFC 3264 §8); at is the one that is in use.
 	layout []stream
 	at     int
+	head   []pion.Attribute // of the description as a whole
 }
 
 // NewSession starts a session with a random id (RFC 8866 §5.2 asks only for
@@ -69,22 +72,30 @@ func (s *Session) Offer(l Local) ([]byte, error) {
 		event = 0
 	}
 	m := audio(l, s.proto(l), formats, event, l.Direction, 20*time.Millisecond)
+	streams := s.place(m)
+	if s.head = nil; l.Web != nil && l.Web.Offer {
+		s.offerWeb(l.Web, m)
+		return s.write(l.Addr.Addr(), l.Addr.Addr(), streams)
+	}
 	for _, c := range l.offered() {
 		c.write(m)
 	}
-	return s.write(l.Addr.Addr(), l.Addr.Addr(), s.place(m))
+	return s.write(l.Addr.Addr(), l.Addr.Addr(), streams)
 }
 
 // proto is the profile to offer: once one was agreed on, that one.
 func (s *Session) proto(l Local) string {
 	proto := "RTP/AVP"
-	if l.Security == Mandatory {
+	switch {
+	case l.Web != nil && l.Web.Offer:
+		proto = webProto
+	case l.Security == Mandatory:
 		proto = "RTP/SAVP"
 	}
 	if s.layout == nil {
 		return proto
 	}
-	if agreed := s.layout[s.at]; !agreed.isSecure() || l.Security != Plain {
+	if agreed := s.layout[s.at]; !agreed.isSecure() || l.Security != Plain || proto == webProto {
 		return agreed.proto
 	}
 	return proto
@@ -104,6 +115,9 @@ func (s *Session) place(m *pion.MediaDescription) []*pion.MediaDescription {
 		streams[i] = &pion.MediaDescription{MediaName: pion.MediaName{
 			Media: st.media, Protos: []string{st.proto}, Formats: st.formats,
 		}}
+		if st.mid != "" && strings.HasPrefix(m.MediaName.Protos[0], "UDP/TLS/") {
+			streams[i].WithValueAttribute("mid", st.mid) // it is offered again by that name (RFC 5888 §9.2)
+		}
 	}
 	return streams
 }
@@ -122,7 +136,7 @@ func (s *Session) Answer(l Local, offer *Description) ([]byte, Media, error) {
 	}
 	media.LocalEventPT = media.EventPT
 	local := l.Direction
-	if media.Addr.Addr().IsUnspecified() {
+	if media.Addr.Addr().IsUnspecified() && media.Web.IsZero() {
 		local = local.mute() // there is nowhere to send to, whatever the direction says
 	}
 	dir := media.Direction.Answer(local)
@@ -132,6 +146,11 @@ func (s *Session) Answer(l Local, offer *Description) ([]byte, Media, error) {
 	if own, ok := l.key(media.Crypto.Suite); ok && !media.Crypto.IsZero() {
 		own.Tag = media.Crypto.Tag
 		own.write(m)
+	}
+	if s.head = nil; !media.Web.IsZero() {
+		mid := offer.streams[index].mid
+		l.Web.write(m, mid, l.Web.setup(media.Web))
+		s.head = webHead(mid, offer.bundles())
 	}
 	b, err := s.write(l.Addr.Addr(), l.Addr.Addr(), s.place(m))
 	if err != nil {
@@ -217,6 +236,7 @@ func (s *Session) write(origin, conn netip.Addr, streams []*pion.MediaDescriptio
 		SessionName:           "-",
 		ConnectionInformation: &pion.ConnectionInformation{NetworkType: "IN", AddressType: at, Address: &pion.Address{Address: to}},
 		TimeDescriptions:      []pion.TimeDescription{{}},
+		Attributes:            s.head,
 		MediaDescriptions:     streams,
 	}
 	body, err := d.Marshal()
