@@ -99,6 +99,13 @@ func (c *Client) SetMessages(ctx context.Context, user string, n api.Waiting) er
 	return c.json(ctx, http.MethodPut, "/v1/messages/"+url.PathEscape(user), n, &n)
 }
 
+// Tolls tells what was used today, of guards first.
+func (c *Client) Tolls(ctx context.Context) ([]Toll, error) {
+	var l []Toll
+	err := c.json(ctx, http.MethodGet, "/v1/tolls", nil, &l)
+	return l, err
+}
+
 // Explain says how a number would be routed.
 func (c *Client) Explain(ctx context.Context, to, from string) ([]string, error) {
 	var l []string

@@ -72,6 +72,27 @@ type Mailboxes interface {
 	SetAnyWaiting(ctx context.Context, user string, w api.Waiting) error
 }
 
+// Tolls knows what calls have cost.
+type Tolls interface {
+	// Tolls lists what was used today: for each guard, then for each other account
+	// and line of today's calls.
+	Tolls() []Toll
+}
+
+// Toll is what the calls of an account, of a line, or of the whole box (neither)
+// have used today, and may use. A bound that is left out is none.
+type Toll struct {
+	Account    string  `json:"account,omitempty"`
+	Line       string  `json:"line,omitempty"`
+	Calls      int     `json:"calls"` // up now
+	Seconds    float64 `json:"seconds"`
+	Spend      string  `json:"spend"` // "0.60"
+	Guard      bool    `json:"guard"` // the configuration has one for these
+	MaxCalls   int     `json:"max_calls,omitempty"`
+	MaxMinutes int     `json:"max_minutes,omitempty"`
+	MaxSpend   string  `json:"max_spend,omitempty"`
+}
+
 // NewCall asks for a call by hand.
 type NewCall struct {
 	From    string `json:"from"`
@@ -138,6 +159,9 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	if m, ok := box.(Mailboxes); ok {
 		h.mux.HandleFunc("GET /v1/messages", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, m.AllWaiting()) })
 		h.mux.HandleFunc("PUT /v1/messages/{user}", func(w http.ResponseWriter, r *http.Request) { setMessages(w, r, m) })
+	}
+	if t, ok := box.(Tolls); ok {
+		h.mux.HandleFunc("GET /v1/tolls", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, t.Tolls()) })
 	}
 	h.mux.HandleFunc("GET /v1/route", h.route)
 	h.mux.HandleFunc("GET /v1/config", h.export)

@@ -115,7 +115,7 @@ func (r *Rule) left(used usage, price int64) error {
 		return refuse(call.TollMinutes, "%s has used its %d minutes of today; they begin anew at midnight", r.who(), int(r.Time/time.Minute))
 	}
 	if r.Spend > 0 && price > 0 && used.spend+price > r.Spend {
-		return refuse(call.TollSpend, "%s has spent %s of %s today and a minute costs %s; it begins anew at midnight", r.who(), money(used.spend), money(r.Spend), money(price))
+		return refuse(call.TollSpend, "%s has spent %s of %s today and a minute costs %s; it begins anew at midnight", r.who(), Money(used.spend), Money(r.Spend), Money(price))
 	}
 	return nil
 }
@@ -258,7 +258,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func money(n int64) string {
+// Money writes an amount in 1/10,000 of the currency's unit as people do, "0.60".
+func Money(n int64) string {
 	if n%100 == 0 {
 		return fmt.Sprintf("%d.%02d", n/10000, n%10000/100)
 	}

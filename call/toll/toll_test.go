@@ -2,6 +2,7 @@ package toll
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,43 @@ func wants(t *testing.T, what string, err error, reason call.TollReason, text st
 	if err != nil {
 		if c := call.CauseOf(err); c.Q850 != call.Q850Rejected || c.SIP != 403 || c.Who != call.Box || c.Text == "" {
 			t.Errorf("%s: cause %+v", what, c)
+		}
+	}
+}
+
+func TestUses(t *testing.T) {
+	t.Parallel()
+	b := NewBook()
+	b.Set([]Rule{{Line: "trunk", Calls: 2, Time: time.Hour}, {Account: "AC1", Spend: 20000}}, "DE")
+	admit := func(id, account, from, out string, price int64, at time.Time) {
+		t.Helper()
+		p := party(t, "+493012345678", "DE")
+		p.Price = price
+		wants(t, id, b.Admit(id, account, from, out, p, at), 0, "")
+	}
+	admit("1", "AC1", "", "trunk", 1000, noon)
+	if _, err := b.Answered("1", noon); err != nil {
+		t.Fatal(err)
+	}
+	b.Release("1", noon.Add(90*time.Second))
+	admit("2", "AC2", "fxs1", "mobile", 500, noon)
+	if _, err := b.Answered("2", noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	got := b.Uses(noon.Add(2 * time.Minute))
+	want := []Use{
+		{Line: "trunk", Time: 90 * time.Second, Spend: 2000, Guard: true, MaxCalls: 2, MaxTime: time.Hour},
+		{Account: "AC1", Time: 90 * time.Second, Spend: 2000, Guard: true, MaxSpend: 20000},
+		{Account: "AC2", Calls: 1, Time: time.Minute, Spend: 500},
+		{Line: "fxs1", Calls: 1, Time: time.Minute, Spend: 500},
+		{Line: "mobile", Calls: 1, Time: time.Minute, Spend: 500},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	for _, u := range b.Uses(noon.AddDate(0, 0, 1).Truncate(24 * time.Hour)) {
+		if u.Account == "AC1" && u.Spend != 0 {
+			t.Errorf("yesterday counts today: %+v", u)
 		}
 	}
 }

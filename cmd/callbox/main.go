@@ -32,6 +32,7 @@ type commands struct {
 	Lines    linesCmd    `cmd:"" help:"List the lines and how they are."`
 	Bans     bansCmd     `cmd:"" help:"List who gets no answer on SIP for having guessed passwords, or lift the bans of an address."`
 	Messages messagesCmd `cmd:"" help:"Show or say how many voice messages wait for users, which lights the lamps of their telephones."`
+	Tolls    tollsCmd    `cmd:"" help:"List what calls have used today, of accounts and lines, and what the toll guards leave them."`
 	Route    routeCmd    `cmd:"" help:"Explain how a number would be routed, without calling."`
 	Config   configCmd   `cmd:"" help:"Show or change the configuration."`
 	CA       caCmd       `cmd:"" name:"ca" help:"Print the certificate of the box's own CA, for programs that use the API over TLS."`

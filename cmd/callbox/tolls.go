@@ -1,9 +1,16 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"text/tabwriter"
 	"time"
 
+	"callbox/api/admin"
 	"callbox/call"
 	"callbox/call/number"
 	"callbox/call/toll"
@@ -72,4 +79,54 @@ func (a *app) rememberTolls(now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// Tolls lists what was used today.
+func (g gateway) Tolls() []admin.Toll {
+	list := []admin.Toll{}
+	for _, u := range g.a.tolls.Uses(time.Now()) {
+		t := admin.Toll{Account: u.Account, Line: u.Line, Calls: u.Calls, Seconds: u.Time.Seconds(), Spend: toll.Money(u.Spend),
+			Guard: u.Guard, MaxCalls: u.MaxCalls, MaxMinutes: int(u.MaxTime / time.Minute)}
+		if u.MaxSpend > 0 {
+			t.MaxSpend = toll.Money(u.MaxSpend)
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+// tollsCmd lists what was used today.
+type tollsCmd struct {
+	dataDir
+	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+}
+
+// Run lists it.
+func (c *tollsCmd) Run(ctx context.Context) error {
+	cl := c.client()
+	defer cl.Close()
+	list, err := cl.Tolls(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return printJSON(list)
+	}
+	of := func(used, bound string) string {
+		if bound == "" || bound == "0" {
+			return used
+		}
+		return used + " of " + bound
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "ACCOUNT\tLINE\tGUARD\tCALLS UP\tMINUTES TODAY\tSPENT TODAY")
+	for _, t := range list {
+		guard := "-"
+		if t.Guard {
+			guard = "yes"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(t.Account, "(all)"), cmp.Or(t.Line, "(all)"), guard,
+			of(strconv.Itoa(t.Calls), strconv.Itoa(t.MaxCalls)), of(strconv.FormatFloat(math.Ceil(t.Seconds/6)/10, 'f', 1, 64), strconv.Itoa(t.MaxMinutes)), of(t.Spend, t.MaxSpend))
+	}
+	return w.Flush()
 }

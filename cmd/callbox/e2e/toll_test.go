@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -58,6 +59,27 @@ func TestTolls(t *testing.T) {
 	if n := g.metrics()["callbox_toll_refused_total"]; n != 5 {
 		t.Errorf("%v refused calls are counted, want 5", n)
 	}
+	// What was used can be seen, by guard and by account.
+	var used []struct {
+		Account, Line, Spend string
+		Guard                bool
+		Calls                int
+		Seconds              float64
+		MaxCalls             int    `json:"max_calls"`
+		MaxSpend             string `json:"max_spend"`
+	}
+	if err := json.Unmarshal([]byte(g.run("tolls", "-o", "json")), &used); err != nil || len(used) != 2 {
+		t.Fatalf("tolls as JSON: %v, %+v", err, used)
+	}
+	if u := used[0]; u.Line != "provider" || !u.Guard || u.MaxCalls != 1 || u.Calls != 0 || u.Spend != "0.60" || u.Seconds <= 0 {
+		t.Errorf("the line's guard: %+v", u)
+	}
+	if u := used[1]; u.Account != g.account || !u.Guard || u.MaxSpend != "1.00" || u.Spend != "0.60" || u.Seconds <= 0 {
+		t.Errorf("the account's guard: %+v", u)
+	}
+	if out := g.run("tolls"); !strings.Contains(out, "0 of 1") || !strings.Contains(out, "0.60 of 1.00") {
+		t.Errorf("tolls:\n%s", out)
+	}
 	poll(t, "all is on disk", func() bool { return g.metrics()["callbox_storage_backlog"] == 0 })
 	account, token := g.account, g.token
 	if err := g.stop(syscall.SIGTERM); err != nil {
@@ -66,6 +88,9 @@ func TestTolls(t *testing.T) {
 	g.start()
 	g.account, g.token = account, token
 	refused("+14155550123", 429, 20429, "has spent 0.60 of 1.00 today")
+	if out := g.run("tolls"); !strings.Contains(out, "0.60 of 1.00") {
+		t.Errorf("tolls after the restart:\n%s", out)
+	}
 	startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
 	emergency := g.create(form("911"))
 	g.until(emergency, "in-progress")
