@@ -3,10 +3,8 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +20,13 @@ type goodPhone struct {
 
 func newGoodPhone(t *testing.T, g *gateway, user, password string) *goodPhone {
 	t.Helper()
-	c, err := net.Dial("udp", g.sip)
+	return place{}.newGoodPhone(t, g, g.sip, user, password)
+}
+
+// newGoodPhone is one at another place, from where the box is at addr.
+func (p place) newGoodPhone(t *testing.T, g *gateway, addr, user, password string) *goodPhone {
+	t.Helper()
+	c, err := p.dial("udp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,16 +63,81 @@ func (p *goodPhone) register() {
 	}
 }
 
-// TestSIPVicious runs the scanners that every box in the Internet meets, from
-// the address that a hundred good phones are at. They learn nothing, what guesses
-// is banned, and no phone notices.
-func TestSIPVicious(t *testing.T) {
+// manyUsers are the users 200 to 300.
+func manyUsers() string {
 	var users strings.Builder
 	users.WriteString("users:\n")
 	for i := range 101 {
 		fmt.Fprintf(&users, "- name: \"%d\"\n  password: good-%d-phone\n", 200+i, i)
 	}
-	g := startGateway(t, users.String())
+	return users.String()
+}
+
+// scan runs one of SIPVicious's tools and gives what it says.
+func (p place) scan(t *testing.T, tool string, args ...string) string {
+	t.Helper()
+	c := p.command(tool, args...)
+	c.Dir = t.TempDir()
+	stop := time.AfterFunc(patience, func() { c.Process.Kill() })
+	defer stop.Stop()
+	out, _ := c.CombinedOutput() // scanners that find nothing fail
+	return string(out)
+}
+
+// TestSIPViciousElsewhere has a hundred good phones behind one address and the
+// scanners at another: those lose their address, the phones notice nothing.
+func TestSIPViciousElsewhere(t *testing.T) {
+	t.Parallel()
+	if !ownNetwork(t) {
+		return
+	}
+	const box = "203.0.113.1"
+	office, scanner := place{"office", "203.0.113.10"}, place{"scanner", "203.0.113.66"}
+	newNetwork(t, "street", []string{box + "/24"}, office, scanner)
+	g := &gateway{t: t, dir: t.TempDir(), listen: "0.0.0.0:5060"}
+	g.start()
+	g.configure(manyUsers())
+	var phones []*goodPhone
+	for i := range 100 {
+		p := office.newGoodPhone(t, g, box+":5060", fmt.Sprint(200+i), fmt.Sprintf("good-%d-phone", i))
+		p.register()
+		phones = append(phones, p)
+	}
+	if out := scanner.scan(t, "svmap", box); !strings.Contains(out, "found nothing") {
+		t.Errorf("svmap:\n%s", out)
+	}
+	if out := scanner.scan(t, "svwar", "-m", "REGISTER", "--force", "-e", "190-320", "--maximumtime=3", box); !strings.Contains(out, "found nothing") && strings.TrimSpace(out) != "" {
+		t.Errorf("svwar:\n%s", out)
+	}
+	gone := func() bool { return strings.Contains(g.run("bans"), scanner.addr+`  "(all but proven)"`) }
+	for user := 296; user < 310 && !gone(); user++ { // there are no more than 300
+		banned := func() bool {
+			return strings.Contains(g.run("bans"), fmt.Sprintf("%s  %q", scanner.addr, fmt.Sprint(user))) || gone()
+		}
+		for try := 0; try < 6 && !banned(); try++ { // it gives up on challenges that are not for MD5 alone
+			if out := scanner.scan(t, "svcrack", "-u", fmt.Sprint(user), "-r", "1000-1300", "--maximumtime=3", box); strings.Contains(out, "Password") {
+				t.Errorf("svcrack:\n%s", out)
+			}
+		}
+	}
+	bans := g.run("bans")
+	t.Logf("bans:\n%s", bans)
+	if !gone() || strings.Contains(bans, office.addr) {
+		t.Error("not the scanner's address alone is banned")
+	}
+	for _, p := range phones {
+		p.register()
+	}
+	if out := scanner.scan(t, "svcrack", "-u", "300", "-r", "1000-1300", "--maximumtime=3", box); !strings.Contains(out, "no server response") {
+		t.Errorf("svcrack at the end:\n%s", out)
+	}
+}
+
+// TestSIPVicious runs the scanners that every box in the Internet meets, from
+// the address that a hundred good phones are at. They learn nothing, what guesses
+// is banned, and no phone notices.
+func TestSIPVicious(t *testing.T) {
+	g := startGateway(t, manyUsers())
 	var phones []*goodPhone
 	for i := range 100 {
 		p := newGoodPhone(t, g, fmt.Sprint(200+i), fmt.Sprintf("good-%d-phone", i))
@@ -81,12 +150,7 @@ func TestSIPVicious(t *testing.T) {
 	}
 	scan := func(tool string, args ...string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		c := exec.CommandContext(ctx, tool, append(args, "-p", port, host)...)
-		c.Dir = t.TempDir()
-		out, _ := c.CombinedOutput() // scanners that find nothing fail
-		return string(out)
+		return place{}.scan(t, tool, append(args, "-p", port, host)...)
 	}
 	for _, m := range []string{"OPTIONS", "INVITE"} {
 		if out := scan("svmap", "-m", m); !strings.Contains(out, "found nothing") {
