@@ -123,6 +123,7 @@ type LegInfo struct {
 	Headers   []Header  // SIP X- headers of an arriving INVITE
 	Codec     string    // name of the audio codec if known at the start
 	Started   time.Time // when the attempt started or arrived
+	Replaces  Leg       // whose place an arriving leg is to take (RFC 3891), nil: nobody's
 }
 
 // Leg is one party on one line. Methods may be called from any goroutine. A leg
@@ -173,12 +174,13 @@ const (
 	LegHeld                         // the far end put us on hold
 	LegResumed                      // the far end took us back
 	LegMessage                      // the far end sent LegEvent.Message, which is no key
+	LegTransfer                     // the far end wants LegEvent.Transfer
 	LegEnded                        // final; LegEvent.Cause says why
 )
 
 // String gives the event's name for logs.
 func (t LegEventType) String() string {
-	names := [...]string{"ringing", "early", "answered", "digit", "held", "resumed", "message", "ended"}
+	names := [...]string{"ringing", "early", "answered", "digit", "held", "resumed", "message", "transfer", "ended"}
 	if t < 0 || int(t) >= len(names) {
 		return "unknown"
 	}
@@ -194,4 +196,6 @@ type LegEvent struct {
 	Cause Cause // LegEnded
 	// Message of LegMessage.
 	Message *SIPMessage
+	// Transfer of LegTransfer.
+	Transfer *Transfer
 }

@@ -134,6 +134,8 @@ type Session struct {
 	Notify bool   `json:"notify,omitempty"` // tell the application of the start and the end of every verb
 	// Messages is told of requests within the call (EventMessage).
 	Messages Hook `json:"messages,omitzero"`
+	// Transfers is asked when the far end wants the call transferred.
+	Transfers Hook `json:"transfers,omitzero"`
 	// HoldMusic is the URL of a sound for a party that the other one holds.
 	HoldMusic string `json:"hold_music,omitempty"`
 }
@@ -198,6 +200,7 @@ type Change struct {
 	// Participant changes the call's part in the conference that it is in.
 	Participant *ParticipantChange
 	Messages    *Hook            // replace Session.Messages
+	Transfers   *Hook            // replace Session.Transfers
 	Muted       *bool            // nobody hears what the far end says
 	Loudness    *float64         // of what the far end hears, tracks apart, in dB: MinLoudness…MaxLoudness
 	Keys        *Keys            // send these to the far end, behind those that are being sent

@@ -54,6 +54,7 @@ const (
 type bridge struct {
 	a, b               *live // the caller and the callee
 	sa, sb             *session.Session
+	owner              *dialing // the Dial that has made the connection, nil: it was not one
 	onStar             bool
 	star               chan struct{}
 	holds              chan heldBy // for the Dial, see link.hold
@@ -66,9 +67,10 @@ type bridge struct {
 var errCalleeGone = errors.New("the callee hung up")
 
 // join connects the sound and the keys of the call and another, which still says,
-// on its own goroutine, whether it is to be connected. d says what keys do.
-func (k control) join(ctx context.Context, other *live, d *script.Dial, still func() bool) (*bridge, error) {
-	b := &bridge{a: k.c, b: other, onStar: d.HangupOnStar, star: make(chan struct{}, 1), holds: make(chan heldBy, 4)}
+// on its own goroutine, whether it is to be connected. d says what keys do, owner
+// is the Dial that asks, nil for another verb.
+func (k control) join(ctx context.Context, other *live, d *script.Dial, still func() bool, owner *dialing) (*bridge, error) {
+	b := &bridge{a: k.c, b: other, owner: owner, onStar: d.HangupOnStar, star: make(chan struct{}, 1), holds: make(chan heldBy, 4)}
 	var kctx context.Context
 	kctx, b.cancel = context.WithCancel(context.Background())
 	b.toCaller, b.toCallee = crossing{ctx: kctx, to: b.a}, crossing{ctx: kctx, to: b.b}

@@ -38,6 +38,9 @@ type Config struct {
 	Tones func(digits string, length time.Duration) (media.Clip, error)
 	// Rooms are the conferences and queues; its zero value is silent and forgetful.
 	Rooms Rooms
+	// Transfers decides about transfers that far ends want; nil: they go where they
+	// are wanted to, and no call takes the place of another.
+	Transfers Transfers
 	// Tolls guards what calls cost; nil: nothing is guarded.
 	Tolls *toll.Book
 	// Limits at the start; see [Engine.SetLimits].

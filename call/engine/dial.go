@@ -31,6 +31,11 @@ type dialing struct {
 	rang  bool              // the unanswered caller was told that it rings
 	heard hearing
 
+	connection
+	step   func(standing) // told how far children have got; nil: nobody is
+	origin string         // the line by which the guards know its children; empty: the call's own
+	why    string         // begins the reason of their routes
+
 	music   *music   // in place of the ringback; nil: none
 	holding *holding // the document of a party on hold, while it runs
 }
@@ -47,7 +52,7 @@ func (k control) Dial(ctx context.Context, given *script.Dial) (script.DialResul
 	if err := k.ask(ctx, func() error { k.c.dialled = nil; return nil }); err != nil {
 		return script.DialResult{}, err
 	}
-	w := &dialing{control: k, d: *given, waiting: given.Targets, trying: map[*live]standing{}, news: newNews()}
+	w := k.dialing(given)
 	d, limits := &w.d, k.c.e.limits.Load()
 	d.Timeout = limits.ring(d.Timeout, 30*time.Second)
 	d.TimeLimit = limits.answered(d.TimeLimit)
@@ -58,6 +63,11 @@ func (k control) Dial(ctx context.Context, given *script.Dial) (script.DialResul
 	w.quiet()
 	res.Recording = w.stopRecording()
 	return res, err
+}
+
+// dialing makes the work of a Dial.
+func (k control) dialing(d *script.Dial) *dialing {
+	return &dialing{control: k, d: *d, waiting: d.Targets, trying: map[*live]standing{}, news: newNews(), connection: newConnection()}
 }
 
 // run is Dial without its recording.
@@ -80,7 +90,7 @@ func (w *dialing) run(ctx context.Context) (script.DialResult, error) {
 	w.dropTrying(call.Cause{Q850: 26, SIP: 487, Who: call.Peer, Text: "another phone answered"})
 	w.stopTone()
 	if err := w.Answer(ctx); err != nil {
-		winner.release(call.NormalClearing(call.Peer))
+		w.release(winner, call.NormalClearing(call.Peer))
 		return w.result(winner, false, 0), err
 	}
 	return w.connect(ctx, winner)
@@ -92,6 +102,10 @@ func (w *dialing) try(n int) {
 		t := &w.waiting[0]
 		w.waiting = w.waiting[1:]
 		child := w.c.e.child(w.c, t, &w.d, w.news)
+		if w.origin != "" {
+			child.origin = w.origin
+		}
+		child.because = w.why
 		if err := w.c.e.admit(child); err != nil {
 			w.refused = &call.Cause{Q850: call.Q850Congestion, SIP: 503, Who: call.Box, Text: "cannot call " + t.To + ": " + err.Error()}
 			w.Tell(call.EventWarning, w.refused.Text)
@@ -133,8 +147,18 @@ func (w *dialing) hearNews() *live {
 		if !ok {
 			return nil
 		}
+		if s.stage == childTakes { // it takes the place of one that rings, or comes too late
+			if _, ok := w.trying[s.instead]; !ok {
+				w.release(child, call.Cause{Q850: call.Q850Normal, Who: call.Peer, Text: "the call was answered before it could be picked up"})
+				continue
+			}
+			return child
+		}
 		if _, ok := w.trying[child]; !ok {
 			continue
+		}
+		if w.step != nil {
+			w.step(s)
 		}
 		switch s.stage {
 		case childReady:
@@ -152,16 +176,22 @@ func (w *dialing) hearNews() *live {
 // dropTrying ends the children that did not win.
 func (w *dialing) dropTrying(cause call.Cause) {
 	for child := range w.trying {
-		child.release(cause)
+		w.release(child, cause)
 	}
 	clear(w.trying)
 }
 
-// release ends a child, from the goroutine of its Dial, unless it was
-// redirected: then it lives on without the Dial.
-func (c *live) release(cause call.Cause) {
+// release ends a child, unless it was redirected or went on to another party: then
+// it lives on without the Dial.
+func (w *dialing) release(c *live, cause call.Cause) {
 	c.do(context.Background(), func() {
-		if c.watch != nil {
+		switch {
+		case c.watch != w.news:
+		case c.away:
+			c.leave()
+		case c.gave != nil:
+			c.end(*c.gave)
+		default:
 			c.end(cause)
 		}
 	})
@@ -202,9 +232,9 @@ func (w *dialing) result(child *live, bridged bool, d time.Duration) script.Dial
 // connect bridges the call with the winner until one of them ends, the time
 // limit or the star, or the document is replaced.
 func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, error) {
-	b, err := w.join(ctx, child, &w.d, func() bool { return child.watch != nil }) // nil: redirected
-	if err != nil {
-		child.release(call.NormalClearing(call.Peer))
+	if err := w.link(ctx, child); err != nil {
+		close(w.parted)
+		w.release(child, call.NormalClearing(call.Peer))
 		if !over(ctx, err) { // the caller lives on, and with it the document
 			w.Tell(call.EventWarning, "nobody was connected: "+err.Error())
 			err = nil
@@ -227,7 +257,7 @@ func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, 
 		s := w.c.startScribe(*w.d.Transcribe)
 		defer s.cancel()
 	}
-	err = w.talk(ctx, b, child)
+	err := w.talk(ctx)
 	if w.stream != nil {
 		w.stream.halt()
 	}
@@ -235,9 +265,8 @@ func (w *dialing) connect(ctx context.Context, child *live) (script.DialResult, 
 		<-w.holding.done
 	}
 	length := w.c.e.cfg.Now().Sub(began)
-	b.close()
-	child.release(call.NormalClearing(call.Peer))
-	return w.result(child, true, length), err
+	w.part(err)
+	return w.result(w.shown, true, length), err
 }
 
 // startRecording records the connection, on the caller's side.
@@ -279,12 +308,15 @@ func (w *dialing) stopRecording() *call.Recording {
 }
 
 // talk waits for the end of the connection.
-func (w *dialing) talk(ctx context.Context, b *bridge, child *live) error {
+func (w *dialing) talk(ctx context.Context) error {
 	limit := time.NewTimer(w.d.TimeLimit)
 	defer limit.Stop()
 	hctx, unhold := context.WithCancel(ctx)
 	defer unhold()
 	for {
+		if w.moving == nil && w.alone {
+			return nil
+		}
 		select {
 		case <-w.news.more:
 			for {
@@ -292,16 +324,26 @@ func (w *dialing) talk(ctx context.Context, b *bridge, child *live) error {
 				if !ok {
 					break
 				}
-				if c == child && s.stage >= childLeft {
-					return nil
+				if s.stage == childTakes {
+					w.release(c, call.Cause{Q850: call.Q850Normal, Who: call.Peer, Text: "the call was answered before it could be picked up"})
+				}
+				if c == w.child && s.stage >= childLeft {
+					w.alone = true
 				}
 			}
 		case <-limit.C:
 			return nil
-		case <-b.star:
+		case <-w.b.star:
 			return nil
-		case h := <-b.holds:
-			w.held(hctx, b, h)
+		case h := <-w.b.holds:
+			w.hold = h
+			if w.moving == nil {
+				w.held(hctx, w.b, h)
+			}
+		case f := <-w.asks:
+			f(hctx)
+		case <-w.lent:
+			return nil
 		case <-w.c.over:
 			return call.ErrEnded
 		case <-ctx.Done():

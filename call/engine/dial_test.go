@@ -22,11 +22,13 @@ func users(names ...string) []script.Target {
 // gives the leg, the call's id and where the Dial's result will appear.
 func (w *world) arrive(d script.Dial) (*farLeg, string, func() script.DialResult) {
 	w.t.Helper()
-	var res script.DialResult // read after synctest.Wait only
+	var res script.DialResult // guarded by w.mu; read after synctest.Wait
 	w.install("http://app/dial", func(*script.Result) (script.Document, error) {
 		return script.Document{Verbs: []script.Verb{&script.DialVerb{Dial: d, Action: call.Hook{URL: "http://app/after"}}}}, nil
 	})
 	w.install("http://app/after", func(r *script.Result) (script.Document, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		res = *r.Dial
 		return script.Document{Verbs: []script.Verb{play("clip:10")}}, nil
 	})
@@ -38,7 +40,12 @@ func (w *world) arrive(d script.Dial) (*farLeg, string, func() script.DialResult
 	defer w.mu.Unlock()
 	for _, ev := range w.events {
 		if ev.Record.Direction == call.Inbound {
-			return leg, ev.Record.ID, func() script.DialResult { synctest.Wait(); return res }
+			return leg, ev.Record.ID, func() script.DialResult {
+				synctest.Wait()
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				return res
+			}
 		}
 	}
 	w.t.Fatal("the call did not arrive")

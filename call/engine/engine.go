@@ -22,6 +22,7 @@ type Engine struct {
 
 	mu       sync.Mutex // guards what follows
 	calls    map[string]*live
+	legs     map[call.Leg]*live        // whose call a leg is
 	taped    map[string]*roomRecording // recordings of conferences that run, by id
 	idem     map[string]chan struct{}  // account NUL value → closed when its Create is done
 	stopping bool
@@ -50,7 +51,7 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, calls: map[string]*live{}, taped: map[string]*roomRecording{}, idem: map[string]chan struct{}{}}
+	e := &Engine{cfg: cfg, calls: map[string]*live{}, legs: map[call.Leg]*live{}, taped: map[string]*roomRecording{}, idem: map[string]chan struct{}{}}
 	e.SetLimits(cfg.Limits)
 	var err error
 	if e.rooms, err = e.house(); err != nil {
@@ -154,12 +155,20 @@ func (e *Engine) reserve(ctx context.Context, key string) (release func(), err e
 // Incoming takes a leg that arrived on a line (call.Receiver).
 func (e *Engine) Incoming(leg call.Leg) {
 	info := leg.Info()
+	if info.Replaces != nil {
+		e.replacing(leg, info)
+		return
+	}
 	plan := e.cfg.Inbound.Plan(info)
 	if plan.Refuse != nil && plan.Account == "" {
 		e.turnAway(leg, *plan.Refuse)
 		return
 	}
-	c := e.arriving(info, plan)
+	e.receive(leg, e.arriving(info, plan))
+}
+
+// receive starts the call of a leg that arrived.
+func (e *Engine) receive(leg call.Leg, c *live) {
 	if err := e.admit(c); err != nil {
 		c.alertLimit(err)
 		e.turnAway(leg, call.Cause{Q850: call.Q850Congestion, SIP: 503, Who: call.Box, Text: err.Error()})

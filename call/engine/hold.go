@@ -16,11 +16,7 @@ type holding struct {
 // held follows a party that puts the connection on hold or takes it back: the
 // other one is entertained meanwhile. It runs on the Dial's goroutine.
 func (w *dialing) held(ctx context.Context, b *bridge, h heldBy) {
-	if w.holding != nil {
-		w.holding.cancel()
-		<-w.holding.done
-		w.holding = nil
-	}
+	w.unhold()
 	holder, other := b.a, b.b
 	if !h.caller {
 		holder, other = b.b, b.a
@@ -48,6 +44,15 @@ func (w *dialing) held(ctx context.Context, b *bridge, h heldBy) {
 			w.Tell(call.EventWarning, "the party on hold hears nothing: "+err.Error())
 		}
 	})
+}
+
+// unhold ends what the party on hold hears.
+func (w *dialing) unhold() {
+	if w.holding != nil {
+		w.holding.cancel()
+		<-w.holding.done
+		w.holding = nil
+	}
 }
 
 // heldBy says who put a connection on hold, or took it back.

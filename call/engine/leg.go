@@ -49,7 +49,7 @@ func (c *live) route() {
 		return
 	}
 	c.way, c.attempt = r, 0
-	c.r.Route = r.Why
+	c.r.Route = c.because + r.Why
 	c.place()
 }
 
@@ -144,6 +144,7 @@ func (c *live) adopt(leg call.Leg) {
 	info := leg.Info()
 	c.leg, c.legEvents, c.early = leg, leg.Events(), false
 	c.sess = session.New(c.e.cfg.Scheduler, leg.Audio())
+	c.e.owns(leg, c)
 	c.r.SIPCallID, c.r.Remote = info.CallID, info.Remote
 	c.publish()
 }
@@ -186,6 +187,10 @@ func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 		c.legDown(call.Cause{Q850: call.Q850Unspecified, Who: call.Network, Text: "the line lost the call"})
 		return
 	}
+	if ev.Type == call.LegTransfer && c.r.State != call.InProgress {
+		_ = ev.Transfer.Reply.Refuse(603) // it may have given up
+		return
+	}
 	if ev.Type == call.LegEnded {
 		c.legDown(ev.Cause)
 		return
@@ -200,6 +205,8 @@ func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 		c.apply(call.InAnswer)
 	case call.LegDigit:
 		c.digit(ev.Digit)
+	case call.LegTransfer:
+		c.onTransfer(ev.Transfer)
 	case call.LegMessage:
 		c.onMessage(ev.Message)
 	case call.LegHeld:
@@ -243,6 +250,7 @@ func (c *live) legDown(cause call.Cause) {
 	// may be a child process or a download: not this goroutine's time.
 	c.e.tasks.Go(c.sess.Close)
 	stop(&c.timers.leg)
+	c.e.owns(c.leg, nil)
 	c.leg, c.legEvents, c.sess = nil, nil, nil
 	if c.r.State.Final() {
 		return

@@ -55,13 +55,17 @@ type live struct {
 	sess      *session.Session
 	cause     *call.Cause // why we are ending the leg ourselves
 	timers    timers
+	because   string // begins the reason of its route
 	origin    string // the line that its parent came from, for the toll guards
 	script    *running
 	manners   script.Manners         // what its documents have set for those that follow
-	next      *call.ScriptSource     // to run when the present script has gone
+	next      *successor             // to run when the present script has gone
 	ready     bool                   // a child that its Dial may connect
 	link      *link                  // set while a Dial has connected this call with another
 	dialled   *call.Cause            // why the last Dial connected nobody
+	gave      *call.Cause            // why it ends: its partner was transferred
+	away      bool                   // a child that is on its way to another party, see moving
+	instead   *live                  // whose place this arriving call takes; nil: nobody's
 	scribe    *scribe                // the call's transcription; nil: none
 	notified  func(*call.SIPMessage) // takes requests of the far end first; nil: nobody does
 	recording recordings
@@ -229,6 +233,10 @@ func (c *live) begin(leg call.Leg) {
 		c.hangup()
 		return
 	}
+	if c.instead != nil {
+		c.runScript(c.takePlace)
+		return
+	}
 	// An application looks at the call: its caller hears that something happens.
 	// A built-in document connects straight through and passes the callee's own
 	// progress on instead.
@@ -285,7 +293,7 @@ func (c *live) act(a call.Action, now time.Time) {
 	case call.DoStartScript:
 		c.onAnswered()
 	case call.DoStopScript:
-		c.next = nil
+		c.dropNext()
 		if c.script != nil {
 			c.script.cancel() // its last request has a bound of its own, script.PartingTime
 		}
@@ -403,6 +411,9 @@ func (c *live) modify(ch call.Change) error {
 	}
 	if ch.Notify != nil {
 		c.r.Session.Notify = *ch.Notify
+	}
+	if ch.Transfers != nil {
+		c.r.Session.Transfers = *ch.Transfers
 	}
 	if ch.Messages != nil {
 		c.r.Session.Messages = *ch.Messages

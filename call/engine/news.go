@@ -14,6 +14,7 @@ const (
 	childEarly                 // it sends sound before the answer
 	childScreened              // answered, and being prepared for the connection
 	childReady                 // connect it
+	childTakes                 // connect it in place of another, which rings
 	childLeft                  // it was redirected to a document of its own
 	childEnded
 )
@@ -23,6 +24,7 @@ const (
 type standing struct {
 	stage   stage
 	attempt int
+	instead *live // childTakes
 }
 
 // news is how children tell a Dial where they stand. It keeps the latest
@@ -77,6 +79,6 @@ func (n *news) take() (c *live, s standing, ok bool) {
 // tellParent tells the Dial that made this call where it stands.
 func (c *live) tellParent(s stage) {
 	if c.watch != nil {
-		c.watch.tell(c, standing{s, c.attempt})
+		c.watch.tell(c, standing{stage: s, attempt: c.attempt})
 	}
 }

@@ -8,14 +8,14 @@ import (
 func TestNewsKeepsTheLatest(t *testing.T) {
 	n, a, b := newNews(), &live{}, &live{}
 	for range 1000 {
-		n.tell(a, standing{childRinging, 0})
-		n.tell(b, standing{childEarly, 1})
+		n.tell(a, standing{stage: childRinging})
+		n.tell(b, standing{stage: childEarly, attempt: 1})
 	}
-	n.tell(a, standing{childEnded, 2})
+	n.tell(a, standing{stage: childEnded, attempt: 2})
 	for _, want := range []struct {
 		c *live
 		s standing
-	}{{b, standing{childEarly, 1}}, {a, standing{childEnded, 2}}} {
+	}{{b, standing{stage: childEarly, attempt: 1}}, {a, standing{stage: childEnded, attempt: 2}}} {
 		<-n.more
 		if c, s, ok := n.take(); c != want.c || s != want.s || !ok {
 			t.Errorf("took %p %v %v, want %p %v", c, s, ok, want.c, want.s)

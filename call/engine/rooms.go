@@ -65,7 +65,7 @@ func (g guest) Bridge(ctx context.Context, other room.Party, star bool) (room.Br
 	if !ok {
 		return nil, errors.New("the other party is no call of this engine")
 	}
-	b, err := g.join(ctx, o.c, &script.Dial{HangupOnStar: star}, func() bool { return o.s == nil || !o.s.replaced })
+	b, err := g.join(ctx, o.c, &script.Dial{HangupOnStar: star}, func() bool { return o.s == nil || !o.s.replaced }, nil)
 	if err != nil {
 		return nil, err
 	}

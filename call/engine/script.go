@@ -106,25 +106,70 @@ func (c *live) runScript(f func(ctx context.Context, env *script.Env)) {
 // of a call that the box placed, src waits for it. A child leaves the Dial that
 // made it; the parent's document goes on.
 func (c *live) redirect(src call.ScriptSource) {
-	c.source, c.document = src, nil
+	c.tellParent(childLeft)
+	c.take(successor{src: src})
+}
+
+// successor is what follows a script: a document of src, or the built-in doc, or
+// run in place of a document. drop is called, on a goroutine of its own, when it
+// does not come to that; nil: nobody minds.
+type successor struct {
+	src  call.ScriptSource
+	doc  *script.Document
+	run  func(ctx context.Context, env *script.Env)
+	drop func()
+}
+
+// begin starts it.
+func (s successor) begin(c *live) {
+	if s.run != nil {
+		c.runScript(s.run)
+		return
+	}
+	c.startScript(s.src, s.doc)
+}
+
+// take drops the running document and runs s instead, outside of the Dial that
+// has made or connected the call.
+func (c *live) take(s successor) {
+	c.source, c.document = s.src, s.doc
 	if c.ear != nil {
 		c.ear.holds = false // whoever redirects the call does not wait for the verdict
 	}
 	if c.watch != nil {
-		c.tellParent(childLeft)
-		c.watch, c.link = nil, nil
+		c.leave()
 		if c.sess != nil {
 			c.sess.Unbridge() // the Dial follows; nobody listens in meanwhile
 		}
 	}
+	c.follow(s)
+}
+
+// leave takes a call out of the Dial that has made or connected it. Whether that
+// is told is the caller's affair.
+func (c *live) leave() { c.watch, c.link, c.away = nil, nil, false }
+
+// follow runs s when the present script has gone.
+func (c *live) follow(s successor) {
 	switch {
 	case c.script != nil:
-		c.next = &src
+		c.dropNext()
+		c.next = &s
 		c.script.replaced = true
 		c.script.cancel()
 	case c.r.State == call.InProgress:
-		c.startScript(src, nil)
+		s.begin(c)
+	case s.drop != nil:
+		c.e.tasks.Go(s.drop)
 	}
+}
+
+// dropNext gives up what was to follow the script.
+func (c *live) dropNext() {
+	if c.next != nil && c.next.drop != nil {
+		c.e.tasks.Go(c.next.drop)
+	}
+	c.next = nil
 }
 
 // onScriptDone follows a script's end: the next one, or the end of the call.
@@ -134,9 +179,9 @@ func (c *live) onScriptDone() {
 		return
 	}
 	if c.next != nil {
-		src := *c.next
+		next := *c.next
 		c.next = nil
-		c.startScript(src, nil)
+		next.begin(c)
 		return
 	}
 	if c.watch == nil || !c.ready { // a child's script only prepares it

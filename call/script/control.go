@@ -152,6 +152,8 @@ type Dial struct {
 	Keys           KeyWatch            // whom to tell of keys during the connection
 	Transcribe     *call.Transcription // of the connection; nil: none
 	OnHold         call.Hook           // document run on a party that the other one holds
+	Transfers      call.Hook           // asked when a far end wants its partner connected with somebody else; none: the call's, else the line decides
+	MayIgnore      bool                // an answer of Transfers without verbs leaves the connection as it is
 	Record         *call.RecordOptions // nil: no recording
 	Stream         *call.StreamOptions // carry the connection's sound to an application; nil: no
 }
@@ -165,6 +167,20 @@ type KeyWatch struct {
 
 // HoldResult says which call was put on hold by its far end.
 type HoldResult struct{ From, To string }
+
+// TransferEvent is the Verb of a Result with a TransferWish.
+const TransferEvent = "transfer"
+
+// TransferWish is what a far end wants.
+type TransferWish struct {
+	To, URI    string // number or user to be called, and the whole address
+	By, ByUser string // address of who wants it, and its user part; may be empty
+	Referrer   string // id of the call whose far end wants it
+	Referred   string // id of the call that is to be transferred; empty: there is none
+	Attended   bool   // the far end has spoken with the target already
+	Headers    []call.Header
+	UserAgent  string
+}
 
 // DialResult is how a Dial ended.
 type DialResult struct {
@@ -200,7 +216,8 @@ type Result struct {
 	Conference *ConferenceResult
 	Queue      *QueueResult
 	Dequeue    *DequeueResult
-	Hold       *HoldResult // a document for the party that is held
+	Hold       *HoldResult   // a document for the party that is held
+	Transfer   *TransferWish // a document for the party that is to be transferred
 	Stream     *StreamResult
 	Waiting    *Waiting         // a document that entertains, or prepares, a waiting call
 	Announce   *call.Conference // a document that is played to this conference, or to a party in it

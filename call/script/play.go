@@ -59,7 +59,7 @@ func (p Play) Run(ctx context.Context, env *Env) (*Jump, error) {
 		if err == nil || over(bounded, err) {
 			return clip, err
 		}
-		return nil, skip(env, "cannot play "+bareURL(urls[i])+": "+err.Error())
+		return nil, skip(env, "cannot play "+BareURL(urls[i])+": "+err.Error())
 	})
 	if err != nil && (ctx.Err() != nil || bounded.Err() == nil) {
 		return nil, err

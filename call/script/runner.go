@@ -263,7 +263,7 @@ func (r *run) fetch(ctx context.Context, h call.Hook, res *Result) (Document, er
 	if !r.pace.take(time.Now()) {
 		return Document{}, errPace
 	}
-	r.env.Tell(call.EventFetch, bareURL(h.URL))
+	r.env.Tell(call.EventFetch, BareURL(h.URL))
 	doc, err := r.env.Fetch(ctx, h, *r.env.Control.Record(), res)
 	if err != nil {
 		return Document{}, err
@@ -279,7 +279,7 @@ func (r *run) part(ctx context.Context, jump *Jump) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), PartingTime)
 	defer cancel()
-	r.env.Tell(call.EventFetch, bareURL(jump.Hook.URL))
+	r.env.Tell(call.EventFetch, BareURL(jump.Hook.URL))
 	if _, err := r.env.Fetch(ctx, jump.Hook, *r.env.Control.Record(), jump.Result); err != nil {
 		r.env.Tell(call.EventWarning, "the call has ended and its "+jump.Result.Verb+" action was not told: "+err.Error())
 	}
@@ -320,8 +320,8 @@ func (p *pace) take(now time.Time) bool {
 	return true
 }
 
-// bareURL is a URL without user name, password and fragment, for people.
-func bareURL(raw string) string {
+// BareURL is a URL without user name, password and fragment, for people.
+func BareURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return "(unreadable URL)"

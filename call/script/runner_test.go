@@ -356,7 +356,7 @@ func TestBareURL(t *testing.T) {
 		"http://biloxi.example":                         "http://biloxi.example",
 		"http://a b":                                    "(unreadable URL)",
 	} {
-		if got := bareURL(in); got != want {
+		if got := BareURL(in); got != want {
 			t.Errorf("%q: %q", in, got)
 		}
 	}

@@ -99,7 +99,7 @@ func (r *run) patiently(ctx context.Context, jump *Jump) (Document, error) {
 	hush()
 	work.Wait()
 	if gaveUp && err != nil && ctx.Err() == nil {
-		r.env.Tell(call.EventWarning, bareURL(jump.Hook.URL)+" did not answer within "+w.Delay.GiveUp.String()+"; the call ends")
+		r.env.Tell(call.EventWarning, BareURL(jump.Hook.URL)+" did not answer within "+w.Delay.GiveUp.String()+"; the call ends")
 		return Document{Verbs: append(w.Delay.Final[:len(w.Delay.Final):len(w.Delay.Final)], Hangup{})}, nil
 	}
 	return doc, err

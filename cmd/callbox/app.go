@@ -257,7 +257,7 @@ func (a *app) openEngine(ctx context.Context) error {
 		return err
 	}
 	a.engine, err = engine.New(engine.Config{
-		Lines: a.lines, Router: a.router, Inbound: a.inbound, Scheduler: a.clock, Journal: a.journal,
+		Lines: a.lines, Router: a.router, Inbound: a.inbound, Transfers: a.inbound, Scheduler: a.clock, Journal: a.journal,
 		Publisher: publisher{a.bus, a.sockets, a.trace, a.lamps}, Fetcher: fetcher{a.hooks, a.sockets, a.alarms}, Recogniser: recogniser{a.vendors},
 		Streamer: newStreams(a.dialects, a.hooks, a.log),
 		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,

@@ -135,7 +135,7 @@ func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
 		FromHost: t.FromDomain, InUsername: t.InboundUsername, InPassword: t.InboundPassword.Reveal(), KeepAlive: t.KeepAlive.Std(),
 		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Advertise: advertised(snap),
-		Realm: t.Realm, Diversion: t.Diversion, InbandDigits: t.InbandDigits, Identity: identityOf(t.Identity, snap.Country)}
+		Realm: t.Realm, Diversion: t.Diversion, InbandDigits: t.InbandDigits, Transfers: t.Transfers, Identity: identityOf(t.Identity, snap.Country)}
 	if t.Tenant != "" {
 		cfg.FromHost, cfg.ContactHost, cfg.KeepAlive = cmp.Or(t.FromDomain, t.Tenant), t.Tenant, teamsPing
 	}

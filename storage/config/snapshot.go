@@ -133,6 +133,9 @@ type Trunk struct {
 	MaxOutbound int `json:"max_outbound,omitempty"`
 	// SIPURIs lets calls to SIP addresses of other hosts go out by this trunk.
 	SIPURIs bool `json:"sip_uris,omitempty"`
+	// Transfers lets the far end have its calls transferred (REFER), and replace them
+	// by new ones, at the box's cost. Applications that ask to be asked decide without it.
+	Transfers bool `json:"transfers,omitempty"`
 	Carrier
 }
 

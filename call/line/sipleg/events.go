@@ -66,6 +66,15 @@ func (o *outbox) message(m *call.SIPMessage) {
 	o.send(call.LegEvent{Type: call.LegMessage, Message: m})
 }
 
+// transfer tells what the far end wants; false: nobody could be told.
+func (o *outbox) transfer(t *call.Transfer) bool {
+	if o.told[call.LegEnded] || len(o.ch) >= messageRoom {
+		return false
+	}
+	o.send(call.LegEvent{Type: call.LegTransfer, Transfer: t})
+	return true
+}
+
 // hold tells whether we are on hold now, if that is news. While nobody reads,
 // a hold and its end may cancel out: then there is nothing to tell.
 func (o *outbox) hold(held bool) {

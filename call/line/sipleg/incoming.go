@@ -30,6 +30,11 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 	di := d.Info()
 	info.Line, info.Kind, info.Inbound = g.cfg.Line, g.cfg.Kind, true
 	info.CallID, info.Remote, info.Started = di.CallID, di.Remote.String(), time.Now()
+	if di.Replaces != nil {
+		if info.Replaces = legOf(di.Replaces); info.Replaces == nil {
+			return nil, call.Cause{Q850: call.Q850Temporary, SIP: 481, Who: call.Box, Text: "the call that is to be replaced is no call of a line"}
+		}
+	}
 	var offer *sdp.Description
 	if len(di.Offer) > 0 {
 		var err error
@@ -60,6 +65,7 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 	l.log.Info("leg arrived", "from", masked(info.From), "to", masked(info.To), "remote", info.Remote)
 	b := l.newBranch(di.Local, di.Remote.Addr(), nil, false)
 	b.d, l.arrived = d, d
+	d.Bind(l)
 	l.start(b)
 	return l, nil
 }

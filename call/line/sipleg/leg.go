@@ -54,6 +54,9 @@ type Config struct {
 	// Security says whether the sound is protected by SRTP with keys in the session
 	// descriptions, which are worth what the signalling's transport is.
 	Security sdp.Security
+	// Transfers lets far ends have their calls transferred without an application
+	// that is asked.
+	Transfers bool
 	// Silence ends an answered leg that received no RTP for so long while its far
 	// end should send; 0: never. Phones that suppress silence send nothing for
 	// long, so it is off unless asked for.

@@ -85,6 +85,7 @@ func (l *Leg) invite(ctx context.Context, stack Inviter, o Outgoing) ([]*branch,
 			b.d, err = stack.Invite(ctx, inv.Invite)
 		}
 		if err == nil {
+			b.d.Bind(l)
 			branches = append(branches, b)
 		} else if first == nil {
 			first = err

@@ -180,7 +180,7 @@ func (l *Leg) signal(s branchEvent) {
 	case sip.Reanswered:
 		l.reanswered(s.b, s.e.SDP, s.e.Err)
 	case sip.Referred:
-		_ = s.e.Referral.Refuse(603) // an ended one has been refused already
+		l.transfer(s.e.Referral)
 	case sip.Told:
 		l.inform(s.e.Message)
 	}

@@ -74,6 +74,8 @@ type Config struct {
 	Security sdp.Security
 	// Silence ends a call whose far end sent no RTP for so long; 0: never.
 	Silence time.Duration
+	// Transfers lets the far end have its calls transferred by the box.
+	Transfers bool
 	// Advertise is shown to far ends outside of our network as the address for
 	// sound instead of the local one; the zero Addr: the local one.
 	Advertise netip.Addr

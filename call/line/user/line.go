@@ -94,7 +94,7 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	l := &Line{cfg: cfg, stack: stack, log: logger.With("line", cfg.ID), since: time.Now(), text: "not running"}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.User, Title: "user " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Logger: logger,
+		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Transfers: true, Logger: logger,
 	})
 	return l, nil
 }
