@@ -45,6 +45,17 @@ func BenchmarkConceal(b *testing.B) {
 	}
 }
 
+// BenchmarkComfortNoise makes a frame of a silent far end.
+func BenchmarkComfortNoise(b *testing.B) {
+	var c comfort
+	c.set([]byte{50, 100, 140, 127, 120, 130, 127, 127, 127, 127, 127}, 0)
+	var f media.Frame
+	b.ReportAllocs()
+	for b.Loop() {
+		c.fill(f[:])
+	}
+}
+
 // BenchmarkEncode writes one frame, without the socket.
 func BenchmarkEncode(b *testing.B) {
 	s, w := bare(b, alice, pcmu(), nil)

@@ -77,8 +77,9 @@ type jitterBuffer struct {
 	ahead   int64 // samples that were thrown away while it stood, beyond the cap
 	settle  int   // ticks for which packets may still come late because it stood
 
-	plc  plc
-	room *lender[pcm] // for the packet that is being put
+	plc   plc
+	noise comfort      // while the far end is silent and says so
+	room  *lender[pcm] // for the packet that is being put
 
 	late      uint64 // packets
 	concealed uint64 // samples
@@ -126,7 +127,7 @@ func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int
 		return
 	}
 	at := j.place(ts, arrival, fromNew, marker)
-	if !j.started || (j.plc.silent() && j.level() <= 0) {
+	if !j.started || ((j.plc.silent() || j.noise.on) && j.level() <= 0) {
 		j.resume(at, arrival)
 	}
 	if j.measuring() {
@@ -151,6 +152,22 @@ func (j *jitterBuffer) put(ts uint32, c codec.Codec, payload []byte, arrival int
 	j.mark(at, n)
 	j.end = max(j.end, at+n)
 	j.maxLevel = max(j.maxLevel, j.level())
+}
+
+// silence enters a packet of comfort noise: from its place on, what does not come
+// is no loss.
+func (j *jitterBuffer) silence(ts uint32, payload []byte, fromNew bool) {
+	from := j.end
+	if j.started && !fromNew {
+		from = max(j.lastAt+int64(int32(ts-j.lastTS)), j.next)
+		if from < j.end { // sound that was sent after it has come already
+			return
+		}
+		from = j.end
+	}
+	if !j.noise.set(payload, from) {
+		j.dropped++
+	}
 }
 
 // open decodes a packet into room. What came in time is decoded at once, whether it will be
@@ -237,11 +254,15 @@ func (j *jitterBuffer) resume(at, arrival int64) {
 // read gives the next frame and reports whether anything can be heard in it.
 func (j *jitterBuffer) read(f *media.Frame) bool {
 	if !j.started {
-		return false
+		return j.soothe(f[:])
 	}
 	level := j.level()
 	j.turn()
 	if level <= 0 {
+		if j.noise.on {
+			j.advance(media.FrameSamples)
+			return j.soothe(f[:])
+		}
 		j.wait(media.FrameSamples)
 		return j.conceal(f[:])
 	}
@@ -265,6 +286,11 @@ func (j *jitterBuffer) assemble(f *media.Frame) bool {
 	for pos := int64(0); pos < media.FrameSamples; {
 		left := media.FrameSamples - pos
 		level := j.level()
+		if level <= 0 && j.noise.on {
+			j.advance(left)
+			audible = j.soothe(f[pos:]) || audible
+			break
+		}
 		if level <= 0 { // the frame's end has not come yet: let it be late
 			j.wait(left)
 			audible = j.conceal(f[pos:]) || audible
@@ -273,13 +299,20 @@ func (j *jitterBuffer) assemble(f *media.Frame) bool {
 		if n := j.run(j.next, min(left, level), true); n > 0 {
 			j.take(f[pos:pos+n], j.next)
 			j.plc.good(f[pos : pos+n])
+			if j.noise.covers(j.next) {
+				j.noise.over()
+			}
 			j.advance(n)
 			pos += n
 			audible = true
 			continue
 		}
 		n := j.run(j.next, min(left, level), false)
-		audible = j.conceal(f[pos:pos+n]) || audible
+		if j.noise.covers(j.next) {
+			audible = j.soothe(f[pos:pos+n]) || audible
+		} else {
+			audible = j.conceal(f[pos:pos+n]) || audible
+		}
 		j.advance(n)
 		pos += n
 	}
@@ -294,6 +327,16 @@ func (j *jitterBuffer) wait(n int64) {
 		return
 	}
 	j.held += n
+}
+
+// soothe makes comfort noise, if there is any.
+func (j *jitterBuffer) soothe(s []int16) bool {
+	if !j.noise.on {
+		return false
+	}
+	j.noise.fill(s)
+	j.plc.good(s)
+	return true
 }
 
 func (j *jitterBuffer) conceal(s []int16) bool {

@@ -131,6 +131,8 @@ func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 	case c.IsZero():
 		if p.PayloadType != comfortNoise {
 			s.count.unknown++
+		} else if s.relay == nil && s.reading {
+			s.buffer().silence(p.Timestamp, p.Payload, fresh)
 		}
 		return 0
 	}
@@ -142,12 +144,18 @@ func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 	if !s.reading || !c.Decodable() {
 		return 0
 	}
+	jb := s.buffer()
+	jb.stalled = s.stalled(now)
+	jb.put(p.Timestamp, c, p.Payload, arrival, fresh, p.Marker)
+	return 0
+}
+
+// buffer is the jitter buffer, made when it is needed. The caller holds s.mu.
+func (s *Stream) buffer() *jitterBuffer {
 	if s.jb == nil {
 		s.jb = newJitterBuffer(s.params.Codec, &s.cfg.Pool.sounds)
 	}
-	s.jb.stalled = s.stalled(now)
-	s.jb.put(p.Timestamp, c, p.Payload, arrival, fresh, p.Marker)
-	return 0
+	return s.jb
 }
 
 // open takes the protection off a packet. What cannot be opened is counted and
@@ -167,10 +175,6 @@ func (s *Stream) open(b []byte) ([]byte, bool) {
 	}
 	return plain, true
 }
-
-// comfortNoise is the payload type of RFC 3389: the far end is silent, and so
-// are we.
-const comfortNoise = 13
 
 // classify says what a payload type carries: a codec, or an event, or neither.
 // Both laws are taken whatever was negotiated: an answer may name both, and
