@@ -19,6 +19,8 @@ type Config struct {
 	// UDP, TCP and TLS list the addresses to listen on as "host:port". Port 0
 	// takes a free one, an empty host means every address of the machine.
 	UDP, TCP, TLS []string
+	// Sockets are further UDP sockets, open already. The stack closes them.
+	Sockets []wire.PacketConn
 	// TLSConfig holds the certificate of the TLS listeners and, as RootCAs, what
 	// outgoing connections trust. It is required when TLS is not empty.
 	TLSConfig *tls.Config
@@ -54,7 +56,7 @@ type Config struct {
 
 // Validate reports the first thing wrong with the configuration.
 func (c Config) Validate() error {
-	if len(c.UDP)+len(c.TCP)+len(c.TLS) == 0 {
+	if len(c.UDP)+len(c.TCP)+len(c.TLS)+len(c.Sockets) == 0 {
 		return errors.New("sip: no address to listen on")
 	}
 	if len(c.TLS) > 0 && c.TLSConfig == nil {

@@ -53,6 +53,7 @@ type Dialog struct {
 	timer   *wire.Timer   // the one running: ring repetition, offer, end
 	ringing bool          // Ringing was told
 	extra   *extra        // nil: none
+	session session
 
 	referral *Referral // the latest of the far end; nil: none
 	tags     []string  // of the far end in early dialogs of our INVITE
@@ -141,6 +142,7 @@ func (d *Dialog) finish(ev DialogEvent) {
 func (d *Dialog) leave() {
 	d.state = dsOver
 	d.timer.Stop()
+	d.session.stop()
 	if d.call != nil {
 		d.call.current().Detach()
 	}
@@ -178,7 +180,7 @@ func (d *Dialog) response(req *gosip.Request, status int, sdp []byte) *gosip.Res
 	res := wire.NewResponse(req, status, phrase(status), d.localTag)
 	res.AppendHeader(gosip.HeaderClone(d.path.contact))
 	res.AppendHeader(gosip.NewHeader("Allow", allow))
-	res.AppendHeader(gosip.NewHeader("Supported", supported))
+	res.AppendHeader(gosip.NewHeader("Supported", d.session.terms.supported()))
 	res.AppendHeader(gosip.NewHeader("Server", d.s.cfg.UserAgent))
 	setBody(res, sdpType, sdp)
 	return res
@@ -224,7 +226,7 @@ func (d *Dialog) request(method gosip.RequestMethod, seq uint32) *gosip.Request 
 	if method == gosip.INVITE || method == gosip.UPDATE {
 		req.AppendHeader(gosip.HeaderClone(p.contact))
 		req.AppendHeader(gosip.NewHeader("Allow", allow))
-		req.AppendHeader(gosip.NewHeader("Supported", supported))
+		req.AppendHeader(gosip.NewHeader("Supported", d.session.terms.supported()))
 	}
 	req.AppendHeader(gosip.NewHeader("User-Agent", d.s.cfg.UserAgent))
 	return req
@@ -281,6 +283,7 @@ func (d *Dialog) nextSeq() uint32 {
 // without. It is called with mu held.
 func (d *Dialog) bye(r Reason, ev DialogEvent) {
 	d.state = dsEnding
+	d.session.stop()
 	req := d.request(gosip.BYE, 0)
 	for _, h := range d.ending(r) {
 		req.AppendHeader(h)
@@ -375,6 +378,10 @@ func (d *Dialog) onRequest(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx
 		return
 	}
 	p.remoteSeq = seq
+	if missing := d.session.terms.unsupported(req); missing != "" {
+		d.reply(tx, req, 420, gosip.NewHeader("Unsupported", missing))
+		return
+	}
 	switch req.Method {
 	case gosip.BYE:
 		d.onBye(req, tx)
@@ -387,7 +394,7 @@ func (d *Dialog) onRequest(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx
 	case gosip.SUBSCRIBE:
 		d.onSubscribe(req, tx)
 	case gosip.OPTIONS:
-		d.reply(tx, req, 200, gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", supported), gosip.NewHeader("Accept", sdpType))
+		d.reply(tx, req, 200, gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", d.session.terms.supported()), gosip.NewHeader("Accept", sdpType))
 	case gosip.CANCEL, gosip.PRACK:
 		d.reply(tx, req, 481)
 	default:

@@ -178,7 +178,10 @@ func (x *exchange) receive(turn int, res *gosip.Response, flow wire.Flow, err er
 	if res.StatusCode == 503 && x.move(turn, min(headerSeconds(res, "Retry-After"), maxAvoid)) {
 		return
 	}
-	if (res.StatusCode == 401 || res.StatusCode == 407) && x.retry(res, flow) {
+	if (res.StatusCode == 401 || res.StatusCode == 407) && x.creds != nil && x.retry(res, flow, x.answer) {
+		return
+	}
+	if res.StatusCode == 422 && x.retry(res, flow, x.lengthen) {
 		return
 	}
 	if res.StatusCode >= 200 {
@@ -190,15 +193,16 @@ func (x *exchange) receive(turn int, res *gosip.Response, flow wire.Flow, err er
 	x.on(res, flow, nil)
 }
 
-// retry answers a challenge; false when it cannot or should not.
-func (x *exchange) retry(res *gosip.Response, flow wire.Flow) bool {
-	if x.creds == nil {
-		return false
-	}
+// lengthen is called with mu held.
+func (x *exchange) lengthen(res *gosip.Response) bool { return lengthen(x.req, res) }
+
+// retry sends the request again with what res asks for, which amend puts in; false
+// when it cannot or should not.
+func (x *exchange) retry(res *gosip.Response, flow wire.Flow, amend func(*gosip.Response) bool) bool {
 	seq := x.seq() // before mu: it takes the dialog's lock
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.canceled || x.tries >= maxTries || x.req == nil || !x.answer(res) {
+	if x.canceled || x.tries >= maxTries || x.req == nil || !amend(res) {
 		return false
 	}
 	x.req.RemoveHeader("CSeq")

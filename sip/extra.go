@@ -1,9 +1,6 @@
 package sip
 
 import (
-	"slices"
-	"strings"
-
 	gosip "github.com/emiago/sipgo/sip"
 )
 
@@ -61,20 +58,4 @@ func (d *Dialog) provisional(status int, sdp []byte) *gosip.Response {
 		}
 	}
 	return res
-}
-
-// unsupported lists the extensions that a request needs and we do not know (RFC
-// 3261 §8.2.2.3), empty when there is none.
-func unsupported(req *gosip.Request) string {
-	var missing []string
-	for _, h := range req.GetHeaders("Require") {
-		for _, name := range strings.Split(h.Value(), ",") {
-			name = strings.TrimSpace(name)
-			known := strings.Split(supported, ", ")
-			if name != "" && !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
-				missing = append(missing, name)
-			}
-		}
-	}
-	return strings.Join(missing, ", ")
 }

@@ -29,13 +29,20 @@ func (d *Dialog) onOffer(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) 
 	case d.offer != nil, d.ack != nil && req.IsInvite():
 		d.reply(tx, req, 500, later)
 		return
+	case d.session.terms.tooShort(intervalOf(req)):
+		d.reply(tx, req, 422, tooShortHeaders()...)
+		return
 	}
 	if cs := contactsOf(req); len(cs) == 1 && !cs[0].Address.Wildcard {
 		d.path.target = cs[0].Address
 	}
 	d.path.flow = flow
 	if !req.IsInvite() && sdp == nil { // a session timer or target refresh
-		_ = tx.Respond(d.response(req, 200, nil))
+		res := d.response(req, 200, nil)
+		if d.state == dsUp || d.state == dsAnswered {
+			d.grantTo(res, req)
+		}
+		_ = tx.Respond(res)
 		return
 	}
 	if d.state != dsUp && d.state != dsAnswered { // no offer before the first answer is out
@@ -67,10 +74,13 @@ func (d *Dialog) AcceptOffer(sdp []byte) error {
 	}
 	d.offer = nil
 	d.timer.Stop()
+	d.session.sdp = sdp
 	if o.tx == nil {
 		return d.acknowledge(d.call.current(), o.res, sdp)
 	}
-	if err := o.tx.Respond(d.response(o.req, 200, sdp)); err != nil && sipError(err) == ErrState {
+	res := d.response(o.req, 200, sdp)
+	d.grantTo(res, o.req)
+	if err := o.tx.Respond(res); err != nil && sipError(err) == ErrState {
 		return ErrState
 	}
 	if o.req.IsInvite() {
@@ -115,6 +125,8 @@ type ours struct {
 	sdp    []byte              // nil: it only refreshes
 	done   chan<- *reanswer    // of Reinvite and Update; nil: a Reanswered event tells
 	spare  bool                // nobody needs it: see Propose
+	// refresh only shows that we are there: only a changed answer is told.
+	refresh bool
 }
 
 // Reinvite offers a changed session in an answered dialog and gives the answer.
@@ -158,7 +170,9 @@ func (d *Dialog) Propose(sdp []byte) error {
 // Backoff is how long to wait after ErrGlare before asking again (RFC 3261
 // §14.1, RFC 3311 §5.3), so that the two sides do not meet again: whoever made
 // the call waits longer.
-func (d *Dialog) Backoff() time.Duration {
+func (d *Dialog) Backoff() time.Duration { return d.backoff() }
+
+func (d *Dialog) backoff() time.Duration {
 	t := time.Duration(rand.IntN(200)) * 10 * time.Millisecond
 	if !d.info.Inbound {
 		t += 2100 * time.Millisecond
@@ -176,7 +190,7 @@ func (d *Dialog) propose(o ours) error {
 }
 
 // ask sends a re-INVITE or UPDATE. It is called with mu held.
-func (d *Dialog) ask(o ours, headers ...gosip.Header) error {
+func (d *Dialog) ask(o ours) error {
 	switch {
 	case d.told:
 		return ErrEnded
@@ -186,7 +200,7 @@ func (d *Dialog) ask(o ours, headers ...gosip.Header) error {
 		return ErrGlare
 	}
 	req := d.request(o.method, 0)
-	for _, h := range headers {
+	for _, h := range d.session.wish(false) {
 		req.AppendHeader(h)
 	}
 	setBody(req, sdpType, o.sdp)
@@ -221,14 +235,14 @@ func (d *Dialog) onReanswer(x *exchange, res *gosip.Response, flow wire.Flow, er
 			_ = d.acknowledge(x.current(), res, nil)
 		}
 		r.sdp, _ = sdpOf(res)
+		d.agreed(o)
+		d.granted(res)
 	case res.StatusCode == 491:
 		r.err = ErrGlare
 	default:
 		r.err = statusError(res)
 	}
-	if o != nil && o.done == nil {
-		d.emit(DialogEvent{Type: Reanswered, SDP: r.sdp, Err: r.err})
-	}
+	d.report(o, r)
 	d.mu.Unlock()
 	if o != nil && o.done != nil {
 		o.done <- r
@@ -238,4 +252,24 @@ func (d *Dialog) onReanswer(x *exchange, res *gosip.Response, flow wire.Flow, er
 		return
 	}
 	d.checkGone(r.err)
+}
+
+// agreed notes what we said last. It is called with mu held.
+func (d *Dialog) agreed(o *ours) {
+	if o != nil && len(o.sdp) > 0 {
+		d.session.sdp = o.sdp
+	}
+}
+
+// report tells the user how a change went, unless Reinvite waits for it. It is
+// called with mu held.
+func (d *Dialog) report(o *ours, r *reanswer) {
+	switch {
+	case o == nil:
+	case o.refresh && r.err != nil:
+		d.refused(o, r.err)
+	case o.refresh && r.sdp == nil:
+	case o.done == nil:
+		d.emit(DialogEvent{Type: Reanswered, SDP: r.sdp, Err: r.err})
+	}
 }

@@ -43,6 +43,8 @@ type Peer struct {
 	// Exchange says that the peer is a telephone system, which writes its callers
 	// into From: it is known by where it is registered.
 	Exchange bool
+	// Terms are how its calls are kept.
+	Terms Terms
 	// Invite receives each arriving INVITE as a dialog, on its own goroutine. It
 	// owns the dialog from then on. nil refuses calls with 403.
 	Invite func(*Dialog)

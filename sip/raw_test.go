@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -17,13 +18,22 @@ import (
 // repeats nothing.
 type raw struct {
 	t   testing.TB
-	pc  *net.UDPConn
+	pc  rawConn
 	web *websocket.Conn // in place of pc; nil: none
 	to  *Stack
 	seq int
 	n   int // makes branches unique
 
 	seen map[string]bool // responses that came, to know repetitions
+}
+
+// rawConn is its socket: a *net.UDPConn, or one of a memNet.
+type rawConn interface {
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	Read(b []byte) (int, error)
+	SetReadDeadline(time.Time) error
+	Close() error
+	LocalAddr() net.Addr
 }
 
 func newRaw(t testing.TB, s *Stack) *raw {

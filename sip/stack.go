@@ -77,7 +77,7 @@ func New(cfg Config) (*Stack, error) {
 	s.nobody = newBindings(s, &peer{})
 	var err error
 	s.wire, err = wire.New(wire.Config{
-		UDP: cfg.UDP, TCP: cfg.TCP, TLS: cfg.TLS, TLSConfig: cfg.TLSConfig,
+		UDP: cfg.UDP, TCP: cfg.TCP, TLS: cfg.TLS, Sockets: cfg.Sockets, TLSConfig: cfg.TLSConfig,
 		External: cfg.External, T1: cfg.T1, Logger: cfg.Logger, Watch: cfg.Watch,
 	}, s)
 	if err != nil {
@@ -306,7 +306,7 @@ func (s *Stack) outOfDialog(req *gosip.Request, flow wire.Flow, tx *wire.ServerT
 		s.respond(tx, req, 416, "")
 		return
 	}
-	if missing := unsupported(req); missing != "" && req.Method != gosip.CANCEL {
+	if missing := p.Terms.unsupported(req); missing != "" && req.Method != gosip.CANCEL {
 		s.respond(tx, req, 420, "", gosip.NewHeader("Unsupported", missing))
 		return
 	}
@@ -320,7 +320,7 @@ func (s *Stack) outOfDialog(req *gosip.Request, flow wire.Flow, tx *wire.ServerT
 	case gosip.INVITE:
 		s.arrive(p, req, flow, tx)
 	case gosip.OPTIONS:
-		s.respond(tx, req, 200, "", gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", supported), gosip.NewHeader("Accept", sdpType), s.allowEvents())
+		s.respond(tx, req, 200, "", gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", p.Terms.supported()), gosip.NewHeader("Accept", sdpType), s.allowEvents())
 	case gosip.SUBSCRIBE:
 		s.subscribe(p, req, flow, tx)
 	case gosip.CANCEL, gosip.BYE, gosip.INFO, gosip.UPDATE, gosip.PRACK:

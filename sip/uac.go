@@ -43,6 +43,8 @@ type Invite struct {
 	// as the records of the domain say, else UDP. UDP means TCP for messages above
 	// 1,300 bytes when the peer takes it.
 	Transport string
+	// Terms are how the call is kept.
+	Terms Terms
 }
 
 // newDialog makes a dialog that is in no table yet.
@@ -219,7 +221,11 @@ func (s *Stack) buildInvite(d *Dialog, inv Invite, target gosip.Uri, dest wire.D
 	if flow.Valid() {
 		d.info.Local, d.info.Transport = s.localOf(flow), flow.Transport
 	}
+	d.session.terms, d.session.sdp = inv.Terms, inv.SDP
 	req := d.request(gosip.INVITE, 0)
+	for _, h := range d.session.wish(true) {
+		req.AppendHeader(h)
+	}
 	for _, h := range inv.Headers {
 		req.AppendHeader(gosip.NewHeader(h.Name, h.Value))
 	}
@@ -314,6 +320,7 @@ func (d *Dialog) onAnswer(res *gosip.Response, flow wire.Flow) {
 		return
 	}
 	d.state = dsUp
+	d.granted(res)
 	if d.call.offered() {
 		_ = d.acknowledge(d.call.current(), res, nil)
 	} else {

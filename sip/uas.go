@@ -19,6 +19,10 @@ func (s *Stack) arrive(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.Ser
 		s.respond(tx, req, 415, "", gosip.NewHeader("Accept", sdpType))
 		return
 	}
+	if p.Terms.tooShort(intervalOf(req)) {
+		s.respond(tx, req, 422, "", tooShortHeaders()...)
+		return
+	}
 	replaces, status := s.replacing(req)
 	if status != 0 {
 		s.respond(tx, req, status, "")
@@ -53,6 +57,7 @@ func (s *Stack) arrive(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.Ser
 func (s *Stack) arriving(p *peer, req *gosip.Request, flow wire.Flow, sdp []byte) *Dialog {
 	d := newDialog(s)
 	d.state = dsInvited
+	d.session.terms = p.Terms
 	from, to := req.From(), req.To()
 	d.info = DialogInfo{
 		CallID: req.CallID().Value(), Inbound: true, Peer: p.Name,
@@ -117,7 +122,10 @@ func (d *Dialog) Answer(sdp []byte) error {
 		return ErrState
 	}
 	a := d.arrival
-	if err := a.tx.Respond(d.response(a.req, 200, sdp)); err != nil && sipError(err) == ErrState {
+	res := d.response(a.req, 200, sdp)
+	d.session.sdp = sdp
+	d.grantTo(res, a.req)
+	if err := a.tx.Respond(res); err != nil && sipError(err) == ErrState {
 		return ErrState
 	}
 	// A lost 200 is sent again like any other.

@@ -16,8 +16,8 @@ func TestRefusedInvites(t *testing.T) {
 	s := startStack(t)
 	in := trunkPeer(t, s)
 	r := newRaw(t, s)
-	r.send(r.invite("bob", "a", "Require: 100rel"))
-	if v := headerValue(r.response(420), "Unsupported"); v != "100rel" {
+	r.send(r.invite("bob", "a", "Require: timer, sec-agree"))
+	if v := headerValue(r.response(420), "Unsupported"); v != "sec-agree" {
 		t.Errorf("Unsupported %q", v)
 	}
 	r.send(r.text("ACK", "bob", "a"))

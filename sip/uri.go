@@ -14,10 +14,8 @@ import (
 )
 
 const (
-	allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE"
-	// supported are the extensions that we know (RFC 3891, RFC 4488).
-	supported = "replaces, norefersub"
-	sdpType   = "application/sdp"
+	allow   = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE"
+	sdpType = "application/sdp"
 )
 
 var phrases = map[int]string{
@@ -25,7 +23,8 @@ var phrases = map[int]string{
 	300: "Multiple Choices", 301: "Moved Permanently", 302: "Moved Temporarily", 305: "Use Proxy",
 	400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
 	405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout", 410: "Gone", 415: "Unsupported Media Type",
-	416: "Unsupported URI Scheme", 420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+	416: "Unsupported URI Scheme", 420: "Bad Extension", 421: "Extension Required", 422: "Session Interval Too Small",
+	423: "Interval Too Brief", 480: "Temporarily Unavailable",
 	489: "Bad Event", 202: "Accepted", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete",
 	486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
 	500: "Server Internal Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
@@ -197,6 +196,7 @@ var interpreted = map[string]bool{
 	"content-length": true, "l": true, "allow": true, "supported": true, "k": true, "require": true, "proxy-require": true,
 	"authorization": true, "proxy-authorization": true, "www-authenticate": true, "proxy-authenticate": true,
 	"user-agent": true, "server": true, "reason": true, "accept": true, "content-encoding": true, "e": true,
+	"session-expires": true, "x": true, "min-se": true, "rseq": true, "rack": true,
 }
 
 // headersOf lists what the package does not interpret.

@@ -14,6 +14,7 @@ import (
 	"callbox/call/line/fxs"
 	"callbox/call/line/trunk"
 	"callbox/call/line/user"
+	"callbox/sip"
 	"callbox/sip/sdp"
 	"callbox/storage/config"
 )
@@ -80,8 +81,8 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		if u.Disabled {
 			continue
 		}
-		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, snap.Media.External), make: func() (call.Line, error) {
-			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Advertise: advertised(snap)},
+		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, u.Dialogs, snap.Media.External), make: func() (call.Line, error) {
+			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Terms: terms(u.Dialogs), Advertise: advertised(snap)},
 				a.stack, a.ports, a.log)
 		}})
 	}
@@ -129,12 +130,18 @@ func protection(srtp string) sdp.Security {
 	return sdp.Plain
 }
 
+// terms are how the calls of a SIP line are kept.
+func terms(d config.Dialogs) sip.Terms {
+	use := map[string]sip.Use{"off": sip.Off, "require": sip.Always, "required": sip.Always}
+	return sip.Terms{Timer: use[d.SessionTimer], Expires: d.SessionExpires.Std(), Reliable: use[d.Reliable]}
+}
+
 // trunkConfig is a trunk's configuration as the line wants it.
 func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 	cfg := trunk.Config{ID: t.Name, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
 		FromHost: t.FromDomain, InUsername: t.InboundUsername, InPassword: t.InboundPassword.Reveal(), KeepAlive: t.KeepAlive.Std(),
-		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Advertise: advertised(snap),
+		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Terms: terms(t.Dialogs), Advertise: advertised(snap),
 		Realm: t.Realm, Diversion: t.Diversion, InbandDigits: t.InbandDigits, Transfers: t.Transfers, Identity: identityOf(t.Identity, snap.Country)}
 	if t.Tenant != "" {
 		cfg.FromHost, cfg.ContactHost, cfg.KeepAlive = cmp.Or(t.FromDomain, t.Tenant), t.Tenant, teamsPing

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,7 @@ const (
 // Config is what a [Layer] needs.
 type Config struct {
 	UDP, TCP, TLS []string      // listen addresses
+	Sockets       []PacketConn  // further UDP sockets, open already
 	TLSConfig     *tls.Config   // certificate of listeners, RootCAs of outgoing connections
 	External      string        // host shown to peers with a public address; empty: our own
 	T1            time.Duration // RFC 3261 §17.1.1.1; 0: 500 ms
@@ -112,6 +114,9 @@ func New(cfg Config, h Handler) (*Layer, error) {
 }
 
 func (l *Layer) listen() error {
+	for _, pc := range l.cfg.Sockets {
+		l.addSocket(pc)
+	}
 	for _, a := range l.cfg.UDP {
 		if err := l.listenUDP(a); err != nil {
 			return err
@@ -150,7 +155,10 @@ func (l *Layer) Serve(ctx context.Context) {
 		l.wg.Go(s.accept)
 	}
 	l.wg.Go(func() { l.timers.run(l.done, func(fn func()) { l.guard(fn) }) })
-	routes := watchRoutes()
+	var routes *os.File
+	if len(l.cfg.UDP)+len(l.cfg.TCP)+len(l.cfg.TLS) > 0 { // Sockets alone may have nothing to do with the kernel
+		routes = watchRoutes()
+	}
 	if routes != nil {
 		l.wg.Go(func() { l.ways.watch(routes) })
 	}

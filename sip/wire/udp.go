@@ -11,10 +11,19 @@ import (
 // maxMessage is the largest message in bytes, on any transport.
 const maxMessage = 65535
 
+// PacketConn is what a layer needs of a UDP socket. *net.UDPConn is one; tests
+// have others, whose network is in memory and on a virtual clock.
+type PacketConn interface {
+	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error)
+	WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oobn int, err error)
+	LocalAddr() net.Addr // a *net.UDPAddr
+	Close() error
+}
+
 // udpSocket is one UDP listener.
 type udpSocket struct {
 	l        *Layer
-	pc       *net.UDPConn
+	pc       PacketConn
 	bound    netip.AddrPort
 	wildcard bool
 	v6       bool
@@ -61,17 +70,22 @@ func (l *Layer) openUDP(network, addr string) (*udpSocket, error) {
 		return nil, fmt.Errorf("wire: listen on udp %s: %w", addr, err)
 	}
 	_ = pc.SetReadBuffer(1 << 20) // best effort: the system may allow less
-	b := pc.LocalAddr().(*net.UDPAddr).AddrPort()
-	s := &udpSocket{l: l, pc: pc, v6: network == "udp6"}
-	s.bound = netip.AddrPortFrom(b.Addr().Unmap(), b.Port())
-	s.wildcard = s.bound.Addr().IsUnspecified()
+	s := l.addSocket(pc)
 	if s.wildcard {
 		if err := askLocal(pc, s.v6); err != nil {
 			l.log.Debug("the system does not tell the local address of datagrams", "err", err)
 		}
 	}
-	l.udp = append(l.udp, s)
 	return s, nil
+}
+
+// addSocket makes an open socket a listener.
+func (l *Layer) addSocket(pc PacketConn) *udpSocket {
+	b := pc.LocalAddr().(*net.UDPAddr).AddrPort()
+	s := &udpSocket{l: l, pc: pc, bound: netip.AddrPortFrom(b.Addr().Unmap(), b.Port())}
+	s.v6, s.wildcard = s.bound.Addr().Is6(), s.bound.Addr().IsUnspecified()
+	l.udp = append(l.udp, s)
+	return s
 }
 
 // read handles datagrams until the socket is closed.

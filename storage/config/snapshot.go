@@ -136,6 +136,7 @@ type Trunk struct {
 	// Transfers lets the far end have its calls transferred (REFER), and replace them
 	// by new ones, at the box's cost. Applications that ask to be asked decide without it.
 	Transfers bool `json:"transfers,omitempty"`
+	Dialogs
 	Carrier
 }
 
@@ -194,6 +195,7 @@ type User struct {
 	Codecs      []string `json:"codecs"`
 	SRTP        string   `json:"srtp,omitempty"` // as Trunk.SRTP
 	Application string   `json:"application,omitempty"`
+	Dialogs
 
 	Disabled bool `json:"disabled,omitempty"` // it may neither register nor call
 	// Direct connects its calls to other users of the box whatever application runs

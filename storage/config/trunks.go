@@ -59,6 +59,7 @@ func (v *validator) identityOf(f string, id Identity) {
 func (v *validator) trunk(f string, t Trunk) {
 	v.line(f+".name", t.Name)
 	v.carrier(f, t.Carrier)
+	v.dialogs(f, t.Dialogs)
 	if t.Host != "" || t.InboundUsername == "" && t.ID == "" { // the call APIs know carriers before their gateways
 		v.host(f+".host", t.Host)
 	} else if len(t.Gateways) == 0 && t.ID == "" && (t.Register || t.KeepAlive != 0 || len(t.Inbound) > 0 || t.Port != 0) {

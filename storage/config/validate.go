@@ -254,6 +254,7 @@ func (v *validator) digits(field, s string) {
 }
 
 func (v *validator) user(f string, u User) {
+	v.dialogs(f, u.Dialogs)
 	v.line(f+".name", u.Name)
 	if len(u.Password) < 8 {
 		v.bad(f+".password", "must have at least 8 characters: guessed passwords are the first thing that toll fraud tries")

@@ -61,6 +61,8 @@ type Config struct {
 	// end should send; 0: never. Phones that suppress silence send nothing for
 	// long, so it is off unless asked for.
 	Silence time.Duration
+	// Terms are how the calls that are dialled are kept.
+	Terms sip.Terms
 	// Logger takes one line per state change; nil discards.
 	Logger *slog.Logger
 }

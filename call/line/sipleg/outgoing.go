@@ -81,7 +81,7 @@ func (l *Leg) invite(ctx context.Context, stack Inviter, o Outgoing) ([]*branch,
 		b := l.newBranch(inv.Local, inv.Remote, o.Codecs, o.Pass)
 		offer, err := b.session.Offer(b.local)
 		if err == nil {
-			inv.SDP = offer
+			inv.SDP, inv.Terms = offer, l.cfg.Terms
 			b.d, err = stack.Invite(ctx, inv.Invite)
 		}
 		if err == nil {

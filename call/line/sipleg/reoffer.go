@@ -125,7 +125,12 @@ func (l *Leg) reoffer(x *reoffering) error {
 func (l *Leg) reanswered(b *branch, body []byte, err error) {
 	x := l.talk.asked
 	l.talk.asked = nil
-	if x == nil {
+	if x == nil { // a refresh, which the far end answered with something else
+		if m, aerr := b.session.Accept(b.local, body); aerr == nil && m != l.talk.media {
+			if aerr = l.agree(b, m); aerr != nil {
+				l.log.Info("the changed sound of the far end cannot be used", "err", aerr)
+			}
+		}
 		return
 	}
 	var m sdp.Media

@@ -10,6 +10,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/line/sipleg"
+	"callbox/sip"
 	"callbox/sip/sdp"
 )
 
@@ -74,6 +75,8 @@ type Config struct {
 	Security sdp.Security
 	// Silence ends a call whose far end sent no RTP for so long; 0: never.
 	Silence time.Duration
+	// Terms are how calls are kept.
+	Terms sip.Terms
 	// Transfers lets the far end have its calls transferred by the box.
 	Transfers bool
 	// Advertise is shown to far ends outside of our network as the address for

@@ -59,7 +59,7 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.Trunk, Title: "trunk " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, In: cfg.In, Out: cfg.Out, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Transfers: cfg.Transfers, Logger: logger,
+		Channels: cfg.Channels, In: cfg.In, Out: cfg.Out, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Terms: cfg.Terms, Transfers: cfg.Transfers, Logger: logger,
 	})
 	return l, nil
 }
@@ -206,6 +206,7 @@ func (l *Line) listen(ctx context.Context, in call.Receiver, moved <-chan struct
 func (l *Line) peer(addrs []netip.Prefix, in call.Receiver) sip.Peer {
 	return sip.Peer{
 		Name: l.cfg.ID, Addrs: addrs, Port: l.cfg.AllowPort, Username: l.cfg.InUsername, Password: l.cfg.InPassword,
+		Terms:  l.cfg.Terms,
 		Invite: func(d *sip.Dialog) { l.arrived(d, in) },
 	}
 }

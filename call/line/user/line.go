@@ -42,6 +42,8 @@ type Config struct {
 	Security sdp.Security
 	// Silence ends a call whose phone sent no RTP for so long; 0: never.
 	Silence time.Duration
+	// Terms are how calls are kept.
+	Terms sip.Terms
 	// Advertise is shown to phones outside of our network as the address for sound
 	// instead of the local one; the zero Addr: the local one.
 	Advertise netip.Addr
@@ -94,7 +96,7 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	l := &Line{cfg: cfg, stack: stack, log: logger.With("line", cfg.ID), since: time.Now(), text: "not running"}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.User, Title: "user " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Transfers: true, Logger: logger,
+		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Terms: cfg.Terms, Transfers: true, Logger: logger,
 	})
 	return l, nil
 }
@@ -118,7 +120,7 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 	l.legs.Open()
 	l.registered(nil) // a new peer has no phones yet
 	remove, err := l.stack.AddPeer(sip.Peer{
-		Name: l.cfg.ID, Username: l.cfg.user(), Password: l.cfg.Password, Register: true,
+		Name: l.cfg.ID, Username: l.cfg.user(), Password: l.cfg.Password, Register: true, Terms: l.cfg.Terms,
 		Bindings: l.registered,
 		Invite:   func(d *sip.Dialog) { l.arrived(d, in) },
 	})

@@ -101,6 +101,47 @@ func (r *rawCaller) answer(cseq string, d time.Duration) (int, string) {
 	}
 }
 
+// asked waits for a request of the box; others are answered 200.
+func (r *rawCaller) asked(method string) string {
+	r.t.Helper()
+	r.conn.SetReadDeadline(time.Now().Add(patience))
+	buf := make([]byte, 65536)
+	for {
+		n, err := r.conn.Read(buf)
+		if err != nil {
+			r.t.Fatalf("no %s: %v", method, err)
+		}
+		text := string(buf[:n])
+		switch {
+		case strings.HasPrefix(text, "SIP/2.0 "), strings.HasPrefix(text, "ACK "):
+		case strings.HasPrefix(text, method+" "):
+			return text
+		default:
+			r.reply(text, "200 OK")
+		}
+	}
+}
+
+// reply answers a request of the box without a body.
+func (r *rawCaller) reply(request, status string, extra ...string) {
+	r.t.Helper()
+	out := "SIP/2.0 " + status + "\r\n"
+	for _, l := range strings.Split(request, "\r\n") {
+		name, _, _ := strings.Cut(l, ":")
+		switch name {
+		case "Via", "From", "To", "Call-ID", "CSeq", "Record-Route":
+			if name == "To" && !strings.Contains(l, ";tag=") {
+				l += ";tag=raw" + r.id
+			}
+			out += l + "\r\n"
+		}
+	}
+	for _, e := range extra {
+		out += e + "\r\n"
+	}
+	r.send(out+"Contact: <sip:raw@"+r.conn.LocalAddr().String()+">\r\nContent-Length: 0\r\n\r\n", 1)
+}
+
 // headerParam is a parameter of a header of a message.
 func headerParam(message, header, param string) string {
 	for _, l := range strings.Split(message, "\r\n") {
