@@ -10,8 +10,8 @@ import (
 // Live steers what goes on beside a live call. Errors are or wrap call.ErrNotFound,
 // ErrEnded, ErrWrongState, ErrTooMany and ErrNoStream.
 type Live interface {
-	// Record starts, pauses, resumes or stops a recording of the call, and gives how
-	// it stands.
+	// Record starts, pauses, resumes or stops a recording of the call or conference,
+	// and gives how it stands.
 	Record(ctx context.Context, account, id string, ch call.RecordingChange) (call.Recording, error)
 	// StartStream starts to carry the call's sound to an application. It does not
 	// wait for the connection.
@@ -49,6 +49,20 @@ func (h *Handlers) StartRecording(w http.ResponseWriter, q *Request, s RecordCon
 		s.WriteError(w, q.Request, err)
 		return
 	}
+	h.startRecording(w, q, s)
+}
+
+// StartConferenceRecording starts a recording of the conference, Call, that the
+// path names.
+func (h *Handlers) StartConferenceRecording(w http.ResponseWriter, q *Request, s RecordControlShape) {
+	if _, err := h.Conferences.Conference(q.Account.ID, q.Call); err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	h.startRecording(w, q, s)
+}
+
+func (h *Handlers) startRecording(w http.ResponseWriter, q *Request, s RecordControlShape) {
 	h.record(w, q, s, true, func() (ch call.RecordingChange, err error) {
 		o, err := s.ReadRecording(q)
 		return call.RecordingChange{Start: &o}, err

@@ -41,7 +41,11 @@ type Conference struct {
 	Hook    StatusHook      `json:"hook"`               // told of its progress; it is that of the first party
 	Tag     string          `json:"tag,omitempty"`      // the first party's Session.Tag
 	Seq     int             `json:"seq"`                // next sequence number of an event
+	Calls   []string        `json:"calls,omitempty"`    // ids of those that were in it, the latest MaxConferenceCalls; never changed, only replaced
 }
+
+// MaxConferenceCalls is how many of the calls that were in it a conference remembers.
+const MaxConferenceCalls = 1000
 
 // ConferenceEnd is why a conference ended.
 type ConferenceEnd string

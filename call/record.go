@@ -69,6 +69,7 @@ func (r Record) Duration(now time.Time) time.Duration {
 type Filter struct {
 	Account                    string
 	From, To, Parent           string
+	Conference                 string // those that were in it; the engine looks at this, storage does not
 	State                      *State
 	StartedAfter, StartedUntil time.Time // inclusive; zero: open
 	EndedAfter, EndedUntil     time.Time

@@ -77,6 +77,7 @@ func (r *Repair) copyAll(src, dst *bbolt.DB) error {
 		}},
 		{bucketCalls, r.saveCall},
 		{bucketRecordings, r.saveRecording},
+		{bucketConferences, saveConference},
 		{bucketNotices, r.saveNotice},
 	}
 	for _, s := range steps {
@@ -127,6 +128,10 @@ func (r *Repair) saveRecording(tx *bbolt.Tx, _, v []byte) bool {
 	}
 	r.Recordings++
 	return true
+}
+
+func saveConference(tx *bbolt.Tx, k, v []byte) bool {
+	return json.Unmarshal(v, new(call.Conference)) == nil && tx.Bucket(bucketConferences).Put(k, v) == nil
 }
 
 func (r *Repair) saveNotice(tx *bbolt.Tx, k, v []byte) bool {

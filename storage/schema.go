@@ -27,6 +27,7 @@ import (
 //	rec-open     id → 1, for recordings that are still being made
 //	rec-calls    call 0 created(8) id → key in recordings
 //	notices      id(8) → JSON call.Notice; the bucket's sequence is the last id
+//	conferences  created(8) id → JSON call.Conference
 //	config       "current" → JSON config.Snapshot
 //	blobs        name → bytes
 //
@@ -45,6 +46,7 @@ var (
 	bucketRecOpen     = []byte("rec-open")
 	bucketRecCalls    = []byte("rec-calls")
 	bucketNotices     = []byte("notices")
+	bucketConferences = []byte("conferences")
 	bucketConfig      = []byte("config")
 	bucketBlobs       = []byte("blobs")
 
@@ -60,6 +62,14 @@ var (
 var migrations = []func(tx *bbolt.Tx) error{
 	createBuckets,      // 0 → 1: a new database
 	findOpenRecordings, // 1 → 2: recordings that are being made are known
+	keepConferences,    // 2 → 3: conferences are kept
+}
+
+func keepConferences(tx *bbolt.Tx) error {
+	if _, err := tx.CreateBucketIfNotExists(bucketConferences); err != nil {
+		return fmt.Errorf("making bucket %s: %w", bucketConferences, err)
+	}
+	return nil
 }
 
 func findOpenRecordings(tx *bbolt.Tx) error {

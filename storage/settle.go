@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"callbox/call"
@@ -35,10 +36,11 @@ func (l logState) encode() []byte {
 
 // logEntry is what an entry of the log holds.
 type logEntry struct {
-	Calls      []json.RawMessage `json:"calls,omitempty"`      // call.Record
-	Recordings []json.RawMessage `json:"recordings,omitempty"` // call.Recording
-	Notices    []json.RawMessage `json:"notices,omitempty"`    // call.Notice
-	Done       []uint64          `json:"done,omitempty"`       // ids of notices that are over
+	Calls       []json.RawMessage `json:"calls,omitempty"`       // call.Record
+	Recordings  []json.RawMessage `json:"recordings,omitempty"`  // call.Recording
+	Conferences []json.RawMessage `json:"conferences,omitempty"` // call.Conference
+	Notices     []json.RawMessage `json:"notices,omitempty"`     // call.Notice
+	Done        []uint64          `json:"done,omitempty"`        // ids of notices that are over
 }
 
 func encodeEntry(batch []*accepted) ([]byte, error) {
@@ -49,6 +51,9 @@ func encodeEntry(batch []*accepted) ([]byte, error) {
 		}
 		for _, o := range a.recordings {
 			e.Recordings = append(e.Recordings, o.value)
+		}
+		for _, o := range a.conferences {
+			e.Conferences = append(e.Conferences, o.value)
 		}
 		for _, o := range a.notices {
 			e.Notices = append(e.Notices, o.value)
@@ -78,6 +83,13 @@ func decodeEntry(data []byte) (*accepted, error) {
 			return nil, err
 		}
 		a.recordings = append(a.recordings, recordingOp{rec, v})
+	}
+	for _, v := range e.Conferences {
+		c := new(call.Conference)
+		if err := json.Unmarshal(v, c); err != nil {
+			return nil, err
+		}
+		a.conferences = append(a.conferences, conferenceOp{c, v})
 	}
 	for _, v := range e.Notices {
 		var n call.Notice
@@ -259,7 +271,10 @@ func applyAll(tx *bbolt.Tx, all []*accepted, keep time.Duration, left *int) erro
 			return err
 		}
 	}
-	return nil
+	if !slices.ContainsFunc(all, func(a *accepted) bool { return len(a.conferences) > 0 }) {
+		return nil
+	}
+	return trimConferences(tx, MaxConferences)
 }
 
 // newest maps the ids of calls to the place in the batch of their last version;
@@ -289,6 +304,11 @@ func (a *accepted) apply(tx *bbolt.Tx, keep time.Duration, last map[string]uint6
 		}
 	}
 	for _, o := range a.recordings {
+		if err := o.apply(tx); err != nil {
+			return err
+		}
+	}
+	for _, o := range a.conferences {
 		if err := o.apply(tx); err != nil {
 			return err
 		}

@@ -14,9 +14,10 @@ import (
 // are done in the order of the fields. What it points to is the store's once
 // it was given to it: nobody changes it any more.
 type Write struct {
-	Calls      []*call.Record   // put, by ID; Account, Created, Parent and Idempotency count only at the first time
-	Recordings []call.Recording // put, by ID
-	Notices    []call.Notice    // added to the outbox; their IDs are given by the store
+	Calls       []*call.Record    // put, by ID; Account, Created, Parent and Idempotency count only at the first time
+	Recordings  []call.Recording  // put, by ID
+	Conferences []call.Conference // put, by ID; Created stays the same; the oldest beyond MaxConferences go
+	Notices     []call.Notice     // added to the outbox; their IDs are given by the store
 
 	DeleteCalls      []string // by ID, an unknown one is no error
 	DeleteRecordings []string // by ID, an unknown one is no error
@@ -28,14 +29,15 @@ type Write struct {
 
 // accepted is a Write on its way to the disk.
 type accepted struct {
-	calls      []callOp
-	recordings []recordingOp
-	notices    []noticeOp
-	delCalls   []string
-	delRecs    []string
-	delNotices []uint64
-	puts       []putOp
-	settle     bool // nothing of its own, but all before it must get into the database
+	calls       []callOp
+	recordings  []recordingOp
+	conferences []conferenceOp
+	notices     []noticeOp
+	delCalls    []string
+	delRecs     []string
+	delNotices  []uint64
+	puts        []putOp
+	settle      bool // nothing of its own, but all before it must get into the database
 
 	linger time.Duration // how long it may wait for company, 0: Config.MaxDelay
 	since  time.Time     // when it was accepted
@@ -64,6 +66,13 @@ func (s *Store) prepare(w Write) (*accepted, error) {
 		}
 		a.recordings = append(a.recordings, op)
 	}
+	for i := range w.Conferences {
+		op, err := newConferenceOp(&w.Conferences[i])
+		if err != nil {
+			return nil, err
+		}
+		a.conferences = append(a.conferences, op)
+	}
 	for _, n := range w.Notices {
 		a.notices = append(a.notices, noticeOp{notice: n})
 	}
@@ -77,6 +86,9 @@ func (a *accepted) logged() {
 	}
 	for i := range a.recordings {
 		a.recordings[i].value = nil
+	}
+	for i := range a.conferences {
+		a.conferences[i].value = nil
 	}
 	for i := range a.notices {
 		a.notices[i].value = nil

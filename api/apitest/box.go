@@ -229,8 +229,9 @@ func (b *Box) Calls(_ context.Context, f call.Filter) (call.Page, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var list []call.Record
+	room, _ := b.Meetings.Conference(f.Account, f.Conference) // none: nobody was in it
 	for _, rec := range b.records {
-		if selects(f, rec) {
+		if selects(f, rec) && (f.Conference == "" || slices.Contains(room.Calls, rec.ID)) {
 			list = append(list, rec)
 		}
 	}

@@ -50,6 +50,9 @@ func (b *Box) Record(_ context.Context, account, id string, ch call.RecordingCha
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	rec, err := b.up(account, id)
+	if c, none := b.Meetings.Conference(account, id); none == nil {
+		rec, err = &call.Record{API: c.API}, nil
+	}
 	if err == nil {
 		err = b.takeFail()
 	}
@@ -60,6 +63,9 @@ func (b *Box) Record(_ context.Context, account, id string, ch call.RecordingCha
 		b.live.changes = append(b.live.changes, ch)
 		r := call.Recording{ID: fmt.Sprintf("RE%032d", len(b.recordings)+1), Call: id, Account: account, API: rec.API, Status: call.RecordingRunning,
 			Source: "StartCallRecordingAPI", Track: ch.Start.Track, Channels: ch.Start.Channels, Created: b.now, Started: b.now, Updated: b.now, Hook: ch.Start.Status}
+		if rec.ID == "" {
+			r.Conference, r.Source = id, "StartConferenceRecordingAPI"
+		}
 		b.recordings = slices.Insert(b.recordings, 0, r)
 		rec.Recordings = append(rec.Recordings, r.ID)
 		return r, nil

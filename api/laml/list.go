@@ -78,7 +78,7 @@ func (d *Dialect) readFilter(form url.Values, warn func(string)) (call.Filter, e
 		Parent: v.Text("ParentCallSid"), Limit: p.size, Cursor: p.cursor,
 	}
 	if v.Has("ConferenceSid") {
-		f.Parent = v.Text("ConferenceSid") // calls do not remember their conferences, so nothing is found
+		f.Conference = v.Text("ConferenceSid")
 	}
 	if name := v.Text("Status"); name != "" {
 		var s call.State

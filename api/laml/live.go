@@ -48,6 +48,24 @@ func (s rest) ReadRecording(q *api.Request) (call.RecordOptions, error) {
 	return recordOptions(v), nil
 }
 
+// tapes reads requests for recordings of conferences, which have one channel.
+type tapes struct{ rest }
+
+// ReadRecording reads how to record a conference.
+func (s tapes) ReadRecording(q *api.Request) (call.RecordOptions, error) {
+	v, err := s.readTable(q, conferenceTape(s.p.Tables.StartRecording))
+	if err != nil {
+		return call.RecordOptions{}, err
+	}
+	return recordOptions(v), nil
+}
+
+// conferenceTape are the parameters of a recording of a conference, where those of
+// one of a call are table.
+func conferenceTape(table []Param) []Param {
+	return With(table, Param{Name: "RecordingChannels", Kind: Ignored}, Param{Name: "RecordingTrack", Kind: Ignored})
+}
+
 // ReadRecordingChange reads what to do with a recording of a live call.
 func (s rest) ReadRecordingChange(q *api.Request) (call.RecordingChange, error) {
 	v, err := s.readTable(q, s.p.Tables.UpdateRecording)

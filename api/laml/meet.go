@@ -311,14 +311,15 @@ func (s rest) changeConference(w http.ResponseWriter, q *api.Request) {
 
 // conferenceRecordings lists the recordings of a conference.
 func (s rest) conferenceRecordings(w http.ResponseWriter, q *api.Request) {
-	if _, err := s.h.Conferences.Conference(q.Account.ID, q.Parent); err != nil {
+	id := q.Call
+	if _, err := s.h.Conferences.Conference(q.Account.ID, id); err != nil {
 		s.WriteError(w, q.Request, err)
 		return
 	}
 	f, err := s.ReadRecordings(q)
 	s.h.TellWarnings(w, q)
 	if err == nil {
-		f.Account, f.Call = q.Account.ID, q.Parent // a recording of a conference has its id in place of a call's
+		f.Account, f.Call = q.Account.ID, id // a recording of a conference has its id in place of a call's
 		var page call.RecordingPage
 		if page, err = s.h.Recordings.Recordings(q.Context(), f); err == nil {
 			s.WriteRecordings(w, q, f, page)

@@ -395,7 +395,14 @@ func meetingRoutes(p Profile, plain, record, sound []string) []route {
 			parties.acts["POST"] = has(rest.inviteParticipant)
 			parties.about["POST"] = operation{summary: "Call a participant into a conference", params: p.Tables.Invite, element: "Participant", created: true}
 		}
-		list = append(list, parties,
+		recordings := route{path: "Conferences/{call}/Recordings", suffixes: plain, acts: map[string]act{"GET": has(rest.conferenceRecordings)}, about: map[string]operation{
+			"GET": {summary: "List the recordings of a conference", params: p.Tables.ListRecordings, element: "Recording", list: "recordings"},
+		}}
+		if p.Tables.StartRecording != nil {
+			recordings.acts["POST"] = has(func(s rest, w http.ResponseWriter, q *api.Request) { s.h.StartConferenceRecording(w, q, tapes{s}) })
+			recordings.about["POST"] = operation{summary: "Record a conference that is going on", params: conferenceTape(p.Tables.StartRecording), element: "Recording", created: true}
+		}
+		list = append(list, parties, recordings,
 			route{path: "Conferences", suffixes: plain, acts: map[string]act{"GET": has(rest.listConferences)}, about: map[string]operation{
 				"GET": {summary: "List conferences, the newest first", params: conferenceFilters, element: "Conference", list: "conferences"},
 			}},
@@ -410,9 +417,6 @@ func meetingRoutes(p Profile, plain, record, sound []string) []route {
 				"GET":    {summary: "Fetch a participant", element: "Participant"},
 				"POST":   {summary: "Mute, hold, coach or speak to a participant", params: p.Tables.Participant, element: "Participant"},
 				"DELETE": {summary: "Remove a participant from a conference"},
-			}},
-			route{path: "Conferences/{parent}/Recordings", suffixes: plain, acts: map[string]act{"GET": has(rest.conferenceRecordings)}, about: map[string]operation{
-				"GET": {summary: "List the recordings of a conference", params: p.Tables.ListRecordings, element: "Recording", list: "recordings"},
 			}},
 			// A recording of a conference has its id in place of a call's.
 			route{path: "Conferences/{call}/Recordings/{recording}", suffixes: record, acts: steered(p), about: map[string]operation{

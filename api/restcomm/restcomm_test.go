@@ -262,8 +262,12 @@ func TestPages(t *testing.T) {
 	if empty := get(base + "/Calls.json?Status=busy"); empty.Total != 0 || empty.NumPages != 1 || empty.End != "0" || empty.Calls == nil {
 		t.Fatalf("no calls: %+v", empty)
 	}
-	if none := get(base + "/Calls.json?ConferenceSid=CF1"); none.Total != 0 {
-		t.Fatalf("calls of a conference: %+v", none)
+	if none := get(base + "/Calls.json?ConferenceSid=CF404"); none.Total != 0 {
+		t.Fatalf("calls of no conference: %+v", none)
+	}
+	s.Box.Meetings.Live = []call.Conference{{ID: "CF1", API: "restcomm", Account: account, Calls: ids[1:3]}}
+	if some := get(base + "/Calls.json?ConferenceSid=CF1"); some.Total != 2 || some.Calls[0].Sid != ids[2] || some.Calls[1].Sid != ids[1] {
+		t.Fatalf("calls of a conference: %+v", some)
 	}
 	for _, query := range []string{"Page=3&PageSize=2", "Page=-1", "PageSize=0", "Status=x", "StartTime=x"} {
 		if resp, body := s.Do(t, "GET", base+"/Calls.json?"+query, ""); resp.StatusCode != 400 || !strings.HasSuffix(body, "\n") {

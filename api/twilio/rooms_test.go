@@ -210,11 +210,22 @@ func TestConferenceRecordings(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 	path := base + "/Conferences/" + confID + "/Recordings/" + r.ID
-	_, body := g.do(t, "GET", path+".json", "")
-	golden(t, "rooms/recording.json", pretty(t, body))
+	_, text := g.do(t, "GET", path+".json", "")
+	golden(t, "rooms/recording.json", pretty(t, text))
 	if resp, body := g.do(t, "GET", path+".wav", ""); resp.StatusCode != 200 || body != "sound" {
 		t.Errorf("%s %q", resp.Status, body)
 	}
+	resp, body := g.do(t, "POST", base+"/Conferences/"+confID+"/Recordings.json", form("RecordingChannels", "dual", "RecordingTrack", "both", "Trim", "do-not-trim",
+		"RecordingStatusCallback", "http://pbx.lan/rec", "RecordingStatusCallbackEvent", "in-progress completed"))
+	if told := strings.Join(resp.Header.Values("Callbox-Warning"), "; "); resp.StatusCode != 201 || !strings.Contains(told, "RecordingChannels") {
+		t.Errorf("start: %s %s, warned of %q", resp.Status, body, told)
+	}
+	golden(t, "rooms/recording-started.json", pretty(t, body))
+	golden(t, "rooms/recording-started.model.json", pretty(t, apitest.Fields(t, g.box.RecordingChanges())))
+	resp, body = g.do(t, "POST", base+"/Conferences/"+confID+"/Recordings.json", form("Trim", "hair"))
+	wantProblem(t, "a bad trim", resp, body, 400, 20001)
+	resp, body = g.do(t, "POST", base+"/Conferences/CF99999999999999999999999999999999/Recordings.json", "")
+	wantProblem(t, "no conference", resp, body, 404, 20404)
 	wantError(t, second(c.Api.ListConferenceRecording("CF99999999999999999999999999999999", &openapi.ListConferenceRecordingParams{})), 404, 20404)
 	wantError(t, c.Api.DeleteConferenceRecording("CF00000000000000000000000000000001", r.ID, nil), 404, 20404)
 	if err := c.Api.DeleteConferenceRecording(confID, r.ID, nil); err != nil {

@@ -61,6 +61,9 @@ type Rooms struct {
 	Bell       func(enters bool) media.Clip
 	Queues     []call.Queue
 	SaveQueues func(list []call.Queue) error
+
+	Past           []call.Conference
+	SaveConference func(c call.Conference)
 }
 
 // Lines finds lines by id.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ func (e *Engine) all() []*live {
 // looks at the live calls only. The error is or wraps call.ErrCursor.
 func (e *Engine) Calls(ctx context.Context, f call.Filter) (call.Page, error) {
 	limit := min(cmp.Or(max(f.Limit, 0), defaultPage), maxPage)
+	if f.Conference != "" {
+		return e.conferenceCalls(ctx, f, limit)
+	}
 	if f.State != nil && !f.State.Final() {
 		return e.liveCalls(f, limit)
 	}
@@ -85,10 +89,6 @@ func (e *Engine) stored(ctx context.Context, f call.Filter) (p call.Page, missin
 
 // liveCalls lists calls that are not final.
 func (e *Engine) liveCalls(f call.Filter, limit int) (call.Page, error) {
-	from, older, err := readCursor(f.Cursor)
-	if err != nil {
-		return call.Page{}, err
-	}
 	state := f.State
 	f.State = nil
 	var found []call.Record
@@ -100,9 +100,38 @@ func (e *Engine) liveCalls(f call.Filter, limit int) (call.Page, error) {
 			found = append(found, r)
 		}
 	}
+	return pageOf(found, f.Cursor, limit)
+}
+
+// conferenceCalls lists the calls that were in a conference.
+func (e *Engine) conferenceCalls(ctx context.Context, f call.Filter, limit int) (call.Page, error) {
+	room, err := e.rooms.Conference(f.Account, f.Conference)
+	if err != nil {
+		return call.Page{}, nil //nolint:nilerr // nobody was in a conference that there was not
+	}
+	var found []call.Record
+	for _, id := range room.Calls {
+		r, err := e.Call(ctx, f.Account, id)
+		switch {
+		case errors.Is(err, call.ErrNotFound): // it was deleted
+		case err != nil:
+			return call.Page{}, err
+		case matches(r, f):
+			found = append(found, r)
+		}
+	}
+	return pageOf(found, f.Cursor, limit)
+}
+
+// pageOf cuts a page out of records.
+func pageOf(found []call.Record, cursor string, limit int) (call.Page, error) {
+	from, older, err := readCursor(cursor)
+	if err != nil {
+		return call.Page{}, err
+	}
 	slices.SortFunc(found, newestFirst)
 	first, last := 0, min(limit, len(found)) // of the page, in found
-	if f.Cursor != "" {
+	if cursor != "" {
 		at, exact := slices.BinarySearchFunc(found, from, newestFirst)
 		if older {
 			if exact {

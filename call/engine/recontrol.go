@@ -2,32 +2,55 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"callbox/call"
+	"callbox/call/script"
 	"callbox/media/session"
 )
 
 // startedByRequest is the source of recordings of which there may be several.
 const startedByRequest = "StartCallRecordingAPI"
 
-// Record starts, pauses, resumes or stops a recording of a live call, or pauses,
-// resumes or stops one of a conference, and gives how it stands. call.ErrNotFound, call.ErrEnded when the call or the recording
-// has ended, call.ErrWrongState before the answer, call.ErrTooMany (wrapped).
+// startedInRoom is the same of recordings of conferences.
+const startedInRoom = "StartConferenceRecordingAPI"
+
+// Record starts, pauses, resumes or stops a recording of a live call or
+// conference, and gives how it stands. call.ErrNotFound, call.ErrEnded when the
+// call, the conference or the recording has ended, call.ErrWrongState before the
+// answer or the start, call.ErrTooMany (wrapped).
 func (e *Engine) Record(ctx context.Context, account, id string, ch call.RecordingChange) (call.Recording, error) {
 	if r := e.recordingOf(account, id, ch.ID); r != nil && ch.Start == nil {
 		return r.change(ch)
 	}
 	c := e.find(account, id)
 	if c == nil {
-		if _, err := e.cfg.Journal.Call(ctx, account, id); err != nil {
-			return call.Recording{}, err
+		_, err := e.cfg.Journal.Call(ctx, account, id)
+		switch {
+		case err == nil:
+			return call.Recording{}, call.ErrEnded
+		case errors.Is(err, call.ErrNotFound) && ch.Start != nil:
+			return e.tape(ctx, account, id, *ch.Start)
 		}
-		return call.Recording{}, call.ErrEnded
+		return call.Recording{}, err
 	}
 	return c.changeRecording(ctx, ch)
+}
+
+// tape starts a recording of a live conference.
+func (e *Engine) tape(ctx context.Context, account, id string, o call.RecordOptions) (out call.Recording, err error) {
+	o.Source = startedInRoom
+	err = e.rooms.Tape(ctx, account, id, func(inside *session.Session, c call.Conference) (script.Recording, error) {
+		r, err := e.recordRoom(inside, c, o)
+		if err == nil {
+			out = r.(*roomRecording).final //nolint:forcetypeassert // it makes no others
+		}
+		return r, err
+	})
+	return out, err
 }
 
 // changeRecording does a RecordingChange, from any goroutine but the call's.

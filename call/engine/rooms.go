@@ -20,6 +20,7 @@ func (e *Engine) house() (*room.House, error) {
 		Scheduler: e.cfg.Scheduler, Fetcher: e.cfg.Fetcher, Prompts: e.cfg.Prompts, NewID: e.cfg.NewID,
 		Tell: e.tellRoom, Record: e.recordRoom, Go: e.tasks.Go, Now: e.cfg.Now, Log: e.cfg.Logger,
 		Music: e.cfg.Rooms.Music, Bell: e.cfg.Rooms.Bell, Queues: e.cfg.Rooms.Queues, SaveQueues: e.cfg.Rooms.SaveQueues,
+		Past: e.cfg.Rooms.Past, SaveConference: e.cfg.Rooms.SaveConference,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,6 +113,60 @@ func TestConference(t *testing.T) {
 			if r.Status != "completed" || r.Conference != page.Conferences[0].ID || r.Call != r.Conference || len(s) == 0 || s[len(s)/4] != 11100 {
 				t.Errorf("recording %+v, %d samples", r, len(s))
 			}
+		}
+	})
+}
+
+// TestConferenceRecordedByRequest: a conference is recorded from the request on,
+// and its calls are found by it.
+func TestConferenceRecordedByRequest(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		join := script.ConferenceVerb{Conference: script.Conference{Name: "sales", StartOnEnter: true}}
+		a, ida := w.place("201", 100, join)
+		b, idb := w.place("202", 1000, join)
+		page, err := w.e.Rooms().Conferences(call.ConferenceFilter{Account: "acct"})
+		if err != nil || len(page.Conferences) != 1 {
+			t.Fatalf("%+v, %v", page, err)
+		}
+		id := page.Conferences[0].ID
+		start := call.RecordingChange{Start: &call.RecordOptions{}}
+		r, err := w.e.Record(t.Context(), "acct", id, start)
+		if err != nil || r.Conference != id || r.Source != "StartConferenceRecordingAPI" || r.Status != call.RecordingRunning {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		pass(time.Second)
+		if got, err := w.e.Record(t.Context(), "acct", id, call.RecordingChange{Status: call.RecordingStopped}); err != nil || got.ID != r.ID {
+			t.Errorf("stop: %+v, %v", got, err)
+		}
+		pass(time.Second)
+		list, _ := w.list(call.Filter{Account: "acct", Conference: id})
+		if !slices.Equal(list, []string{idb, ida}) && !slices.Equal(list, []string{ida, idb}) {
+			t.Errorf("its calls: %v, want %s and %s", list, ida, idb)
+		}
+		if list, _ := w.list(call.Filter{Account: "acct", Conference: id, To: "202"}); !slices.Equal(list, []string{idb}) {
+			t.Errorf("its calls to 202: %v", list)
+		}
+		if list, _ := w.list(call.Filter{Account: "acct", Conference: "CF404"}); len(list) != 0 {
+			t.Errorf("calls of none: %v", list)
+		}
+		a.end(call.NormalClearing(call.Remote))
+		b.end(call.NormalClearing(call.Remote))
+		w.ends(ida, call.Completed)
+		w.ends(idb, call.Completed)
+		pass(time.Second)
+		if list, _ := w.list(call.Filter{Account: "acct", Conference: id}); len(list) != 2 {
+			t.Errorf("its calls after its end: %v", list)
+		}
+		if _, err := w.e.Record(t.Context(), "acct", id, start); !errors.Is(err, call.ErrEnded) {
+			t.Errorf("after its end: %v", err)
+		}
+		if _, err := w.e.Record(t.Context(), "acct", "CF404", start); !errors.Is(err, call.ErrNotFound) {
+			t.Errorf("none: %v", err)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if s := w.files[r.ID].samples; w.recs[r.ID].Status != "completed" || len(s) == 0 || s[len(s)/2] != 1100 {
+			t.Errorf("recording %+v, %d samples", w.recs[r.ID], len(s))
 		}
 	})
 }

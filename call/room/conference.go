@@ -29,9 +29,11 @@ type conference struct {
 	came      bool      // somebody was in it
 	record    *call.RecordOptions
 	recording script.Recording
-	grace     *time.Timer // the conference ends when it fires; nil: none
-	ender     *member     // whose leaving started grace
-	told      []call.Hook // announcements that wait; the first is being played
+	tapes     []script.Recording // that were asked for
+	taping    int                // of those, how many are being made
+	grace     *time.Timer        // the conference ends when it fires; nil: none
+	ender     *member            // whose leaving started grace
+	told      []call.Hook        // announcements that wait; the first is being played
 	hush      context.CancelFunc
 	over      bool
 }
@@ -103,6 +105,9 @@ func (c *conference) run() {
 	}
 	if c.recording != nil {
 		c.recording.Stop() //nolint:errcheck // the recording has told its own failure
+	}
+	for _, t := range c.tapes {
+		t.Stop() //nolint:errcheck // as above
 	}
 	c.voice.Close()
 	c.bell.Close()
@@ -188,6 +193,7 @@ func (c *conference) admit(party Party, w script.Conference) *member {
 		m.p.Label = w.Label
 	}
 	c.joined++
+	c.remember(rec.ID)
 	if !c.came {
 		c.came = true
 		c.c.Hook, c.c.Tag = w.Status, rec.Session.Tag
@@ -206,6 +212,13 @@ func (c *conference) admit(party Party, w script.Conference) *member {
 	}
 	c.arrange()
 	return m
+}
+
+// remember notes that a call is in the conference.
+func (c *conference) remember(id string) {
+	if !slices.Contains(c.c.Calls, id) {
+		c.c.Calls = append(slices.Clone(c.c.Calls[max(0, len(c.c.Calls)+1-call.MaxConferenceCalls):]), id)
+	}
 }
 
 // begin starts the conference when all that it takes is there; m has just come.

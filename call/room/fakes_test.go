@@ -33,6 +33,7 @@ type world struct {
 	next   int
 	saved  [][]call.Queue
 	saving error
+	kept   []call.Conference
 	tapes  []*tape
 }
 
@@ -55,7 +56,7 @@ func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 	})
 }
 
-func (w *world) open(queues []call.Queue) {
+func (w *world) open(queues []call.Queue, past ...call.Conference) {
 	h, err := New(Config{Scheduler: w.clock, Fetcher: w, Prompts: w, NewID: w.newID, Tell: w.tell, Record: w.record, Go: w.tasks.Go,
 		Music: func() media.Clip { return &level{v: 7, left: -1} },
 		Bell: func(enters bool) media.Clip {
@@ -67,7 +68,7 @@ func (w *world) open(queues []call.Queue) {
 			}
 			return &level{v: 30, left: 5}
 		},
-		Queues: queues, SaveQueues: w.save, Now: time.Now})
+		Queues: queues, SaveQueues: w.save, Past: past, SaveConference: w.keep, Now: time.Now})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -92,6 +93,12 @@ func (w *world) save(list []call.Queue) error {
 	defer w.mu.Unlock()
 	w.saved = append(w.saved, list)
 	return w.saving
+}
+
+func (w *world) keep(c call.Conference) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kept = append(w.kept, c)
 }
 
 // told gives the events so far as "number type call", and forgets them.

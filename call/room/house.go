@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -56,8 +57,13 @@ type Config struct {
 	// are those that were kept.
 	SaveQueues func(list []call.Queue) error
 	Queues     []call.Queue
-	Now        func() time.Time
-	Log        *slog.Logger // nil: discard
+	// SaveConference keeps a conference over a restart, when it is made and when it
+	// has ended; it must not block; nil: they are forgotten. Past are those that were
+	// kept, oldest first.
+	SaveConference func(c call.Conference)
+	Past           []call.Conference
+	Now            func() time.Time
+	Log            *slog.Logger // nil: discard
 }
 
 // Party is a call that enters a room. The methods are called on the goroutine of
@@ -107,10 +113,29 @@ func New(cfg Config) (*House, error) {
 	}
 	h := &House{cfg: cfg, names: map[string]*conference{}, ids: map[string]*conference{},
 		calls: map[string]*conference{}, queues: map[string]*queue{}}
+	if cfg.SaveConference == nil {
+		cfg.SaveConference = func(call.Conference) {}
+		h.cfg.SaveConference = cfg.SaveConference
+	}
+	for _, c := range cfg.Past[max(0, len(cfg.Past)-MaxPast):] {
+		h.past = append(h.past, h.closeLost(c))
+	}
 	for _, q := range cfg.Queues {
 		h.queues[key(q.Account, q.Name)] = &queue{h: h, q: q}
 	}
 	return h, nil
+}
+
+// closeLost ends a conference that was going on when the box stopped. Nobody
+// knows when or why it ended; it counts as ended when it was last heard of.
+func (h *House) closeLost(c call.Conference) call.Conference {
+	if c.State == call.ConferenceEnded {
+		return c
+	}
+	c.State, c.Members = call.ConferenceEnded, 0
+	c.Ended = new(c.Updated)
+	h.cfg.SaveConference(c)
+	return c
 }
 
 // Stats are a house's counters.
@@ -155,6 +180,7 @@ func (h *House) open(account, api, name string) (*conference, error) {
 	}
 	c := newConference(h, account, api, name)
 	h.names[k], h.ids[c.id] = c, c
+	h.cfg.SaveConference(c.c)
 	h.cfg.Go(c.run)
 	return c, nil
 }
@@ -169,6 +195,7 @@ func (h *House) close(c *conference, last call.Conference) {
 		h.past = slices.Delete(h.past, 0, len(h.past)-MaxPast+1)
 	}
 	h.past = append(h.past, last)
+	h.cfg.SaveConference(last)
 }
 
 // enlist and delist keep which call is in which conference.
@@ -318,6 +345,57 @@ func (h *House) EndConference(ctx context.Context, account, id string) (call.Con
 // Announce plays a document to a live conference.
 func (h *House) Announce(ctx context.Context, account, id string, hook call.Hook) (call.Conference, error) {
 	return h.ask(ctx, account, id, func(c *conference) error { return c.announce(hook) })
+}
+
+// maxTapes is how many recordings of a conference may be asked for at once.
+const maxTapes = 4
+
+// Tape lets make record a live conference as it sounds inside, beside the
+// recording that its documents ask for. The error is make's, call.ErrNotFound,
+// call.ErrEnded, call.ErrWrongState before its start, or call.ErrTooMany.
+func (h *House) Tape(ctx context.Context, account, id string, make func(inside *session.Session, c call.Conference) (script.Recording, error)) error {
+	c, err := h.live(account, id)
+	if err != nil {
+		if _, past := h.Conference(account, id); past == nil {
+			return call.ErrEnded
+		}
+		return err
+	}
+	var now call.Conference
+	_, err = h.ask(ctx, account, id, func(c *conference) error {
+		c.tapes = slices.DeleteFunc(c.tapes, stopped)
+		switch {
+		case c.c.State != call.ConferenceRunning:
+			return fmt.Errorf("%w: the conference has not started", call.ErrWrongState)
+		case len(c.tapes)+c.taping >= maxTapes:
+			return fmt.Errorf("%w: the conference is recorded %d times already", call.ErrTooMany, maxTapes)
+		}
+		c.taping++
+		now = c.c
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	rec, err := make(c.voice, now) // not on its goroutine: files take time
+	if !c.do(context.Background(), func() {
+		if c.taping--; err == nil {
+			c.tapes = append(c.tapes, rec)
+		}
+	}) && err == nil {
+		_, err = rec.Stop() // it ended meanwhile, and the recording with it
+	}
+	return err
+}
+
+// stopped reports whether a recording has ended.
+func stopped(r script.Recording) bool {
+	select {
+	case <-r.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // ask runs f on the goroutine of a live conference, and gives what it is then.

@@ -27,6 +27,34 @@ func recIDs(list []call.Recording) []string {
 	return out
 }
 
+// testConferences: they are kept, the latest version of each and the latest of all.
+func testConferences(e *env) {
+	conference := func(n int) call.Conference {
+		return call.Conference{ID: fmt.Sprintf("CF%04d", n), API: "twilio", Account: "AC1", Name: "room", State: call.ConferenceRunning, Created: *at(n), Updated: *at(n)}
+	}
+	first := conference(0)
+	e.must(e.Enqueue(storage.Write{Conferences: []call.Conference{first, conference(1)}, Lazy: true}))
+	first.State, first.Ended, first.Reason, first.Calls = call.ConferenceEnded, at(9), call.EndedEmpty, []string{"CA1", "CA2"}
+	e.commit(storage.Write{Conferences: []call.Conference{first}})
+	e.reopen()
+	if got, err := e.Conferences(); err != nil || !reflect.DeepEqual(got, []call.Conference{first, conference(1)}) {
+		e.Errorf("%+v, %v", got, err)
+	}
+	var w storage.Write
+	for n := range storage.MaxConferences {
+		w.Conferences = append(w.Conferences, conference(n+1))
+	}
+	e.commit(w)
+	e.reopen()
+	got, err := e.Conferences()
+	if err != nil || len(got) != storage.MaxConferences || got[0].ID != "CF0001" {
+		e.Errorf("%d are kept, from %+v on, %v", len(got), got[:min(len(got), 1)], err)
+	}
+	if err := e.Enqueue(storage.Write{Conferences: []call.Conference{{}}}); err == nil {
+		e.Errorf("a conference without an id was taken")
+	}
+}
+
 func testRecordings(e *env) {
 	want := recording("RE1", "CA1", 0)
 	want.Started, want.Updated, want.Duration, want.Size = *at(1), *at(9), 8*time.Second, 128044

@@ -41,6 +41,11 @@ type Recordings interface {
 	TrimRecordings(ctx context.Context, keep int64, remove func(call.Recording) error) (int, error)
 }
 
+// Conferences is what a store answers about conferences.
+type Conferences interface {
+	Conferences() ([]call.Conference, error)
+}
+
 // Outbox is what a store answers about messages that wait.
 type Outbox interface {
 	PendingNotices(after uint64, limit int) ([]call.Notice, error)
@@ -62,6 +67,7 @@ type Store interface {
 	Calls
 	Retention
 	Recordings
+	Conferences
 	Outbox
 	Settings
 	Close() error
@@ -92,6 +98,7 @@ func Run(t *testing.T, open Open) {
 		{"BadCursor", testBadCursor},
 		{"Retention", testRetention},
 		{"Recordings", testRecordings},
+		{"Conferences", testConferences},
 		{"OpenRecordings", testOpenRecordings},
 		{"RecordingRetention", testRecordingRetention},
 		{"TrimRecordings", testTrimRecordings},

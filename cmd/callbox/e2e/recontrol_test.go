@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -188,6 +189,7 @@ func TestConferenceRecordingSteered(t *testing.T) {
 		1: speak(t, "Bob speaking. Seven boxes of paper arrived.", "-v", "en-us"),
 		2: speak(t, "My card number is one two three four five.", "-v", "en-us"),
 		3: speak(t, "Still the same voice, a little later on.", "-v", "en-us"),
+		5: speak(t, "This was recorded because somebody asked.", "-v", "en-us"),
 	}
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: timeline(t, said)})
@@ -224,6 +226,11 @@ func TestConferenceRecordingSteered(t *testing.T) {
 	change(*r.Sid, "in-progress")
 	slots(began, 4.3)
 	change(*r.Sid, "stopped")
+	status, asked := g.post("/Conferences/"+conf+"/Recordings.json", url.Values{"Trim": {"do-not-trim"}})
+	if status != 201 || asked["source"] != "StartConferenceRecordingAPI" {
+		t.Fatalf("a recording by request: %d %v", status, asked)
+	}
+	slots(began, 6.3)
 	for _, sid := range sids {
 		g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}})
 		g.until(sid, "completed")
@@ -237,6 +244,28 @@ func TestConferenceRecordingSteered(t *testing.T) {
 	hearsOnce(t, "the recording, after the pause,", sound, said[3])
 	deaf(t, "the recording", sound, said[2])
 	hearsOnce(t, "alice, during the pause,", alice.heard(), said[2])
+	sid := fmt.Sprint(asked["sid"])
+	poll(t, "the recording by request is complete", func() bool {
+		r, err := api.FetchRecording(sid, nil)
+		return err == nil && *r.Status == "completed"
+	})
+	sound = g.sound("/Conferences/" + conf + "/Recordings/" + sid + ".wav")
+	hearsOnce(t, "the recording by request", sound, said[5])
+	deaf(t, "the recording by request", sound, said[3])
+
+	account, token := g.account, g.token
+	if err := g.stop(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	g.start()
+	g.account, g.token = account, token
+	again, err := g.twilio().Api.FetchConference(conf, nil)
+	if err != nil || *again.Status != "completed" || *again.FriendlyName != "garden" {
+		t.Errorf("the conference after a restart: %+v, %v", again, err)
+	}
+	if list := g.plainForm("GET", "/Calls.json?ConferenceSid="+conf, nil).json(t); list["total"] != 2.0 {
+		t.Errorf("the calls of the conference after a restart: %v", list)
+	}
 }
 
 // TestDialRecords: a Dial records from the answer or from the ringing, on one
