@@ -59,6 +59,7 @@ type phone struct {
 	says           []int16
 	answer         string // auto or manual
 	codecs         string // "PCMU,PCMA"
+	modules        string // further ones: "mwi"
 	protection     string // of the sound: srtp (offered beside the clear), srtp-mand; empty: none
 	place
 }
@@ -143,8 +144,12 @@ func runBaresip(t *testing.T, p phone) *baresip {
 	if p.protection != "" {
 		protection = ";mediaenc=" + p.protection
 	}
+	more := ""
+	for _, m := range strings.Fields(p.modules) {
+		more += "module_app " + m + ".so\n"
+	}
 	files := map[string]string{
-		"config": trust + fmt.Sprintf(`poll_method epoll
+		"config": trust + more + fmt.Sprintf(`poll_method epoll
 sip_listen %s:%d
 net_interface %s
 audio_source aufile,%s/says.wav

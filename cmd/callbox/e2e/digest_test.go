@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"crypto/md5"
 	"crypto/sha256"
 	"fmt"
@@ -18,6 +19,7 @@ type proof struct {
 	user, password, nonce, algorithm string
 	count                            int
 	uri                              string
+	method                           string // empty: REGISTER
 }
 
 // String computes the header (RFC 7616 §3.4.1) by itself, independent of the
@@ -29,7 +31,7 @@ func (p proof) String() string {
 	}
 	const cnonce = "0a4f113b"
 	nc := fmt.Sprintf("%08x", p.count)
-	response := hash(strings.Join([]string{hash(p.user + ":callbox:" + p.password), p.nonce, nc, cnonce, "auth", hash("REGISTER:" + p.uri)}, ":"))
+	response := hash(strings.Join([]string{hash(p.user + ":callbox:" + p.password), p.nonce, nc, cnonce, "auth", hash(cmp.Or(p.method, "REGISTER") + ":" + p.uri)}, ":"))
 	return fmt.Sprintf("Authorization: Digest username=%q, realm=\"callbox\", nonce=%q, uri=%q, algorithm=%s, qop=auth, nc=%s, cnonce=%q, response=%q\r\n",
 		p.user, p.nonce, p.uri, p.algorithm, nc, cnonce, response)
 }
