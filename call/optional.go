@@ -89,4 +89,17 @@ type MediaStats struct {
 	Concealed               uint64        // frames made up by loss concealment
 	Dropped                 uint64        // frames thrown away because a queue was full
 	Jitter, MaxBufferLength time.Duration // RFC 3550 inter-arrival jitter; longest jitter buffer
+	// What the far end's reports say (RFC 3550 §6.4): the last round trip, what it
+	// has lost of what was sent, and its jitter; 0 when it has sent none.
+	RTT          time.Duration
+	RemoteLost   uint64
+	RemoteJitter time.Duration
+}
+
+// EchoReporter is a leg on a line that sends back what it is told.
+type EchoReporter interface {
+	// Echo tells how much weaker, in dB, the line's echo is than what it was told
+	// (returnLoss), and how much the box takes off that (enhancement). ok is false
+	// while neither is known.
+	Echo() (returnLoss, enhancement float64, ok bool)
 }

@@ -50,7 +50,32 @@ type Record struct {
 	Recordings  []string      `json:"recordings,omitempty"` // ids, oldest first
 	Warnings    []string      `json:"warnings,omitempty"`   // at most 20 sentences
 	Media       MediaStats    `json:"media"`
+	Quality     *Quality      `json:"quality,omitempty"` // nil before there was sound
 	Idempotency string        `json:"idempotency,omitempty"`
+}
+
+// Quality is how good a leg's sound was or, while the call is up, is.
+type Quality struct {
+	// MOS is the score, 1 to 4.5, that people would give to what came from the far
+	// end (E-model, ITU-T G.107); Rating is its R, 0 to 93.2.
+	MOS    float64 `json:"mos"`
+	Rating float64 `json:"rating"`
+	// In is what the far end said, Out what it was told; nil when that was only
+	// passed on, undecoded.
+	In  *Loudness `json:"in,omitempty"`
+	Out *Loudness `json:"out,omitempty"`
+	// ReturnLoss and Enhancement are those of the line's echo, in dB: how much weaker
+	// it is than what the line was told, and how much the box takes off that; nil on
+	// lines without.
+	ReturnLoss  *float64 `json:"echo_return_loss_db,omitempty"`
+	Enhancement *float64 `json:"echo_enhancement_db,omitempty"`
+}
+
+// Loudness is how loud one direction of a leg is.
+type Loudness struct {
+	Level   float64 `json:"level_dbov"`  // of the last second that was heard, dBov; -100 is silence
+	Speech  float64 `json:"speech_dbov"` // of all that was speech, dBov; -100 when there was none
+	Clipped uint64  `json:"clipped"`     // samples cut off at full scale
 }
 
 // Duration is the answered time: 0 before the answer, up to now while the call

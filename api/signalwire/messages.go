@@ -34,7 +34,7 @@ func final(f *laml.Form, ev call.Event) {
 		f.Add("SipResultCode", code)
 		f.Add("SipInviteResultPhrase", phrase(code, rec))
 	}
-	audio(f, rec.Media)
+	audio(f, &rec)
 }
 
 // hangup is the address of who hung up, and "inbound" when that came from the
@@ -73,7 +73,8 @@ var phrases = map[string]string{
 }
 
 // audio adds the counters of the sound that the box keeps.
-func audio(f *laml.Form, m call.MediaStats) {
+func audio(f *laml.Form, rec *call.Record) {
+	m := rec.Media
 	if m.PacketsIn == 0 && m.PacketsOut == 0 {
 		return
 	}
@@ -84,20 +85,7 @@ func audio(f *laml.Form, m call.MediaStats) {
 	count("AudioInJitterMaxVariance", uint64(m.Jitter.Milliseconds()))
 	count("AudioInLargestJbSize", uint64(m.MaxBufferLength.Milliseconds()))
 	count("AudioOutMediaPacketCount", m.PacketsOut)
-	f.Add("AudioInMos", mos(m))
-}
-
-// mos estimates how good the sound from the far end was, from 1 to 5, of its
-// losses: the E-model of ITU-T G.107 for G.711 with concealment (Bpl 25.1).
-func mos(m call.MediaStats) string {
-	const base, robustness = 93.2, 25.1
-	lost := m.Lost + m.Late
-	all := m.PacketsIn + m.Lost
-	if all == 0 {
-		return "1.00"
+	if rec.Quality != nil {
+		f.Add("AudioInMos", strconv.FormatFloat(rec.Quality.MOS, 'f', 2, 64))
 	}
-	percent := 100 * float64(min(lost, all)) / float64(all)
-	r := base - 95*percent/(percent+robustness)
-	score := 1 + 0.035*r + r*(r-60)*(100-r)*7e-6
-	return strconv.FormatFloat(min(max(score, 1), 5), 'f', 2, 64)
 }

@@ -35,6 +35,7 @@ func TestStatusMessages(t *testing.T) {
 			rec.Ended, rec.Cause = at(95), &call.Cause{Q850: 16, Who: call.Remote}
 			rec.Recordings, rec.AnsweredBy = []string{"00000000-0000-4000-8000-00000000000a"}, "machine_end_beep"
 			rec.Media = call.MediaStats{PacketsIn: 4500, PacketsOut: 4550, Lost: 45, Late: 5, Jitter: 7 * time.Millisecond, MaxBufferLength: 80 * time.Millisecond}
+			rec.Quality = &call.Quality{MOS: 4.32}
 		}
 		list = append(list, d.Callback(call.Event{Type: typ, Seq: i, At: *at(i), Record: &rec})...)
 	}

@@ -30,7 +30,8 @@ type Engine struct {
 
 	lostKeys, lostNotices atomic.Int64
 	streams               streamCounters
-	tasks                 tasks // every call, and every goroutine that works for one
+	ended                 soundTotals // of legs that have ended; guarded by mu
+	tasks                 tasks       // every call, and every goroutine that works for one
 }
 
 // refusals counts calls that were not admitted.

@@ -144,6 +144,7 @@ func (c *live) adopt(leg call.Leg) {
 	info := leg.Info()
 	c.leg, c.legEvents, c.early = leg, leg.Events(), false
 	c.sess = session.New(c.e.cfg.Scheduler, leg.Audio())
+	c.sounding.Store(&sounding{leg, c.sess})
 	c.e.owns(leg, c)
 	c.r.SIPCallID, c.r.Remote = info.CallID, info.Remote
 	c.publish()
@@ -252,6 +253,7 @@ func (c *live) legDown(cause call.Cause) {
 	stop(&c.timers.leg)
 	c.e.owns(c.leg, nil)
 	c.leg, c.legEvents, c.sess = nil, nil, nil
+	c.e.soundEnds(c)
 	if c.r.State.Final() {
 		return
 	}

@@ -24,7 +24,10 @@ type live struct {
 	over    chan struct{}               // closed when the call is final
 	rec     atomic.Pointer[call.Record] // latest snapshot
 	deleted atomic.Bool                 // forgotten by request; set after the call was final
-	keys    *keys                       // pressed digits, for the script
+	// sounding is the leg and its session, for those who ask how it sounds; nil
+	// without a leg. Only run writes it.
+	sounding atomic.Pointer[sounding]
+	keys     *keys // pressed digits, for the script
 
 	// Owned by run, or by the maker until start.
 	r           call.Record
@@ -112,7 +115,14 @@ func (c *live) publish() {
 	c.rec.Store(&r)
 }
 
-func (c *live) snapshot() call.Record { return *c.rec.Load() }
+// snapshot is the present record, with the counters of this moment.
+func (c *live) snapshot() call.Record {
+	r := *c.rec.Load()
+	if s := c.sounding.Load(); s != nil && !r.State.Final() {
+		r.Media, r.Quality = s.media(), s.quality()
+	}
+	return r
+}
 
 // do runs f on the call's goroutine and waits for it. It reports false, and f
 // did not run, when the call's goroutine has ended or ctx ended first. It must

@@ -99,9 +99,9 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:maxWarning-len("…")], "") + "…"
 }
 
-// mediaStats copies the leg's counters into the record.
+// mediaStats copies the leg's counters and the quality of its sound into the record.
 func (c *live) mediaStats() {
-	if m, ok := c.leg.(call.MediaReporter); ok {
-		c.r.Media = m.MediaStats()
+	if s := c.sounding.Load(); s != nil {
+		c.r.Media, c.r.Quality = s.media(), s.quality()
 	}
 }

@@ -149,14 +149,18 @@ func (c *callsCmd) Run(ctx context.Context) error {
 		return printJSON(recs)
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "CREATED\tID\tFROM\tTO\tLINE\tSTATE\tSECONDS\tCAUSE")
+	fmt.Fprintln(w, "CREATED\tID\tFROM\tTO\tLINE\tSTATE\tSECONDS\tMOS\tCAUSE")
 	for _, r := range recs {
 		cause := ""
 		if r.Cause != nil {
 			cause = r.Cause.Error()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\n", r.Created.Local().Format(time.DateTime),
-			r.ID, r.From, r.To, r.Line, r.State, r.Duration(time.Now()).Seconds(), cause)
+		mos := "-"
+		if r.Quality != nil {
+			mos = fmt.Sprintf("%.1f", r.Quality.MOS)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t%s\n", r.Created.Local().Format(time.DateTime),
+			r.ID, r.From, r.To, r.Line, r.State, r.Duration(time.Now()).Seconds(), mos, cause)
 	}
 	return w.Flush()
 }

@@ -24,6 +24,8 @@ var rules = []rule{
 	{"media", nil},
 	// What browsers want beside the sound is ICE, DTLS, and SRTP keyed by it.
 	{"media/webrtc", []string{"media/ice", "media/srtp"}},
+	// Sessions measure what passes.
+	{"media/session", []string{"media", "media/codec", "media/quality"}},
 	{"media/**", []string{"media", "media/codec"}},
 	{"hal", nil},
 	{"hal/at", nil},

@@ -28,7 +28,8 @@ type control struct {
 	conn    packetWriter
 	to      netip.AddrPort // where reports came from; invalid: as negotiated
 	due     time.Time
-	quality Quality // the far end's part of it
+	quality Quality // the counters of reports
+	far     Stats   // what the far end's reports say: RTT, RemoteLost, RemoteJitter
 
 	sentBefore uint64 // packets at the last report
 	lastSR     uint32 // middle of the NTP time of the far end's last sender report
@@ -213,8 +214,8 @@ func (s *Stream) heardBlocks(blocks []rtcp.ReceptionReport, at time.Time) {
 		if b.SSRC != s.send.ssrc {
 			continue
 		}
-		q := &s.rtcp.quality
-		q.RemoteLost = b.TotalLost
+		q := &s.rtcp.far
+		q.RemoteLost = uint64(b.TotalLost)
 		q.RemoteJitter = time.Duration(b.Jitter) * time.Second / media.SampleRate
 		if b.LastSenderReport == 0 {
 			continue

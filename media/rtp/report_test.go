@@ -100,10 +100,10 @@ func TestReportRoundTrip(t *testing.T) {
 	b.handle(wa.raw[0], alice, at(130))
 	b.sendReport(at(1130), false) // a second later
 	a.handle(wb.raw[0], alice, at(1160))
-	if rtt := a.Quality().RTT; rtt < 59*time.Millisecond || rtt > 61*time.Millisecond {
+	if rtt := a.Stats().RTT; rtt < 59*time.Millisecond || rtt > 61*time.Millisecond {
 		t.Errorf("round trip %v", rtt)
 	}
-	if q := a.Quality(); q.ReportsIn != 1 || q.ReportsOut != 1 || q.RemoteLost != 0 {
+	if q := a.Quality(); q.ReportsIn != 1 || q.ReportsOut != 1 || a.Stats().RemoteLost != 0 {
 		t.Errorf("%+v", q)
 	}
 	// A report with times from nowhere changes nothing.
@@ -115,7 +115,7 @@ func TestReportRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.handle(raw, alice, at(1200))
-	if q := a.Quality(); q.RTT > 61*time.Millisecond || q.RemoteLost != 9 || q.RemoteJitter != 10*time.Millisecond {
+	if q := a.Stats(); q.RTT > 61*time.Millisecond || q.RemoteLost != 9 || q.RemoteJitter != 10*time.Millisecond {
 		t.Errorf("%+v", q)
 	}
 }

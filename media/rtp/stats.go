@@ -10,25 +10,25 @@ type Stats struct {
 	Concealed               uint64        // frames made up by loss concealment
 	Dropped                 uint64        // frames thrown away because a queue was full
 	Jitter, MaxBufferLength time.Duration // RFC 3550 inter-arrival jitter; longest jitter buffer
+	// What the far end's reports say (RFC 3550 §6.4): the last round trip, what it
+	// has lost of what was sent, and its jitter; 0 when it has sent none.
+	RTT          time.Duration
+	RemoteLost   uint64
+	RemoteJitter time.Duration
 }
 
 // Quality is what else is known about a stream: the far end's view, and what
 // was refused.
 type Quality struct {
-	// RTT is the last round trip measured by RTCP, 0 when never (RFC 3550 §6.4.1).
-	RTT time.Duration
-	// RemoteLost and RemoteJitter are the far end's last report on what we send.
-	RemoteLost   uint32
-	RemoteJitter time.Duration
-	Reordered    uint64 // packets that came after a later one
-	Strangers    uint64 // packets from an address that is not the latched one
-	Malformed    uint64 // datagrams that are neither RTP nor RTCP
-	Unknown      uint64 // packets with a payload type that was not negotiated
-	Forged       uint64 // packets that could not be opened: other keys, in the clear, repeated
-	SendErrors   uint64 // packets that the system refused to send
-	Displaced    uint64 // frames not sent because a relay or a digit had the stream
-	ReportsIn    uint64 // RTCP packets accepted
-	ReportsOut   uint64 // RTCP packets sent
+	Reordered  uint64 // packets that came after a later one
+	Strangers  uint64 // packets from an address that is not the latched one
+	Malformed  uint64 // datagrams that are neither RTP nor RTCP
+	Unknown    uint64 // packets with a payload type that was not negotiated
+	Forged     uint64 // packets that could not be opened: other keys, in the clear, repeated
+	SendErrors uint64 // packets that the system refused to send
+	Displaced  uint64 // frames not sent because a relay or a digit had the stream
+	ReportsIn  uint64 // RTCP packets accepted
+	ReportsOut uint64 // RTCP packets sent
 	// Buffer is the present length of the jitter buffer, Target what the
 	// measured jitter asks for; both 0 while nothing is decoded.
 	Buffer, Target time.Duration

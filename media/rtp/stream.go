@@ -416,6 +416,7 @@ func (s *Stream) Stats() Stats {
 	if rate := s.params.Codec.ClockRate; rate > media.SampleRate {
 		st.Jitter = st.Jitter * media.SampleRate / time.Duration(rate)
 	}
+	st.RTT, st.RemoteLost, st.RemoteJitter = s.rtcp.far.RTT, s.rtcp.far.RemoteLost, s.rtcp.far.RemoteJitter
 	s.mu.Unlock()
 	s.send.mu.Lock()
 	defer s.send.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"callbox/media"
+	"callbox/media/quality"
 )
 
 // Direction names one of the two ways of a session.
@@ -62,6 +63,8 @@ type Session struct {
 	relaying bool       // the ports do it all
 	recheck  int        // ticks until the bridge is looked at again
 	stats    Stats
+	// What was heard and what was said, while the session had it.
+	meterIn, meterOut quality.Meter
 }
 
 // tap is one listener.
@@ -103,6 +106,14 @@ func (s *Session) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stats
+}
+
+// Levels says how loud what the far end said and was told is. Sound that was only
+// relayed is not measured.
+func (s *Session) Levels() (in, out quality.Level) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.meterIn.Level(), s.meterOut.Level()
 }
 
 // Close ends the bridge and the clip, takes the session off the clock and waits
@@ -184,6 +195,9 @@ func (s *Session) Collect() {
 		if !s.heard {
 			s.stats.Empty++
 		}
+		if s.heard {
+			s.meterIn.WriteFrame(&s.in)
+		}
 		if !s.heard || s.muted {
 			s.in.Clear()
 		}
@@ -236,7 +250,9 @@ func (s *Session) Deliver() {
 		s.out.Gain(s.loudness)
 	}
 	said = s.mixBeside(said)
-	if !said {
+	if said {
+		s.meterOut.WriteFrame(&s.out)
+	} else {
 		s.out.Clear()
 	}
 	s.show(Out, &s.out)

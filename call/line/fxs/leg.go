@@ -12,6 +12,7 @@ import (
 var (
 	_ call.Leg           = (*leg)(nil)
 	_ call.MediaReporter = (*leg)(nil)
+	_ call.EchoReporter  = (*leg)(nil)
 )
 
 // leg is one call of the phone.
@@ -88,6 +89,16 @@ func (g *leg) Hangup(c call.Cause) {
 func (g *leg) MediaStats() call.MediaStats {
 	in, out := g.port.in.Stats(), g.port.out.Stats()
 	return call.MediaStats{Dropped: (in.Dropped + out.Dropped) / media.FrameSamples}
+}
+
+// Echo implements [call.EchoReporter]. What was measured in earlier calls of the
+// port counts too: the line is the same.
+func (g *leg) Echo() (returnLoss, enhancement float64, ok bool) {
+	s := g.line.sound.hybrid.last.Load()
+	if s == nil || !s.Known {
+		return 0, 0, false
+	}
+	return s.ReturnLoss, s.Enhancement, true
 }
 
 // ask runs f on the line's goroutine while the leg lives.
