@@ -15,8 +15,14 @@ import (
 // browser cannot be called back: its registrations end with its connection.
 func (s *Stack) Upgrade(w http.ResponseWriter, r *http.Request) { s.wire.Upgrade(w, r) }
 
-// Web reports whether b is a browser's.
-func (b Binding) Web() bool { return wire.Web(b.Transport) }
+// Web reports whether a transport is a browser's.
+func Web(transport string) bool { return wire.Web(transport) }
+
+// Web reports whether b is a browser's, here or behind a proxy.
+func (b Binding) Web() bool {
+	u, err := parseURI(b.Contact)
+	return wire.Web(b.Transport) || err == nil && wire.Web(transportOf(u))
+}
 
 // InUse implements [wire.Handler]: whether a connection has a registration or a call.
 func (s *Stack) InUse(flow wire.Flow) bool { return s.Known(flow) || s.talksTo(flow.Remote) }
@@ -93,7 +99,7 @@ func (b *bindings) wayTo(key string) (wire.Flow, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.list {
-		if e.key == key && e.Web() && e.flow.Alive() {
+		if e.key == key && wire.Web(e.Transport) && e.flow.Alive() {
 			return e.flow, true
 		}
 	}

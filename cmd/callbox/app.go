@@ -31,6 +31,7 @@ import (
 	"callbox/call/trace"
 	"callbox/media/clock"
 	"callbox/media/rtp"
+	"callbox/media/webrtc"
 	"callbox/sip"
 	"callbox/storage"
 	"callbox/storage/config"
@@ -75,6 +76,7 @@ type app struct {
 	keeper    *keeper
 	clock     *clock.Clock
 	ports     *rtp.PortPool
+	identity  *webrtc.Identity // shown to browsers
 	stack     *sip.Stack
 	board     *board.Board
 	router    *router
@@ -187,6 +189,9 @@ func (a *app) openNetwork(ctx context.Context) error {
 	}
 	a.ports, err = rtp.NewPortPool(rtp.PoolConfig{Min: uint16(a.snap.Media.PortMin), Max: uint16(a.snap.Media.PortMax)})
 	if err != nil {
+		return err
+	}
+	if a.identity, err = webrtc.NewIdentity(); err != nil {
 		return err
 	}
 	tlsAddr, err := nextPort(a.cfg.SIP)

@@ -82,7 +82,7 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 			continue
 		}
 		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, u.Dialogs, snap.Media.External), make: func() (call.Line, error) {
-			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Terms: terms(u.Dialogs), Advertise: advertised(snap)},
+			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Identity: a.identity, Terms: terms(u.Dialogs), Advertise: advertised(snap)},
 				a.stack, a.ports, a.log)
 		}})
 	}

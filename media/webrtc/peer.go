@@ -46,8 +46,9 @@ type Port interface {
 type Config struct {
 	Identity *Identity
 	Port     Port
-	// Failed is told once why there can be no sound. It is called on a goroutine
-	// of the peer's and must not block.
+	// Keyed is told once that there are keys, Failed why there will be none. They
+	// are called on a goroutine of the peer's and must not block.
+	Keyed  func()
 	Failed func(error)
 }
 
@@ -191,6 +192,7 @@ func (p *Peer) shake(far Far) error {
 	if err := p.key(conn, far.Passive); err != nil {
 		return fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
+	p.cfg.Keyed()
 	// The library answers repetitions of the handshake for as long as it is read.
 	buf := make([]byte, 1024)
 	stop := context.AfterFunc(p.ctx, func() { _ = conn.Close() })

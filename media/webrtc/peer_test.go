@@ -23,6 +23,7 @@ type side struct {
 	*Peer
 	addr   netip.AddrPort
 	failed chan error
+	keyed  chan struct{}
 
 	mu     sync.Mutex // guards what follows
 	other  *side
@@ -63,8 +64,8 @@ func newSide(t *testing.T, addr string) *side {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &side{addr: netip.MustParseAddrPort(addr), failed: make(chan error, 4)}
-	s.Peer = New(Config{Identity: id, Port: s, Failed: func(err error) { s.failed <- err }})
+	s := &side{addr: netip.MustParseAddrPort(addr), failed: make(chan error, 4), keyed: make(chan struct{}, 4)}
+	s.Peer = New(Config{Identity: id, Port: s, Keyed: func() { s.keyed <- struct{}{} }, Failed: func(err error) { s.failed <- err }})
 	t.Cleanup(s.Close)
 	return s
 }
@@ -131,6 +132,7 @@ func TestKeys(t *testing.T) {
 	now := time.Now()
 	check(box, browser, now)
 	eventually(t, "keys", func() bool { return box.Keyed() && browser.Keyed() })
+	<-box.keyed
 	if box.Selected() != browser.addr || box.aimed != browser.addr || box.Heard().IsZero() {
 		t.Errorf("the way is %v, heard %v", box.Selected(), box.Heard())
 	}

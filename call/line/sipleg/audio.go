@@ -12,6 +12,7 @@ import (
 	"callbox/media"
 	"callbox/media/dtmf"
 	"callbox/media/rtp"
+	"callbox/media/webrtc"
 	"callbox/sip/sdp"
 )
 
@@ -63,12 +64,17 @@ func openAudio(cfg Config, digit func(byte)) (*audio, error) {
 func (a *audio) port() uint16 { return a.stream.LocalPort() }
 
 // start takes what was agreed on into use, at first and after a re-INVITE. local
-// is our address.
-func (a *audio) start(local netip.Addr, m sdp.Media, s rtp.Security) error {
-	return a.stream.Start(rtp.Remote{RTP: m.Addr, RTCP: rtcpOf(m), Local: local}, rtp.Params{
+// is our address. way finds the way; nil: it is in m.
+func (a *audio) start(local netip.Addr, m sdp.Media, s rtp.Security, way *webrtc.Peer) error {
+	remote := rtp.Remote{RTP: m.Addr, RTCP: rtcpOf(m), Local: local}
+	p := rtp.Params{
 		Codec: m.Codec, PayloadType: m.PayloadType, LocalPT: m.LocalPT, EventPT: m.EventPT, LocalEventPT: m.LocalEventPT,
 		PTime: int(m.Ptime / time.Millisecond), Direction: direction(m.Direction), Security: s,
-	})
+	}
+	if way != nil {
+		remote.RTP, remote.RTCP, p.Escort = way.Selected(), netip.AddrPort{}, way
+	}
+	return a.stream.Start(remote, p)
 }
 
 func rtcpOf(m sdp.Media) netip.AddrPort {

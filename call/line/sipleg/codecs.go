@@ -43,7 +43,7 @@ func (l *Leg) Offered() (codecs []string) {
 		case !t.media.Codec.IsZero():
 			codecs = []string{named(t.media.Codec, t.media.Fmtp)}
 		case t.offer != nil && !t.answered:
-			for _, x := range t.offer.Codecs(sdp.Local{Codecs: l.cfg.codecs(), Security: l.cfg.Security, Keys: suites()}) {
+			for _, x := range t.offer.Codecs(l.cfg.look()) {
 				codecs = append(codecs, named(x.Codec, x.Fmtp))
 			}
 		}

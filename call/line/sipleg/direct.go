@@ -79,7 +79,7 @@ func (l *Leg) far(ctx context.Context) (f sdp.Far, err error) {
 		switch {
 		case !t.answered || t.released != nil:
 			return call.ErrWrongState
-		case !t.media.Crypto.IsZero():
+		case !t.media.Crypto.IsZero() || !t.media.Web.IsZero():
 			return errors.New("it is encrypted with a key that only the box and this party have")
 		}
 		if l.audio.stream.Stats().PacketsIn > 0 && l.audio.stream.RemoteAddr() != t.media.Addr {

@@ -36,12 +36,14 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 		}
 	}
 	var offer *sdp.Description
+	web := sip.Web(di.Transport) // which an offer may tell better
 	if len(di.Offer) > 0 {
 		var err error
 		var m sdp.Media
 		if offer, err = sdp.Parse(di.Offer); err == nil {
-			m, _, err = offer.Choose(sdp.Local{Codecs: g.cfg.codecs(), Security: g.cfg.Security, Keys: suites()})
+			m, _, err = offer.Choose(g.cfg.look())
 		}
+		web = !m.Web.IsZero()
 		if err != nil {
 			return nil, badOffer(err)
 		}
@@ -65,6 +67,9 @@ func (g *Group) incoming(d *sip.Dialog, info call.LegInfo) (*Leg, error) {
 	l.log.Info("leg arrived", "from", masked(info.From), "to", masked(info.To), "remote", info.Remote)
 	b := l.newBranch(di.Local, di.Remote.Addr(), nil, false)
 	b.d, l.arrived = d, d
+	if web && g.cfg.Identity != nil {
+		l.browse(b)
+	}
 	d.Bind(l)
 	l.start(b)
 	return l, nil
@@ -94,7 +99,7 @@ func (l *Leg) describe() ([]byte, error) {
 		t.answer = body
 		return body, err
 	}
-	body, m, err := b.session.Answer(b.local, t.offer)
+	body, m, err := b.answer(t.offer)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +223,7 @@ func (b *branch) reanswer(body []byte) ([]byte, sdp.Media, error) {
 	if err != nil {
 		return nil, sdp.Media{}, err
 	}
-	return b.session.Answer(b.local, offer)
+	return b.answer(offer)
 }
 
 // ended maps the dialog's errors to the contract's.

@@ -12,6 +12,7 @@ import (
 	"callbox/media"
 	"callbox/media/codec"
 	"callbox/media/rtp"
+	"callbox/media/webrtc"
 	"callbox/sip"
 	"callbox/sip/sdp"
 )
@@ -57,6 +58,9 @@ type Config struct {
 	// Transfers lets far ends have their calls transferred without an application
 	// that is asked.
 	Transfers bool
+	// Identity is shown to browsers, whose sound is keyed by DTLS whatever Security
+	// says; nil: they are refused.
+	Identity *webrtc.Identity
 	// Silence ends an answered leg that received no RTP for so long while its far
 	// end should send; 0: never. Phones that suppress silence send nothing for
 	// long, so it is off unless asked for.
@@ -103,10 +107,12 @@ type Leg struct {
 	sigs chan branchEvent // from the branches' goroutines
 	keys chan byte        // digits heard; holds digitRoom
 	over chan struct{}    // closed when LegEnded was told
-	away atomic.Bool      // the sound goes past the box
-	code atomic.Pointer[codec.Codec]
-	lost atomic.Uint64              // digits dropped because keys was full
-	line atomic.Pointer[sip.Dialog] // of the answered leg; nil before
+	// keyed takes that there are keys for a browser, or why there will be none; holds 1
+	keyed chan error
+	away  atomic.Bool // the sound goes past the box
+	code  atomic.Pointer[codec.Codec]
+	lost  atomic.Uint64              // digits dropped because keys was full
+	line  atomic.Pointer[sip.Dialog] // of the answered leg; nil before
 
 	talk talk // the leg's goroutine's own
 }
@@ -126,6 +132,8 @@ type talk struct {
 	worst    call.Cause
 	packets  uint64    // received when last looked
 	heard    time.Time // when packets last rose
+	up       time.Time // when it was answered
+	waiting  bool      // the answer is told when there are keys
 }
 
 // branch is one dialog of the leg.
@@ -134,6 +142,7 @@ type branch struct {
 	session *sdp.Session
 	addr    netip.Addr // ours, behind what local shows
 	local   sdp.Local
+	web     *webrtc.Peer // of a browser; nil: it is none
 	ended   bool
 	early   bool // it sent sound before the answer
 }
@@ -158,7 +167,7 @@ func newLeg(g *Group, info call.LegInfo) (*Leg, error) {
 	l := &Leg{
 		group: g, cfg: g.cfg, info: info, events: newOutbox(), log: g.cfg.logger(),
 		hang: make(chan call.Cause, 1), asks: make(chan ask), turn: make(chan struct{}, 1), sigs: make(chan branchEvent),
-		keys: make(chan byte, digitRoom), over: make(chan struct{}),
+		keys: make(chan byte, digitRoom), over: make(chan struct{}), keyed: make(chan error, 1),
 	}
 	var err error
 	if l.keyring, err = newKeyring(g.cfg.Security); err != nil {

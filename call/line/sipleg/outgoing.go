@@ -79,6 +79,9 @@ func (l *Leg) invite(ctx context.Context, stack Inviter, o Outgoing) ([]*branch,
 	var first error
 	for _, inv := range o.Invites {
 		b := l.newBranch(inv.Local, inv.Remote, o.Codecs, o.Pass)
+		if l.cfg.Identity != nil && inv.Route == "" && inv.Binding != nil && inv.Binding.Web() {
+			l.browse(b)
+		}
 		offer, err := b.session.Offer(b.local)
 		if err == nil {
 			inv.SDP, inv.Terms = offer, l.cfg.Terms

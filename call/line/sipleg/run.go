@@ -52,6 +52,8 @@ func (l *Leg) run(only <-chan *sip.DialogEvent) {
 			a.reply <- l.do(a)
 		case d := <-l.keys:
 			l.events.digit(d, false)
+		case err := <-l.keyed:
+			l.gotKeys(err)
 		case <-watch:
 			l.supervise()
 		}
@@ -61,10 +63,14 @@ func (l *Leg) run(only <-chan *sip.DialogEvent) {
 
 // watch ticks for the supervision, when there is one.
 func (l *Leg) watch() (<-chan time.Time, func()) {
-	if l.cfg.Silence <= 0 {
+	every := time.Second
+	switch {
+	case l.cfg.Silence > 0:
+		every = max(min(l.cfg.Silence/4, time.Second), 10*time.Millisecond)
+	case !l.browsing():
 		return nil, func() {}
 	}
-	t := time.NewTicker(max(min(l.cfg.Silence/4, time.Second), 10*time.Millisecond))
+	t := time.NewTicker(every)
 	return t.C, t.Stop
 }
 
@@ -72,6 +78,9 @@ func (l *Leg) watch() (<-chan time.Time, func()) {
 func (l *Leg) supervise() {
 	t := &l.talk
 	now := time.Now()
+	if l.superviseBrowser(now); l.cfg.Silence <= 0 {
+		return
+	}
 	in := l.audio.stream.Stats().PacketsIn
 	if !t.answered || t.ended || t.released != nil || in != t.packets || !t.media.Direction.Sends() {
 		t.packets, t.heard = in, now
@@ -96,7 +105,7 @@ func (l *Leg) do(a ask) error {
 		return a.f()
 	case a.reoffer != nil:
 		return l.reoffer(a.reoffer)
-	case t.answered:
+	case t.answered, t.waiting:
 		return nil
 	case !l.info.Inbound:
 		return fmt.Errorf("answer an outgoing leg: %w", call.ErrWrongState)
@@ -134,6 +143,11 @@ func (l *Leg) end(c call.Cause) {
 	t.ended = true
 	if t.released != nil {
 		t.released.end()
+	}
+	for _, b := range t.branches {
+		if b.web != nil {
+			b.web.Close()
+		}
 	}
 	l.audio.close()
 	l.events.end(c)
@@ -223,11 +237,11 @@ func (l *Leg) party() string {
 
 // agree takes a stream newly agreed with a branch into use.
 func (l *Leg) agree(b *branch, m sdp.Media) error {
-	security, err := l.keyring.security(m.Crypto)
+	security, way, err := l.secure(b, m)
 	if err != nil {
 		return err
 	}
-	if err := l.audio.start(b.addr, m, security); err != nil {
+	if err := l.audio.start(b.addr, m, security, way); err != nil {
 		return err
 	}
 	l.talk.media = m
@@ -244,6 +258,12 @@ func (l *Leg) agree(b *branch, m sdp.Media) error {
 // connect makes the leg answered.
 func (l *Leg) connect() {
 	t := &l.talk
+	if t.up.IsZero() {
+		t.up = time.Now()
+	}
+	if l.waits() {
+		return
+	}
 	t.answered, t.heard = true, time.Now()
 	l.line.Store(t.chosen.d)
 	l.audio.answered(t.media)

@@ -13,6 +13,7 @@ import (
 	"callbox/call"
 	"callbox/call/line/sipleg"
 	"callbox/media/rtp"
+	"callbox/media/webrtc"
 	"callbox/sip"
 	"callbox/sip/sdp"
 )
@@ -40,6 +41,8 @@ type Config struct {
 	InbandDigits bool
 	// Security says whether sound is protected (SRTP): the zero value is not.
 	Security sdp.Security
+	// Identity is shown to browsers; nil: they cannot talk.
+	Identity *webrtc.Identity
 	// Silence ends a call whose phone sent no RTP for so long; 0: never.
 	Silence time.Duration
 	// Terms are how calls are kept.
@@ -96,7 +99,7 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	l := &Line{cfg: cfg, stack: stack, log: logger.With("line", cfg.ID), since: time.Now(), text: "not running"}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.User, Title: "user " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Terms: cfg.Terms, Transfers: true, Logger: logger,
+		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Identity: cfg.Identity, Silence: cfg.Silence, Terms: cfg.Terms, Transfers: true, Logger: logger,
 	})
 	return l, nil
 }

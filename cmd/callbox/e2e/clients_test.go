@@ -19,6 +19,7 @@ import (
 // installed installs the vendors' clients of a folder by its lock file, once.
 var installed = map[string]func() error{
 	"clients-jambonz": sync.OnceValue(func() error { return npmInstall("clients-jambonz") }),
+	"clients-browser": sync.OnceValue(func() error { return npmInstall("clients-browser") }),
 	"clients-laml":    sync.OnceValue(func() error { return npmInstall("clients-laml") }),
 }
 
