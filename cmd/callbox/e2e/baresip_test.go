@@ -61,6 +61,7 @@ type phone struct {
 	codecs         string // "PCMU,PCMA"
 	modules        string // further ones: "mwi"
 	protection     string // of the sound: srtp (offered beside the clear), srtp-mand; empty: none
+	trace          bool   // every SIP message is in its log
 	place
 }
 
@@ -177,7 +178,11 @@ snd_path %s
 		}
 	}
 	b := &baresip{t: t, name: p.name, transport: p.transport, dir: dir, addr: net.JoinHostPort(host, strconv.Itoa(port)), log: &lockedBuffer{}, more: make(chan struct{}, 1)}
-	b.cmd = p.command("baresip", "-f", dir)
+	args := []string{"-f", dir}
+	if p.trace {
+		args = append(args, "-s")
+	}
+	b.cmd = p.command("baresip", args...)
 	b.cmd.Stdout, b.cmd.Stderr = b.log, b.log
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.cmd.Start(); err != nil {
