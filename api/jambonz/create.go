@@ -32,7 +32,7 @@ var createProps = shape.Props{
 	"fromHost":                   {Type: shape.Text},
 	"callerName":                 {Type: shape.Text},
 	"sipRequestWithinDialogHook": shape.HookProp(),
-	"referHook":                  {Type: shape.HookType, Props: shape.HookProps, Unable: "the box does not take SIP transfers (REFER)"},
+	"referHook":                  shape.HookProp(),
 	"dual_streams":               {Type: shape.Bool, Unable: "the box does not offer the two directions as streams apart"},
 	"amd":                        {Type: shape.Map, Props: shape.AMDProps},
 }.With(speechProps)
@@ -243,6 +243,9 @@ func readSession(o shape.Object, req *call.Request) error {
 	}
 	var err error
 	if req.Session.Messages, err = o.Hook("sipRequestWithinDialogHook", nil); err != nil {
+		return err
+	}
+	if req.Session.Transfers, err = o.Hook("referHook", nil); err != nil {
 		return err
 	}
 	return readSpeech(o, &req.Session.Speech)

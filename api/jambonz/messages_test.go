@@ -187,6 +187,10 @@ func TestDocumentRequests(t *testing.T) {
 		{"refer", script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 202, Final: 486}}},
 		{"refer refused", script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 603}}},
 		{"refer step", script.Result{Verb: script.ReferEvent, Refer: &script.ReferResult{Status: 180}}},
+		{"transfer", script.Result{Verb: script.TransferEvent, Transfer: &script.TransferWish{
+			To: "bob", URI: "sip:bob@biloxi.example", By: "sip:alice@atlanta.example", ByUser: "alice", Referrer: "c1", Referred: "c0", UserAgent: "Phone/1",
+			Headers: []call.Header{{Name: "Refer-To", Value: "<sip:bob@biloxi.example?X-Why=lunch>"}, {Name: "Referred-By", Value: "<sip:alice@atlanta.example>"}, {Name: "X-Ticket", Value: "7"}}}}},
+		{"transfer of nobody", script.Result{Verb: script.TransferEvent, Transfer: &script.TransferWish{URI: "sip:biloxi.example", Referrer: "c1"}}},
 		{"message", script.Result{Verb: "message", Message: &call.Message{ID: "SM1", Status: call.MessageQueued}}},
 		{"message failed", script.Result{Verb: "message", Message: &call.Message{ID: "SM1", Status: call.MessageFailed, Error: "the network refused it"}}},
 		{"message without a line", script.Result{Verb: "message", Message: &call.Message{Status: call.MessageFailed, Error: call.ErrNoMessenger.Error()}}},

@@ -177,6 +177,8 @@ func addResult(o *js.Object, res *script.Result) {
 		detail.Text("from", shown(res.Hold.From))
 		detail.Text("to", shown(res.Hold.To))
 		o.Object("hold_detail", detail)
+	case res.Transfer != nil:
+		o.Object("refer_details", transferDetails(*res.Transfer))
 	case res.Stream != nil:
 		o.Number("dial_call_duration", wholeSeconds(res.Stream.Stream.Length))
 		o.Some("digits", res.Stream.Digits)
@@ -197,6 +199,27 @@ func addResult(o *js.Object, res *script.Result) {
 		e.Some("url", res.Error.URL)
 		o.Object("error", e)
 	}
+}
+
+// transferDetails is what a far end wants that sent a REFER.
+func transferDetails(t script.TransferWish) js.Object {
+	var o js.Object
+	for _, h := range t.Headers {
+		switch h.Name {
+		case "Refer-To":
+			o.Some("sip_refer_to", h.Value)
+		case "Referred-By":
+			o.Some("sip_referred_by", h.Value)
+		default:
+			o.Some(h.Name, h.Value)
+		}
+	}
+	o.Some("sip_user_agent", t.UserAgent)
+	o.Some("refer_to_user", t.To)
+	o.Some("referred_by_user", t.ByUser)
+	o.Text("referring_call_sid", t.Referrer)
+	o.Some("referred_call_sid", t.Referred)
+	return o
 }
 
 // addMessage adds what became of a text message.

@@ -130,6 +130,16 @@ func (d *Dialect) addResult(f *Form, res *script.Result) {
 				f.Add("NotifySipResponseCode", strconv.Itoa(res.Refer.Final))
 			}
 		}
+	case script.TransferEvent:
+		if res.Transfer != nil {
+			target := res.Transfer.URI
+			for _, h := range res.Transfer.Headers {
+				if h.Name == "Refer-To" {
+					target = h.Value
+				}
+			}
+			f.Add("ReferTransferTarget", target)
+		}
 	case script.PartialResult:
 		if res.Speech != nil {
 			f.Add("StableSpeechResult", "")

@@ -166,6 +166,10 @@ func TestDocumentRequests(t *testing.T) {
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 202, Final: 200}}),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 202, Final: 486}}),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "refer", Refer: &script.ReferResult{Status: 603}}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: script.TransferEvent, Transfer: &script.TransferWish{
+			To: "bob", URI: "sip:bob@biloxi.example", By: "sip:alice@atlanta.example", ByUser: "alice", Referrer: "CA1", Referred: "CA0", UserAgent: "Phone/1",
+			Headers: []call.Header{{Name: "Refer-To", Value: "<sip:bob@biloxi.example?X-Why=lunch>"}, {Name: "Referred-By", Value: "<sip:alice@atlanta.example>"}, {Name: "X-Ticket", Value: "7"}}}}),
+		d.DocumentRequest(hook, record(), &script.Result{Verb: script.TransferEvent, Transfer: &script.TransferWish{URI: "sip:biloxi.example"}}),
 		d.DocumentRequest(hook, record(), &script.Result{Verb: "dial", Dial: &script.DialResult{
 			State: call.Completed, Child: "CA2", Duration: 61 * time.Second, Bridged: true, SIPCallID: "x@y", SIPStatus: 200, Recording: &r,
 		}}),

@@ -73,6 +73,10 @@ func (d *decoder) during(o shape.Object, v *script.Dial) (err error) {
 	if v.Stream, err = d.nested(o); err != nil {
 		return err
 	}
+	if v.Transfers, err = o.Hook("referHook", d.base); err != nil {
+		return err
+	}
+	v.MayIgnore = !v.Transfers.IsZero() // an application that answers nothing acts by a request of its own
 	if v.OnHold, err = o.Hook("onHoldHook", d.base); err != nil {
 		return err
 	}

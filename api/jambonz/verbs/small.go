@@ -118,6 +118,13 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 		}
 		c.Messages = &h
 	}
+	if o.Has("referHook") {
+		h, err := o.Hook("referHook", d.base)
+		if err != nil {
+			return nil, err
+		}
+		c.Transfers = &h
+	}
 	if o.Has("notifyEvents") {
 		tell := o.Is("notifyEvents")
 		c.Notify = &tell

@@ -7,7 +7,7 @@ const (
 	noRooms       = "calls meet in a conference"
 	vendorDecides = "the speech vendor decides on that"
 	noAssistants  = "the box has no assistants and language models"
-	noTransfer    = "the box does not take SIP transfers"
+	noTransfer    = "sip:refer and referHook are the ways to transfer"
 	wholeTexts    = "the box speaks whole texts"
 	answersFirst  = "the box answers a call before it is heard"
 )
@@ -129,7 +129,7 @@ var (
 		"listen":           {Type: shape.Map, Props: nestedListenProps},
 		"stream":           {Type: shape.Map, Props: nestedListenProps},
 		"transcribe":       {Type: shape.Map, Props: transcribeProps.With(everywhere).With(shape.Props{"verb": {Type: shape.Text}})},
-		"referHook":        {Type: shape.HookType, Props: shape.HookProps, Idle: noTransfer},
+		"referHook":        shape.HookProp(),
 		"onHoldHook":       shape.HookProp(),
 		"srtpEncryption":   {Type: shape.Text, Idle: "the line decides on encryption"},
 		"codecs":           {Type: shape.List, Idle: "the lines decide on codecs"},
@@ -162,7 +162,7 @@ var (
 		"reset":                      {Type: shape.Text | shape.List},
 		"onHoldMusic":                {Type: shape.Text},
 		"sipRequestWithinDialogHook": shape.HookProp(),
-		"referHook":                  {Type: shape.HookType, Props: shape.HookProps, Idle: noTransfer},
+		"referHook":                  shape.HookProp(),
 		"boostAudioSignal":           {Type: number},
 		"vad":                        {Type: shape.Map, Idle: vendorDecides},
 		"noiseIsolation":             {Type: shape.Map, Idle: "the box leaves noise as it is"},

@@ -18,7 +18,7 @@ var (
 		"callerId": true, "callerName": true, "record": true, "trim": true, "recordingTrack": true,
 		"recordingStatusCallback": true, "recordingStatusCallbackMethod": true,
 		"recordingStatusCallbackEvent": true, "answerOnBridge": true, "ringTone": true, "sequential": true,
-		"callReason": false, "referUrl": false, "referMethod": false, "events": false,
+		"callReason": false, "referUrl": true, "referMethod": true, "events": false,
 		"recordingConfigurationId": false,
 	}
 	numberAttrs = nounAttrs(map[string]bool{"sendDigits": true, "byoc": false, "phoneNumberSid": false})
@@ -57,6 +57,7 @@ func (d *decoder) dial(n *node) script.Verb {
 			Record:         d.dialRecord(a),
 		},
 	}
+	v.Dial.Transfers = a.hook("referUrl", "referMethod", codeBadURL)
 	if a.values["action"] != "" {
 		v.Action = a.hook("action", "method", 13210)
 	} else if _, ok := a.values["action"]; ok && d.base != nil {
