@@ -55,8 +55,8 @@ type Dialog struct {
 	extra   *extra        // nil: none
 	session session
 
-	referral *Referral // the latest of the far end; nil: none
-	tags     []string  // of the far end in early dialogs of our INVITE
+	referral *Referral         // the latest of the far end; nil: none
+	early    map[string]*early // of our INVITE until its answer, by the far end's tag
 }
 
 // path is what requests within the dialog are made of (RFC 3261 §12).
@@ -73,24 +73,24 @@ type path struct {
 	remoteTag     string
 }
 
-// arrival is the INVITE of an arriving dialog until its final response.
-type arrival struct {
-	req *gosip.Request
-	tx  *wire.ServerTx
-}
-
 // pendingAck is a 2xx of ours that waits for its ACK.
 type pendingAck struct {
 	tx    *wire.ServerTx
 	seq   uint32
 	first bool // of the first INVITE
+	// before is the call's arrival, when a provisional response of ours is still to
+	// be acknowledged.
+	before arrival
 }
 
 // pendingOffer is an offer of the far end that waits for our answer.
 type pendingOffer struct {
 	req *gosip.Request  // nil for the one in a 200 to our INVITE without SDP
 	tx  *wire.ServerTx  // nil likewise
-	res *gosip.Response // that 200
+	res *gosip.Response // that 200, or a reliable provisional response
+
+	early *early      // before the answer to our INVITE
+	timer *wire.Timer // refuses it
 }
 
 // reanswer is how our re-INVITE or UPDATE went.
@@ -143,16 +143,20 @@ func (d *Dialog) leave() {
 	d.state = dsOver
 	d.timer.Stop()
 	d.session.stop()
+	d.arrival.stop()
 	if d.call != nil {
 		d.call.current().Detach()
 	}
-	if o := d.offer; o != nil && o.tx != nil {
-		d.reply(o.tx, o.req, 487)
+	if o := d.offer; o != nil {
+		o.timer.Stop()
+		if o.tx != nil {
+			d.reply(o.tx, o.req, 487)
+		}
 	}
 	if r := d.referral; r != nil && r.tx != nil {
 		r.refuse(487)
 	}
-	d.call, d.ack, d.offer, d.wanted, d.timer = nil, nil, nil, nil, nil
+	d.call, d.ack, d.offer, d.wanted, d.timer, d.early = nil, nil, nil, nil, nil, nil
 	d.arrival = arrival{}
 	d.s.forget(d)
 }
@@ -368,9 +372,12 @@ func (d *Dialog) onRequest(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx
 	defer d.mu.Unlock()
 	from, _ := wire.Param(req.From().Params, "tag")
 	seq := req.CSeq().SeqNo
-	p := &d.path
+	p, branch := &d.path, d.early[from]
+	if branch != nil { // before the answer to our INVITE
+		p = &branch.path
+	}
 	switch {
-	case d.state == dsOver || (p.remoteTag != "" && from != p.remoteTag):
+	case d.state == dsOver || (p.remoteTag != "" && from != p.remoteTag) || d.state == dsCalling && branch == nil:
 		d.reply(tx, req, 481)
 		return
 	case p.remoteSeq != 0 && seq <= p.remoteSeq:
@@ -386,7 +393,7 @@ func (d *Dialog) onRequest(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx
 	case gosip.BYE:
 		d.onBye(req, tx)
 	case gosip.INVITE, gosip.UPDATE:
-		d.onOffer(req, flow, tx)
+		d.onOffer(req, flow, tx, branch)
 	case gosip.INFO, gosip.MESSAGE, gosip.NOTIFY:
 		d.onMessage(req, tx)
 	case gosip.REFER:
@@ -395,7 +402,9 @@ func (d *Dialog) onRequest(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx
 		d.onSubscribe(req, tx)
 	case gosip.OPTIONS:
 		d.reply(tx, req, 200, gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", d.session.terms.supported()), gosip.NewHeader("Accept", sdpType))
-	case gosip.CANCEL, gosip.PRACK:
+	case gosip.PRACK:
+		d.onPrack(req, tx)
+	case gosip.CANCEL:
 		d.reply(tx, req, 481)
 	default:
 		d.reply(tx, req, 405, gosip.NewHeader("Allow", allow))

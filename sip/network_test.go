@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -167,8 +168,8 @@ func TestUndrainedEventsNeverBlock(t *testing.T) {
 	s := startStack(t)
 	r := newRaw(t, s)
 	d, inv := r.ring()
-	for range 2 * maxEvents {
-		r.answer(inv, 183, "t", "", sdpB)
+	for i := range 2 * maxEvents {
+		r.answer(inv, 183, "t", "", strings.Replace(sdpB, "bob 1 1", fmt.Sprint("bob 1 ", i), 1))
 	}
 	r.answer(inv, 200, "t", "", sdpB)
 	r.request("ACK")

@@ -12,8 +12,9 @@ import (
 	"callbox/sip/wire"
 )
 
-// onOffer handles a re-INVITE or UPDATE. It is called with mu held.
-func (d *Dialog) onOffer(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) {
+// onOffer handles a re-INVITE or UPDATE; e is where it came from before the answer
+// to our INVITE. It is called with mu held.
+func (d *Dialog) onOffer(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx, e *early) {
 	later := gosip.NewHeader("Retry-After", strconv.Itoa(rand.IntN(10)))
 	sdp, ok := sdpOf(req)
 	switch {
@@ -33,10 +34,14 @@ func (d *Dialog) onOffer(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) 
 		d.reply(tx, req, 422, tooShortHeaders()...)
 		return
 	}
-	if cs := contactsOf(req); len(cs) == 1 && !cs[0].Address.Wildcard {
-		d.path.target = cs[0].Address
+	p := &d.path
+	if e != nil {
+		p = &e.path
 	}
-	d.path.flow = flow
+	if cs := contactsOf(req); len(cs) == 1 && !cs[0].Address.Wildcard {
+		p.target = cs[0].Address
+	}
+	p.flow = flow
 	if !req.IsInvite() && sdp == nil { // a session timer or target refresh
 		res := d.response(req, 200, nil)
 		if d.state == dsUp || d.state == dsAnswered {
@@ -45,7 +50,7 @@ func (d *Dialog) onOffer(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) 
 		_ = tx.Respond(res)
 		return
 	}
-	if d.state != dsUp && d.state != dsAnswered { // no offer before the first answer is out
+	if !d.settled(e, req.IsInvite()) {
 		d.reply(tx, req, 500, later)
 		return
 	}
@@ -54,9 +59,24 @@ func (d *Dialog) onOffer(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx) 
 		tx.OnUnacknowledged(d.onNoAck)
 		tx.OnCancel(func(*gosip.Request) { d.refuseOffer(tx, 487) })
 	}
-	d.offer = &pendingOffer{req: req, tx: tx}
-	d.timer.Stop()
-	d.timer = d.s.wire.After(48*d.s.cfg.T1, func() { d.refuseOffer(tx, 500) })
+	d.await(&pendingOffer{req: req, tx: tx, early: e}, sdp)
+}
+
+// settled reports whether the first offer has its answer, so that there can be
+// another one: in an answered call, or, by UPDATE, when both were exchanged
+// reliably before (RFC 3311 §5.2). It is called with mu held.
+func (d *Dialog) settled(e *early, invite bool) bool {
+	if d.state == dsUp || d.state == dsAnswered {
+		return true
+	}
+	return !invite && (e != nil && e.agreed || d.state == dsInvited && d.arrival.agreed && !d.arrival.answering)
+}
+
+// await tells an offer of the far end and waits for our answer. It is called with
+// mu held.
+func (d *Dialog) await(o *pendingOffer, sdp []byte) {
+	d.offer = o
+	o.timer = d.s.wire.After(48*d.s.cfg.T1, func() { d.refuseOffer(o.tx, 500) })
 	d.emit(DialogEvent{Type: Offer, SDP: sdp})
 }
 
@@ -73,19 +93,29 @@ func (d *Dialog) AcceptOffer(sdp []byte) error {
 		return ErrState
 	}
 	d.offer = nil
-	d.timer.Stop()
+	o.timer.Stop()
 	d.session.sdp = sdp
-	if o.tx == nil {
+	switch {
+	case o.tx == nil && o.early != nil:
+		o.early.agreed = true
+		d.prack(o.early, o.res, sdp)
+		return nil
+	case o.tx == nil:
 		return d.acknowledge(d.call.current(), o.res, sdp)
+	case o.early != nil:
+		o.early.sdp, _ = sdpOf(o.req)
 	}
 	res := d.response(o.req, 200, sdp)
-	d.grantTo(res, o.req)
+	if d.state == dsUp || d.state == dsAnswered {
+		d.grantTo(res, o.req)
+	}
 	if err := o.tx.Respond(res); err != nil && sipError(err) == ErrState {
 		return ErrState
 	}
 	if o.req.IsInvite() {
 		d.ack = &pendingAck{tx: o.tx, seq: o.req.CSeq().SeqNo}
 	}
+	d.proceed()
 	return nil
 }
 
@@ -103,8 +133,9 @@ func (d *Dialog) RefuseOffer(status int) error {
 	}
 	o := d.offer
 	d.offer = nil
-	d.timer.Stop()
+	o.timer.Stop()
 	d.reply(o.tx, o.req, status)
+	d.proceed()
 	return nil
 }
 
@@ -114,8 +145,9 @@ func (d *Dialog) refuseOffer(tx *wire.ServerTx, status int) {
 	defer d.mu.Unlock()
 	if o := d.offer; o != nil && o.tx == tx {
 		d.offer = nil
-		d.timer.Stop()
+		o.timer.Stop()
 		d.reply(o.tx, o.req, status)
+		d.proceed()
 	}
 }
 
@@ -138,8 +170,7 @@ func (d *Dialog) Reinvite(ctx context.Context, sdp []byte) (answer []byte, err e
 }
 
 // Update is Reinvite by UPDATE (RFC 3311), which a far end answers without
-// asking anybody. It is possible before the answer too, once both sides have
-// agreed on a session reliably (RFC 3262).
+// asking anybody.
 func (d *Dialog) Update(ctx context.Context, sdp []byte) (answer []byte, err error) {
 	return d.change(ctx, gosip.UPDATE, sdp)
 }

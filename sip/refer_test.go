@@ -256,8 +256,8 @@ func TestReplaces(t *testing.T) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		tag := d.path.remoteTag
-		if tag == "" && len(d.tags) > 0 {
-			tag = d.tags[0]
+		for early := range d.early {
+			tag = early
 		}
 		return d.info.CallID + ";to-tag=" + d.localTag + ";from-tag=" + tag
 	}

@@ -1,26 +1,11 @@
 package sip
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
-
-	"callbox/sip/wire"
 )
-
-// maxForkTags bounds the early dialogs of one INVITE that are remembered.
-const maxForkTags = 8
-
-// heardFrom remembers the tag of an early dialog, which a Replaces header may
-// name. It is called with mu held.
-func (d *Dialog) heardFrom(res *gosip.Response) {
-	tag, ok := wire.Param(res.To().Params, "tag")
-	if ok && len(d.tags) < maxForkTags && !slices.Contains(d.tags, tag) {
-		d.tags = append(d.tags, tag)
-	}
-}
 
 // replacing reads the Replaces header of an arriving INVITE (RFC 3891 §3): the
 // dialog that the new one is to replace, or the status that refuses it.
@@ -76,7 +61,7 @@ func (s *Stack) replaced(value string) (*Dialog, int) {
 func (d *Dialog) replaceable(tag string, earlyOnly bool) (*Dialog, int) {
 	calling := d.state == dsCalling
 	switch {
-	case calling && !slices.Contains(d.tags, tag), !calling && d.path.remoteTag != tag:
+	case calling && d.early[tag] == nil, !calling && d.path.remoteTag != tag:
 		return nil, 481
 	case d.state == dsEnding || d.state == dsOver || d.told:
 		return nil, 603

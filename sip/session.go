@@ -107,19 +107,19 @@ func tooShortHeaders() []gosip.Header {
 // first, begins it.
 func (s *session) wish(first bool) []gosip.Header {
 	t := s.terms
-	if t.Timer == Off || !first && s.expires == 0 {
-		return nil
-	}
 	var hs []gosip.Header
+	if required := t.required(); first && required != "" {
+		hs = append(hs, gosip.NewHeader("Require", required))
+	}
+	if t.Timer == Off || !first && s.expires == 0 {
+		return hs
+	}
 	expires, refresher := max(t.expires(), s.least), ""
 	if !first {
 		expires, refresher = max(s.expires, s.least), ";refresher=uas"
 		if s.ours {
 			refresher = ";refresher=uac"
 		}
-	}
-	if first && t.Timer == Always {
-		hs = append(hs, gosip.NewHeader("Require", "timer"))
 	}
 	return append(hs, gosip.NewHeader("Session-Expires", secs(expires)+refresher), gosip.NewHeader("Min-SE", secs(max(s.least, leastSession))))
 }

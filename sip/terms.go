@@ -51,6 +51,18 @@ func (t Terms) extensions() []string {
 // supported is the value of the Supported header.
 func (t Terms) supported() string { return strings.Join(t.extensions(), ", ") }
 
+// required is the value of the Require header of an INVITE of ours.
+func (t Terms) required() string {
+	var out []string
+	if t.Timer == Always {
+		out = append(out, "timer")
+	}
+	if t.Reliable == Always {
+		out = append(out, "100rel")
+	}
+	return strings.Join(out, ", ")
+}
+
 // unsupported lists what a request requires and we do not support (RFC 3261
 // §8.2.2.3).
 func (t Terms) unsupported(req *gosip.Request) string {

@@ -241,7 +241,7 @@ func (d *Dialog) onResponse(res *gosip.Response, flow wire.Flow, err error) {
 	case err != nil:
 		d.callFailed(err)
 	case res.StatusCode < 200:
-		d.onProvisional(res)
+		d.onProvisional(res, flow)
 	case res.StatusCode < 300:
 		d.onAnswer(res, flow)
 	case d.state == dsCalling:
@@ -278,21 +278,6 @@ func (d *Dialog) callFailed(err error) {
 	d.end(ev)
 }
 
-func (d *Dialog) onProvisional(res *gosip.Response) {
-	if d.state != dsCalling || res.StatusCode == 100 {
-		return
-	}
-	d.heardFrom(res)
-	ev := DialogEvent{Type: Ringing, Status: res.StatusCode, Text: clean(res.Reason), Reason: reasonOf(res)}
-	if sdp, _ := sdpOf(res); sdp != nil {
-		ev.Type, ev.SDP = Progress, sdp
-	} else if res.StatusCode == 180 && d.ringing {
-		return
-	}
-	d.ringing = d.ringing || res.StatusCode == 180
-	d.emit(ev)
-}
-
 // onAnswer takes a 2xx to our INVITE.
 func (d *Dialog) onAnswer(res *gosip.Response, flow wire.Flow) {
 	tag, _ := wire.Param(res.To().Params, "tag")
@@ -305,14 +290,23 @@ func (d *Dialog) onAnswer(res *gosip.Response, flow wire.Flow) {
 	if d.state != dsCalling && d.state != dsEnding {
 		return
 	}
-	d.follow(res, flow, tag)
 	sdp, ok := sdpOf(res)
+	e, offered := d.early[tag], d.call.offered()
+	d.early = nil
+	d.follow(res, flow, tag)
+	agreed := e != nil && e.agreed
+	if e != nil {
+		d.path.remoteSeq = e.path.remoteSeq
+		if offered && (agreed || sdp == nil) { // the answer came before, and what follows says nothing new (RFC 3261 §13.2.1)
+			sdp = e.sdp
+		}
+	}
 	switch {
 	case d.state == dsEnding: // the answer crossed our CANCEL
 		_ = d.acknowledge(d.call.current(), res, nil)
 		d.bye(d.reasonWanted(), DialogEvent{Status: 487, Text: phrase(487), Reason: d.reasonWanted(), By: ByLocal})
 		return
-	case !ok || (sdp == nil && d.call.offered()):
+	case !ok || (sdp == nil && offered):
 		_ = d.acknowledge(d.call.current(), res, nil)
 		d.state = dsUp
 		r := Reason{Q850: 88, SIP: 488}
@@ -321,9 +315,13 @@ func (d *Dialog) onAnswer(res *gosip.Response, flow wire.Flow) {
 	}
 	d.state = dsUp
 	d.granted(res)
-	if d.call.offered() {
+	switch {
+	case offered:
 		_ = d.acknowledge(d.call.current(), res, nil)
-	} else {
+	case agreed: // by PRACK
+		sdp = nil
+		_ = d.acknowledge(d.call.current(), res, nil)
+	default:
 		d.offer = &pendingOffer{res: res}
 	}
 	d.emit(DialogEvent{Type: Answered, Status: res.StatusCode, Text: clean(res.Reason), SDP: sdp})

@@ -28,6 +28,13 @@ func (s *Stack) arrive(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.Ser
 		s.respond(tx, req, status, "")
 		return
 	}
+	reliable := hasToken(tokens(req, "Require"), "100rel")
+	if p.Terms.Reliable == Always && !reliable {
+		if reliable = supports(req, "100rel"); !reliable {
+			s.respond(tx, req, 421, "", gosip.NewHeader("Require", "100rel"))
+			return
+		}
+	}
 	from, _ := wire.Param(req.From().Params, "tag")
 	key := req.CallID().Value() + " " + from + " " + strconv.Itoa(int(req.CSeq().SeqNo))
 	s.mu.Lock()
@@ -39,7 +46,7 @@ func (s *Stack) arrive(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.Ser
 	}
 	d := s.arriving(p, req, flow, sdp)
 	d.info.Replaces = replaces
-	d.arrival = arrival{req: req, tx: tx}
+	d.arrival = arrival{req: req, tx: tx, reliable: reliable}
 	d.mergeKey = key
 	if err := s.admit(d, key); err != nil {
 		s.respond(tx, req, 503, "", gosip.NewHeader("Retry-After", "5"))
@@ -82,7 +89,9 @@ func (s *Stack) arriving(p *peer, req *gosip.Request, flow wire.Flow, sdp []byte
 }
 
 // Ring sends a provisional response 180…183 to an arriving INVITE, with sdp for
-// early media or nil. It repeats the last one each minute, as RFC 3261
+// early media or nil. One that is acknowledged (see Reliable) waits for the
+// acknowledgement of the one before; of those that wait only the last is sent. It
+// repeats the last one each minute, as RFC 3261
 // §13.3.1.1 wants.
 func (d *Dialog) Ring(status int, sdp []byte) error {
 	d.mu.Lock()
@@ -90,7 +99,7 @@ func (d *Dialog) Ring(status int, sdp []byte) error {
 	if d.told {
 		return ErrEnded
 	}
-	if d.state != dsInvited || status < 180 || status > 183 {
+	if d.state != dsInvited || d.arrival.answering || status < 180 || status > 183 {
 		return ErrState
 	}
 	return d.ring(status, sdp)
@@ -106,11 +115,20 @@ func (d *Dialog) ring(status int, sdp []byte) error {
 			_ = d.ring(status, sdp)
 		}
 	})
-	return sipError(d.arrival.tx.Respond(d.provisional(status, sdp)))
+	a := &d.arrival
+	switch {
+	case !a.reliable:
+		return sipError(a.tx.Respond(d.provisional(status, sdp)))
+	case a.sent != nil || d.offer != nil:
+		a.next = &step{status, sdp}
+		return nil
+	}
+	return d.promise(step{status, sdp})
 }
 
 // Answer sends the 200 with sdp to an arriving INVITE and repeats it until the
-// ACK, which is the Confirmed event. Without an ACK in 64 T1 the dialog ends
+// ACK, which is the Confirmed event. It waits for the acknowledgement of early
+// media (RFC 3262 §3), whose description counts instead of sdp. Without an ACK in 64 T1 the dialog ends
 // with a BYE, By network.
 func (d *Dialog) Answer(sdp []byte) error {
 	d.mu.Lock()
@@ -118,20 +136,38 @@ func (d *Dialog) Answer(sdp []byte) error {
 	if d.told {
 		return ErrEnded
 	}
-	if d.state != dsInvited {
+	a := &d.arrival
+	switch {
+	case d.state != dsInvited || a.answering:
 		return ErrState
+	case d.offer != nil || a.sent != nil && a.sent.sdp != nil:
+		a.answering, a.answer = true, sdp
+		return nil
 	}
+	return d.answer(sdp)
+}
+
+// answer sends the 200. It is called with mu held.
+func (d *Dialog) answer(sdp []byte) error {
 	a := d.arrival
+	if a.agreed {
+		sdp = nil
+	} else {
+		d.session.sdp = sdp
+	}
 	res := d.response(a.req, 200, sdp)
-	d.session.sdp = sdp
 	d.grantTo(res, a.req)
 	if err := a.tx.Respond(res); err != nil && sipError(err) == ErrState {
 		return ErrState
 	}
 	// A lost 200 is sent again like any other.
 	d.timer.Stop()
+	a.stop()
 	d.state = dsAnswered
 	d.ack = &pendingAck{tx: a.tx, seq: a.req.CSeq().SeqNo, first: true}
+	if a.sent != nil {
+		d.ack.before = a
+	}
 	d.arrival = arrival{}
 	return nil
 }

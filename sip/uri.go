@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	allow   = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE"
+	allow   = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, PRACK"
 	sdpType = "application/sdp"
 )
 

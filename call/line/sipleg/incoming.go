@@ -114,13 +114,18 @@ func (l *Leg) describe() ([]byte, error) {
 func (l *Leg) progress(p call.Progress) error {
 	t := &l.talk
 	d := t.branches[0].d
-	// Without an offer there is nothing to answer before the 200.
-	if p != call.ProgressEarly || t.offer == nil {
+	// Without an offer there is nothing to answer before the 200, unless we offer
+	// before: the first response that is acknowledged has to (RFC 3262 §5).
+	offers := t.offer == nil && d.Reliable()
+	if !offers && (p != call.ProgressEarly || t.offer == nil) {
 		return ended(d.Ring(180, nil))
 	}
 	body, err := l.describe()
 	if err != nil {
 		return fmt.Errorf("early media: %w", err)
+	}
+	if p != call.ProgressEarly {
+		return ended(d.Ring(180, body))
 	}
 	return ended(d.Ring(183, body))
 }

@@ -142,6 +142,32 @@ func (r *rawCaller) reply(request, status string, extra ...string) {
 	r.send(out+"Contact: <sip:raw@"+r.conn.LocalAddr().String()+">\r\nContent-Length: 0\r\n\r\n", 1)
 }
 
+// provisional waits for a provisional response of this status.
+func (r *rawCaller) provisional(status int) string {
+	r.t.Helper()
+	r.conn.SetReadDeadline(time.Now().Add(patience))
+	buf := make([]byte, 65536)
+	for {
+		n, err := r.conn.Read(buf)
+		if err != nil {
+			r.t.Fatalf("no %d: %v", status, err)
+		}
+		if text := string(buf[:n]); strings.HasPrefix(text, fmt.Sprintf("SIP/2.0 %d ", status)) {
+			return text
+		}
+	}
+}
+
+// header is a header of a message.
+func header(message, name string) string {
+	for _, l := range strings.Split(message, "\r\n") {
+		if v, ok := strings.CutPrefix(l, name+": "); ok {
+			return v
+		}
+	}
+	return ""
+}
+
 // headerParam is a parameter of a header of a message.
 func headerParam(message, header, param string) string {
 	for _, l := range strings.Split(message, "\r\n") {

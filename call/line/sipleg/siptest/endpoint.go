@@ -48,6 +48,8 @@ type Config struct {
 	// Account is what the endpoint demands of calls from the box: with it, the
 	// endpoint is a registrar that the box registers with.
 	Account *sip.Credentials
+	// Terms are how it keeps its calls.
+	Terms sip.Terms
 }
 
 func (c Config) codecs() []codec.Codec {
@@ -93,7 +95,7 @@ func NewEndpoint(t testing.TB, cfg Config) *Endpoint {
 	t.Cleanup(a.calls.Wait) // when the stack has stopped, which ends the calls
 	a.Stack = NewStack(t, cfg.Host)
 	t.Cleanup(a.leave)
-	peer := sip.Peer{Name: "box", Invite: a.arrived}
+	peer := sip.Peer{Name: "box", Invite: a.arrived, Terms: cfg.Terms}
 	if cfg.Account != nil {
 		peer.Username, peer.Password, peer.Register = cfg.Account.Username, cfg.Account.Password, true
 	}
@@ -307,7 +309,7 @@ func (a *Endpoint) call(ctx context.Context, number string, body []byte, late bo
 	}
 	inv := sip.Invite{
 		Target: "sip:" + number + "@" + a.cfg.Box.String(), From: a.cfg.User, Transport: a.cfg.Transport,
-		Headers: []sip.Header{{Name: "X-Test", Value: "yes"}},
+		Headers: []sip.Header{{Name: "X-Test", Value: "yes"}}, Terms: a.cfg.Terms,
 	}
 	if a.cfg.Password != "" {
 		c := a.credentials()
