@@ -36,6 +36,7 @@ type baresip struct {
 
 	mu     sync.Mutex
 	events []phoneEvent
+	all    []phoneEvent // since its start
 	more   chan struct{}
 }
 
@@ -222,7 +223,7 @@ func (b *baresip) read() {
 		var ev phoneEvent
 		if json.Unmarshal(body[:size], &ev) == nil {
 			b.mu.Lock()
-			b.events = append(b.events, ev)
+			b.events, b.all = append(b.events, ev), append(b.all, ev)
 			b.mu.Unlock()
 			select {
 			case b.more <- struct{}{}:

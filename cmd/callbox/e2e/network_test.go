@@ -75,8 +75,18 @@ func (p place) command(name string, args ...string) *exec.Cmd {
 
 // dial connects from there, which need not have a way to us nor we one back.
 func (p place) dial(network, addr string) (net.Conn, error) {
+	var c net.Conn
+	err := p.inside(func() (err error) {
+		c, err = net.Dial(network, addr)
+		return err
+	})
+	return c, err
+}
+
+// inside runs f in the namespace.
+func (p place) inside(f func() error) error {
 	if p.netns == "" {
-		return net.Dial(network, addr)
+		return f()
 	}
 	// A thread changes its namespace and comes back. It must not end instead: the
 	// children that it has started would be killed (Pdeathsig).
@@ -84,22 +94,22 @@ func (p place) dial(network, addr string) (net.Conn, error) {
 	defer runtime.UnlockOSThread()
 	ours, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer ours.Close()
 	theirs, err := os.Open("/run/netns/" + p.netns)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer theirs.Close()
 	if err := unix.Setns(int(theirs.Fd()), unix.CLONE_NEWNET); err != nil {
-		return nil, err
+		return err
 	}
-	c, err := net.Dial(network, addr)
+	err = f()
 	if back := unix.Setns(int(ours.Fd()), unix.CLONE_NEWNET); back != nil {
 		panic(back) // this thread is of no use to anybody any more
 	}
-	return c, err
+	return err
 }
 
 // listens waits until somebody there takes TCP connections at port.
