@@ -270,6 +270,16 @@ func (d *Dialog) dest() wire.Dest {
 	return wire.Dest{Transport: transport, Addrs: []netip.AddrPort{to}, Local: p.flow.Local.Addr(), Host: firstOf(p.dest.Host, next.Host)}
 }
 
+// follows moves the dialog to a flow when it was on that of a registration that
+// has moved there.
+func (d *Dialog) follows(old Binding, flow wire.Flow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := &d.path; p.flow.Valid() && p.flow.Transport == old.Transport && p.flow.Remote == old.Source {
+		p.flow = flow
+	}
+}
+
 // send starts a request within the dialog. It is called with mu held.
 func (d *Dialog) send(req *gosip.Request, on wire.OnResponse) error {
 	x := &exchange{s: d.s, req: req, dest: d.dest(), creds: d.path.creds, seq: d.nextSeq, on: on}

@@ -24,6 +24,8 @@ type raw struct {
 	seq int
 	n   int // makes branches unique
 
+	claims string // in place of its address; empty: nothing else
+
 	seen map[string]bool // responses that came, to know repetitions
 }
 
@@ -49,6 +51,9 @@ func newRaw(t testing.TB, s *Stack) *raw {
 func (r *raw) addr() string {
 	if r.web != nil {
 		return "df7jal23ls0d.invalid"
+	}
+	if r.claims != "" {
+		return r.claims
 	}
 	return r.pc.LocalAddr().String()
 }

@@ -96,12 +96,31 @@ func (s *Stack) register(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.S
 		s.respond(tx, req, 403, "") // somebody else's address of record
 		return
 	}
+	before := p.reg.snapshot()
 	status, headers := p.reg.update(req, flow, time.Now())
 	if status == 200 {
+		s.follow(before, p.reg.snapshot())
 		headers = p.reg.contacts(time.Now())
 		headers = append(headers, gosip.NewHeader("Date", time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")))
 	}
 	s.respond(tx, req, status, "", headers...)
+}
+
+// follow lets the calls of phones that have registered from elsewhere go there:
+// their NAT has given them another port, or they have another connection.
+func (s *Stack) follow(before, after []Binding) {
+	for _, old := range before {
+		i := slices.IndexFunc(after, func(b Binding) bool { return b.Contact == old.Contact })
+		if i < 0 || after[i].Source == old.Source && after[i].Transport == old.Transport {
+			continue
+		}
+		s.mu.Lock()
+		ds := s.live()
+		s.mu.Unlock()
+		for _, d := range ds {
+			d.follows(old, after[i].flow)
+		}
+	}
 }
 
 // contacts are the Contact headers of a 200: all current bindings.

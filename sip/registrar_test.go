@@ -275,6 +275,34 @@ func TestRebootedPhoneReplacesItsBinding(t *testing.T) {
 	}
 }
 
+// TestCallFollowsItsPhone: the NAT of a phone in a call gives it another port. What
+// the box asks of it in the call goes to where it has registered since.
+func TestCallFollowsItsPhone(t *testing.T) {
+	t.Parallel()
+	s := startStack(t)
+	_, changes := userPeer(t, s)
+	before, after := newRaw(t, s), newRaw(t, s)
+	before.claims, after.claims = "192.168.7.10:5060", "192.168.7.10:5060"
+	register(t, before, "reg", 200)
+	b := (<-changes)[0]
+	d, err := s.Invite(t.Context(), Invite{Binding: &b, From: "00", SDP: []byte(sdpA)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before.answer(before.request("INVITE"), 200, "tag", "", sdpB)
+	before.request("ACK")
+	expect(t, d, Answered)
+	after.seq, after.n = before.seq, before.n
+	register(t, after, "reg", 200)
+	if b := (<-changes)[0]; b.Source.String() != after.pc.LocalAddr().String() {
+		t.Fatalf("registered from %s", b.Source)
+	}
+	d.Hangup(Reason{})
+	after.answer(after.request("BYE"), 200, "", "", "")
+	expectEnd(t, d)
+	drained(t, s)
+}
+
 func TestForeignAddressOfRecord(t *testing.T) {
 	t.Parallel()
 	s := startStack(t)
