@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"container/heap"
+	"encoding/binary"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"sync"
 	"testing"
@@ -40,7 +42,8 @@ type way struct {
 
 	mu      sync.Mutex // guards all below
 	trouble trouble
-	dark    bool // nothing passes
+	dark    bool                     // nothing passes
+	edit    func(packet []byte) bool // what a NAT does; false: it lets the packet not pass
 	draw    *rand.Rand
 	queue   departures
 	last    time.Time // of the latest departure
@@ -71,16 +74,17 @@ func (d *departures) Pop() any {
 }
 
 // newBadLink makes the host far, and joins it to our address ours on a device of
-// that name. It needs a network of its own.
+// that name; each is the other's way to everywhere. It needs a network of its own.
 func newBadLink(t *testing.T, name, ours string, far place, tr trouble) *badLink {
 	t.Helper()
 	near := openTUN(t, name, "")
-	command(t, "ip", "addr", "add", ours, "peer", far.addr, "dev", name)
+	command(t, "ip", "addr", "add", ours, "dev", name)
 	command(t, "ip", "link", "set", "dev", name, "up")
+	command(t, "ip", "route", "add", "default", "dev", name)
 	command(t, "ip", "netns", "add", far.netns)
 	other := openTUN(t, "eth0", far.netns)
 	command(t, "ip", "-n", far.netns, "link", "set", "dev", "lo", "up")
-	command(t, "ip", "-n", far.netns, "addr", "add", far.addr, "peer", ours, "dev", "eth0")
+	command(t, "ip", "-n", far.netns, "addr", "add", far.addr, "dev", "eth0")
 	command(t, "ip", "-n", far.netns, "link", "set", "dev", "eth0", "up")
 	command(t, "ip", "-n", far.netns, "route", "add", "default", "dev", "eth0")
 	l := &badLink{there: newWay(t, near, other, tr), back: newWay(t, other, near, trouble{
@@ -157,7 +161,7 @@ func (w *way) take(packet []byte, now time.Time) {
 	lost, twice, over := w.draw.Float64() < w.trouble.loss, w.draw.Float64() < w.trouble.duplicate, w.draw.Float64() < w.trouble.overtake
 	late := time.Duration(w.draw.Float64() * float64(w.trouble.jitter))
 	w.n++
-	if lost || w.dark {
+	if lost || w.dark || w.edit != nil && !w.edit(packet) {
 		w.lost++
 		return
 	}
@@ -210,4 +214,90 @@ func (l *badLink) darken(dark bool) {
 		w.dark = dark
 		w.mu.Unlock()
 	}
+}
+
+// nat is a router between: it hides the host behind a public address and gives
+// each UDP port of it another one. Nothing but UDP passes.
+type nat struct {
+	private, public [4]byte
+
+	mu    sync.Mutex // guards all below
+	shift uint16
+	open  map[uint16]bool // ports of the host that have sent since the last change
+}
+
+// hide puts a NAT into the link.
+func (l *badLink) hide(far place, public string) *nat {
+	n := &nat{private: netip.MustParseAddr(far.addr).As4(), public: netip.MustParseAddr(public).As4(), open: map[uint16]bool{}}
+	for w, edit := range map[*way]func([]byte) bool{l.there: n.arrives, l.back: n.leaves} {
+		w.mu.Lock()
+		w.edit = edit
+		w.mu.Unlock()
+	}
+	return n
+}
+
+// rebind forgets all ports, as a router does that has restarted: later packets get
+// others, so much higher than their own, and what still goes to the old is lost.
+func (n *nat) rebind(shift uint16) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.shift = shift
+	clear(n.open)
+}
+
+// leaves rewrites a packet of the host.
+func (n *nat) leaves(p []byte) bool {
+	head, ok := udpPacket(p)
+	if !ok || [4]byte(p[12:16]) != n.private {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	port := binary.BigEndian.Uint16(p[head:])
+	n.open[port] = true
+	copy(p[12:], n.public[:])
+	binary.BigEndian.PutUint16(p[head:], port+n.shift)
+	sum(p, head)
+	return true
+}
+
+// arrives rewrites a packet for the host.
+func (n *nat) arrives(p []byte) bool {
+	head, ok := udpPacket(p)
+	if !ok || [4]byte(p[16:20]) != n.public {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	port := binary.BigEndian.Uint16(p[head+2:]) - n.shift
+	if !n.open[port] {
+		return false
+	}
+	copy(p[16:], n.private[:])
+	binary.BigEndian.PutUint16(p[head+2:], port)
+	sum(p, head)
+	return true
+}
+
+// udpPacket is the length of the IP header of a UDP packet in one piece.
+func udpPacket(p []byte) (head int, ok bool) {
+	if len(p) < 28 || p[0]>>4 != 4 || p[9] != unix.IPPROTO_UDP || binary.BigEndian.Uint16(p[6:])&0x3fff != 0 {
+		return 0, false
+	}
+	head = int(p[0]&15) * 4
+	return head, len(p) >= head+8
+}
+
+// sum writes the checksum of the IP header, and none of UDP, which may lack it.
+func sum(p []byte, head int) {
+	p[10], p[11], p[head+6], p[head+7] = 0, 0, 0, 0
+	var s uint32
+	for i := 0; i < head; i += 2 {
+		s += uint32(binary.BigEndian.Uint16(p[i:]))
+	}
+	for s > 0xffff {
+		s = s>>16 + s&0xffff
+	}
+	binary.BigEndian.PutUint16(p[10:], ^uint16(s))
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -61,6 +62,7 @@ type phone struct {
 	answer         string // auto or manual
 	codecs         string // "PCMU,PCMA"
 	modules        string // further ones: "mwi"
+	expires        int    // of its registration in seconds; 0: 120
 	protection     string // of the sound: srtp (offered beside the clear), srtp-mand; empty: none
 	trace          bool   // every SIP message is in its log
 	place
@@ -128,7 +130,7 @@ func runBaresip(t *testing.T, p phone) *baresip {
 	says := append(append(make([]int16, 3*rate/10), p.says...), make([]int16, 300*rate)...)
 	writeWAV(t, filepath.Join(dir, "says.wav"), says)
 	port := freePorts(t, 3) // SIP, SIP over TLS, control
-	host, regint := p.host(), 120
+	host, regint := p.host(), cmp.Or(p.expires, 120)
 	if p.registrar == "" {
 		p.registrar, regint, p.password = net.JoinHostPort(host, strconv.Itoa(port)), 0, "nobody asks"
 	}
