@@ -184,6 +184,19 @@ func (s Speech) Split() (voice, ears Speech) {
 	return voice, ears
 }
 
+// MediaPath says which way the sound of two connected parties takes.
+type MediaPath string
+
+const (
+	// PathThrough is through the box.
+	PathThrough MediaPath = "through"
+	// PathDirect is past the box while nothing in it needs the sound: the two far
+	// ends, on SIP lines, exchange it themselves. Where they cannot, it is PathThrough.
+	PathDirect MediaPath = "direct"
+	// PathAnchored is PathThrough, and no request changes that. It is a Dial's only.
+	PathAnchored MediaPath = "anchored"
+)
+
 // Change modifies a live call. Exactly the set parts are done, in this order.
 type Change struct {
 	Tag *string // replace Session.Tag
@@ -203,6 +216,7 @@ type Change struct {
 	Transfers   *Hook            // replace Session.Transfers
 	Muted       *bool            // nobody hears what the far end says
 	Loudness    *float64         // of what the far end hears, tracks apart, in dB: MinLoudness…MaxLoudness
+	Path        MediaPath        // of the call's connection with another; empty: as it is
 	Keys        *Keys            // send these to the far end, behind those that are being sent
 	Tracks      []Track          // change what the far end hears besides
 	Tell        *SIPMessage      // send this to the far end; what becomes of it is a warning, if anything

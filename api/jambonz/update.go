@@ -123,9 +123,9 @@ func readChange(o shape.Object, base *url.URL, warn func(string)) (call.Change, 
 	c.Complete = o.Has("call_status") // either value ends the call, answered or not
 	switch o.Text("media_path") {
 	case "no-media":
-		return c, o.Unable("media_path", "is no-media: the box cannot take itself out of the way of the sound")
+		c.Path = call.PathDirect
 	case "partial-media", "full-media":
-		warn("media_path has no effect: the box passes sound on undecoded whenever nothing is mixed into it or listens")
+		c.Path = call.PathThrough
 	}
 	return c, nil
 }

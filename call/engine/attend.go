@@ -137,7 +137,7 @@ func (s side) meet(t side) error {
 
 // over gives the party, which was called, to a new Dial of k that is like another.
 func (s side) over(k control, like *script.Dial) (*dialing, error) {
-	x := k.dialing(&script.Dial{Tag: like.Tag, TimeLimit: like.TimeLimit, OnHold: like.OnHold,
+	x := k.dialing(&script.Dial{Tag: like.Tag, TimeLimit: like.TimeLimit, OnHold: like.OnHold, Path: like.Path,
 		Record: like.Record, Transcribe: like.Transcribe, Transfers: like.Transfers, MayIgnore: like.MayIgnore})
 	ok := false
 	s.party.do(context.Background(), func() {

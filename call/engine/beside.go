@@ -187,6 +187,7 @@ func (k sound) oneBeside(ctx context.Context, sess *session.Session, from script
 	if err != nil {
 		return err
 	}
+	defer k.indoors(ctx)()
 	p, ok := sess.Beside(clip, level)
 	if !ok {
 		clip.Close() //nolint:errcheck // it was never played; the refusal counts

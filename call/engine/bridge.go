@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"callbox/call"
@@ -22,7 +23,9 @@ type link struct {
 // press passes a key on to the other side. The queue is bounded; keys beyond
 // it, more than any thumb can press in the time one takes to send, are dropped
 // and counted.
-func (l *link) press(d byte) {
+//
+// apart: it came outside the sound, which does not carry it on.
+func (l *link) press(d byte, apart bool) {
 	if s := l.keys.press(d, l.b.a.e.cfg.Now()); s != "" {
 		l.b.told.tell(&script.Result{Verb: "dtmf", Digits: s})
 	}
@@ -33,7 +36,7 @@ func (l *link) press(d byte) {
 		}
 		return
 	}
-	if l.b.sa.Relaying() {
+	if l.b.sa.Relaying() && !apart {
 		return // the events travel with the forwarded packets
 	}
 	keys := &l.b.toCaller
@@ -60,7 +63,8 @@ type bridge struct {
 	holds              chan heldBy // for the Dial, see link.hold
 	told               notices     // of sequences of keys
 	toCaller, toCallee crossing
-	cancel             context.CancelFunc // stops the keys
+	cancel             context.CancelFunc   // stops the keys
+	path               atomic.Pointer[path] // nil: the two are not connected yet
 }
 
 // errCalleeGone says that the callee ended while it was being connected.
@@ -112,7 +116,15 @@ func (k control) join(ctx context.Context, other *live, d *script.Dial, still fu
 		b.close()
 		return nil, err
 	}
+	b.path.Store(k.newPath(ctx, b, d))
 	return b, nil
+}
+
+// home has the sound of the two back in the box, for whoever goes on, after close.
+func (b *bridge) home() {
+	if p := b.path.Load(); p != nil {
+		p.close()
+	}
 }
 
 // crossing are the keys on their way to one side of a bridge. A goroutine sends

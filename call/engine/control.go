@@ -240,6 +240,7 @@ func (k control) wait(ctx context.Context, d time.Duration) error {
 
 // Play sends a clip to the call.
 func (k sound) Play(ctx context.Context, clip media.Clip) error {
+	defer k.indoors(ctx)()
 	var p *session.Playback
 	err := k.ask(ctx, func() error {
 		if k.c.sess == nil {

@@ -89,6 +89,7 @@ func (w *dialing) run(ctx context.Context) (script.DialResult, error) {
 	}
 	w.dropTrying(call.Cause{Q850: 26, SIP: 487, Who: call.Peer, Text: "another phone answered"})
 	w.stopTone()
+	w.agreeable(ctx, winner)
 	if err := w.Answer(ctx); err != nil {
 		w.release(winner, call.NormalClearing(call.Peer))
 		return w.result(winner, false, 0), err
@@ -390,11 +391,16 @@ func (e *Engine) child(parent *live, t *script.Target, d *script.Dial, watch *ne
 	}
 	c.ringTimeout = e.limits.Load().ring(t.Timeout, d.Timeout)
 	c.timeLimit = d.TimeLimit + time.Minute // the Dial's own limit comes first
-	parent.do(context.Background(), func() {
-		if t, ok := parent.leg.(call.CodecTeller); ok && t.Codec() != "" {
+	var leg call.Leg
+	parent.do(context.Background(), func() { leg = parent.leg })
+	switch t := leg.(type) {
+	case call.CodecChooser:
+		c.codecs, c.pass = t.Offered(), undecoded(d, &c.target)
+	case call.CodecTeller:
+		if t.Codec() != "" {
 			c.codecs = []string{t.Codec()}
 		}
-	})
+	}
 	return c
 }
 

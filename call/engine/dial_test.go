@@ -22,6 +22,14 @@ func users(names ...string) []script.Target {
 // gives the leg, the call's id and where the Dial's result will appear.
 func (w *world) arrive(d script.Dial) (*farLeg, string, func() script.DialResult) {
 	w.t.Helper()
+	leg := newFarLeg(call.LegInfo{Line: "in", Inbound: true, From: "5550111", To: "5550100"})
+	id, res := w.arriveAs(leg, d)
+	return leg, id, res
+}
+
+// arriveAs has a leg arrive.
+func (w *world) arriveAs(leg call.Leg, d script.Dial) (string, func() script.DialResult) {
+	w.t.Helper()
 	var res script.DialResult // guarded by w.mu; read after synctest.Wait
 	w.install("http://app/dial", func(*script.Result) (script.Document, error) {
 		return script.Document{Verbs: []script.Verb{&script.DialVerb{Dial: d, Action: call.Hook{URL: "http://app/after"}}}}, nil
@@ -33,14 +41,13 @@ func (w *world) arrive(d script.Dial) (*farLeg, string, func() script.DialResult
 		return script.Document{Verbs: []script.Verb{play("clip:10")}}, nil
 	})
 	w.plan = Plan{Account: "acct", Script: call.ScriptSource{Main: call.Hook{URL: "http://app/dial"}}}
-	leg := newFarLeg(call.LegInfo{Line: "in", Inbound: true, From: "5550111", To: "5550100"})
 	w.e.Incoming(leg)
 	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ev := range w.events {
 		if ev.Record.Direction == call.Inbound {
-			return leg, ev.Record.ID, func() script.DialResult {
+			return ev.Record.ID, func() script.DialResult {
 				synctest.Wait()
 				w.mu.Lock()
 				defer w.mu.Unlock()
@@ -49,7 +56,7 @@ func (w *world) arrive(d script.Dial) (*farLeg, string, func() script.DialResult
 		}
 	}
 	w.t.Fatal("the call did not arrive")
-	return nil, "", nil
+	return "", nil
 }
 
 func talking(t *testing.T, a, b *farLeg) {

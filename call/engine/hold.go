@@ -60,6 +60,9 @@ type heldBy struct{ caller, on bool }
 
 // hold tells the Dial that has made the connection.
 func (l *link) hold(on bool) {
+	if p := l.b.path.Load(); p != nil {
+		p.hold(l.mine, on)
+	}
 	select {
 	case l.b.holds <- heldBy{l.mine, on}:
 	default: // a party that holds and takes back faster than that is not followed

@@ -85,7 +85,7 @@ func (c *live) place() {
 		from = c.callerID
 	}
 	d := call.Dial{To: a.To, From: from, FromName: c.callerName, Auth: c.target.Auth,
-		Headers: c.target.Headers, SIP: c.target.SIP, Codecs: c.codecs, Reason: c.r.Reason, Forwarded: c.forwarded}
+		Headers: c.target.Headers, SIP: c.target.SIP, Codecs: c.codecs, Pass: c.pass, Reason: c.r.Reason, Forwarded: c.forwarded}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &placing{cancel: cancel, done: make(chan placed), dropped: make(chan struct{})}
 	c.placing = p
@@ -205,7 +205,7 @@ func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 	case call.LegAnswered:
 		c.apply(call.InAnswer)
 	case call.LegDigit:
-		c.digit(ev.Digit)
+		c.digit(ev.Digit, ev.Apart)
 	case call.LegTransfer:
 		c.onTransfer(ev.Transfer)
 	case call.LegMessage:
@@ -265,14 +265,14 @@ func (c *live) legDown(cause call.Cause) {
 }
 
 // digit takes a key press of the far end: to the script, to the bridged peer,
-// or as the star that ends a Dial.
-func (c *live) digit(d byte) {
+// or as the star that ends a Dial. apart: see call.LegEvent.
+func (c *live) digit(d byte, apart bool) {
 	c.note(call.EventDigit, string(d))
 	for _, s := range c.streams.running {
 		s.press(d)
 	}
 	if c.link != nil {
-		c.link.press(d)
+		c.link.press(d, apart)
 		return
 	}
 	c.keys.press(d)

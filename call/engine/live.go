@@ -39,6 +39,7 @@ type live struct {
 	callerName  string
 	forwarded   string // the number that sent this call on
 	codecs      []string
+	pass        bool // those that the box does not understand are welcome too
 	ringTimeout time.Duration
 	timeLimit   time.Duration
 	sendDigits  string
@@ -392,6 +393,11 @@ func (c *live) modify(ch call.Change) error {
 	}
 	if err := c.mayChangeSound(ch); err != nil {
 		return err
+	}
+	if ch.Path != "" {
+		if err := c.setPath(ch.Path); err != nil {
+			return err
+		}
 	}
 	if ch.Tag != nil {
 		c.r.Session.Tag = *ch.Tag

@@ -75,6 +75,7 @@ func (w *dialing) part(err error) {
 		})
 	}
 	w.letGo()
+	w.b.home()
 }
 
 // letGo lets the other party go: it is hung up, or goes on with its own document.
@@ -116,6 +117,7 @@ func (w *dialing) together(hold context.Context) {
 		w.alone = true // one of them has ended, and says so in a moment
 		return
 	}
+	w.b.path.Load().stir()
 	w.held(hold, w.b, w.hold)
 }
 
@@ -137,6 +139,7 @@ func (w *dialing) adopt(c *live, from *news, guest chan struct{}) error {
 		}
 		w.unhold()
 		w.b.close()
+		w.b.home()
 		w.moving, w.guest = nil, guest
 		if err = w.link(context.Background(), c); err != nil {
 			w.child, w.alone = c, true
@@ -154,6 +157,7 @@ func (w *dialing) lend() (until chan struct{}) {
 		}
 		w.unhold()
 		w.b.close()
+		w.b.home()
 		until = make(chan struct{})
 		w.lent, w.child = until, nil
 	})
@@ -263,7 +267,7 @@ func (m *moving) targets(plan Plan) []script.Target {
 func (m *moving) run(ctx context.Context, k control, targets []script.Target) {
 	old := &m.w.d
 	d := script.Dial{Targets: targets, Tag: old.Tag, SameStatus: old.SameStatus, Timeout: old.Timeout, TimeLimit: old.TimeLimit,
-		RingTone: old.RingTone, OnHold: old.OnHold, Transfers: old.Transfers, MayIgnore: old.MayIgnore}
+		RingTone: old.RingTone, OnHold: old.OnHold, Path: old.Path, Transfers: old.Transfers, MayIgnore: old.MayIgnore}
 	if !m.first { // whom the Dial's own recording and transcription leave with
 		d.Record, d.Transcribe = old.Record, old.Transcribe
 	}

@@ -42,6 +42,7 @@ func (w *dialing) early(ctx context.Context, child *live, s standing) bool {
 	if w.heard.child == child && w.heard.attempt == s.attempt {
 		return true
 	}
+	w.agreeable(ctx, child)
 	if !w.open(ctx) {
 		return false
 	}

@@ -77,7 +77,7 @@ func (g guest) Bridge(ctx context.Context, other room.Party, star bool) (room.Br
 type queueBridge struct{ b *bridge }
 
 func (q queueBridge) Star() <-chan struct{} { return q.b.star }
-func (q queueBridge) Close()                { q.b.close() }
+func (q queueBridge) Close()                { q.b.close(); q.b.home() }
 
 // Confer brings the call into a conference.
 func (k control) Confer(ctx context.Context, c script.Conference) (script.ConferenceResult, error) {

@@ -155,6 +155,7 @@ type Dial struct {
 	Transfers      call.Hook           // asked when a far end wants its partner connected with somebody else; none: the call's, else the line decides
 	MayIgnore      bool                // an answer of Transfers without verbs leaves the connection as it is
 	Record         *call.RecordOptions // nil: no recording
+	Path           call.MediaPath      // of the connection's sound; empty: PathThrough
 	Stream         *call.StreamOptions // carry the connection's sound to an application; nil: no
 }
 

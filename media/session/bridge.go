@@ -27,6 +27,46 @@ type bridge struct {
 	mu       sync.Mutex // guards what follows and the choice of path
 	dead     bool
 	relaying bool
+	needed   bool          // somebody besides the two far ends hears or says something
+	changed  chan struct{} // closed when one of the above changes; nil: nobody waits for it
+}
+
+// Way is how a bridge carries the sound of its two far ends.
+type Way struct {
+	// Needed says that somebody in the box hears it or adds to it, or that there is
+	// no bridge.
+	Needed bool
+	// Relaying says that it passes undecoded.
+	Relaying bool
+	// Changed is closed when this is no longer so; nil without a bridge.
+	Changed <-chan struct{}
+}
+
+// Way gives that of the session's bridge.
+func (s *Session) Way() Way {
+	s.mu.Lock()
+	br := s.bridge
+	s.mu.Unlock()
+	if br == nil {
+		return Way{Needed: true}
+	}
+	br.mu.Lock()
+	defer br.mu.Unlock()
+	if br.dead {
+		return Way{Needed: true}
+	}
+	if br.changed == nil {
+		br.changed = make(chan struct{})
+	}
+	return Way{Needed: br.needed, Relaying: br.relaying, Changed: br.changed}
+}
+
+// news tells who waits for a change. The caller holds br.mu.
+func (br *bridge) news() {
+	if br.changed != nil {
+		close(br.changed)
+		br.changed = nil
+	}
 }
 
 // Bridge connects a and b: each hears what the other's far end says. Existing
@@ -135,6 +175,7 @@ func (s *Session) Unbridge() {
 		return
 	}
 	br.dead = true
+	br.news()
 	br.stopRelay()
 	br.a.leave(br)
 	br.b.leave(br)
@@ -166,7 +207,12 @@ func (br *bridge) update() {
 	if br.dead {
 		return
 	}
-	if br.a.busy() || br.b.busy() || !br.startRelay() {
+	needed := br.a.busy() || br.b.busy()
+	if needed != br.needed {
+		br.needed = needed
+		br.news()
+	}
+	if needed || !br.startRelay() {
 		br.stopRelay()
 	}
 }
@@ -209,6 +255,7 @@ func (br *bridge) path(relay bool) {
 		return
 	}
 	br.relaying = relay
+	br.news()
 	br.a.setRelaying(relay)
 	br.b.setRelaying(relay)
 }

@@ -65,6 +65,15 @@ func (d *decoder) dial(o shape.Object) ([]script.Verb, error) {
 
 // during reads what happens before the answer and during the connection.
 func (d *decoder) during(o shape.Object, v *script.Dial) (err error) {
+	switch {
+	case o.Is("anchorMedia"):
+		v.Path = call.PathAnchored
+		if o.Is("exitMediaPath") {
+			d.warn(o.Path + ".exitMediaPath has no effect: anchorMedia keeps the sound in the box")
+		}
+	case o.Is("exitMediaPath"):
+		v.Path = call.PathDirect
+	}
 	if o.Text("dialMusic") != "" {
 		if v.Music, err = d.sound(o, "dialMusic", o.Text("dialMusic")); err != nil {
 			return err

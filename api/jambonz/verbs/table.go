@@ -117,9 +117,9 @@ var (
 		"timeLimit":        {Type: shape.Number},
 		"timeout":          {Type: shape.Number},
 		"tag":              {Type: shape.Map},
-		"anchorMedia":      {Type: shape.Bool}, // it always is
+		"anchorMedia":      {Type: shape.Bool},
 		"forwardPAI":       {Type: shape.Bool, Idle: "the callee is shown the caller's number, or callerId"},
-		"exitMediaPath":    {Type: shape.Bool, Idle: "the box keeps the sound of its calls on their way"},
+		"exitMediaPath":    {Type: shape.Bool},
 		"amd":              {Type: shape.Map, Props: shape.AMDProps},
 		"boostAudioSignal": {Type: number},
 		"dialMusic":        {Type: shape.Text},
