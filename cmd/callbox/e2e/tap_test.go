@@ -22,6 +22,7 @@ import (
 type tap struct {
 	fd   int
 	on   map[int]bool // indices of interfaces
+	udp  bool         // count UDP packets and keep nothing of them
 	stop chan struct{}
 	done chan struct{}
 
@@ -44,7 +45,9 @@ type datagram struct {
 
 const etherAll = 3 // ETH_P_ALL, without which only arriving packets are shown
 
-func newTap(t *testing.T) *tap {
+func newTap(t *testing.T) *tap { return openTap(t, false) }
+
+func openTap(t *testing.T, udp bool) *tap {
 	t.Helper()
 	proto := etherAll<<8 | etherAll>>8 // in network order
 	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_DGRAM, proto)
@@ -55,7 +58,7 @@ func newTap(t *testing.T) *tap {
 	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Usec: 100_000}); err != nil {
 		t.Fatal(err)
 	}
-	p := &tap{fd: fd, on: map[int]bool{}, stop: make(chan struct{}), done: make(chan struct{}), packets: map[route]int{}, streams: map[route]*bytes.Buffer{}}
+	p := &tap{fd: fd, udp: udp, on: map[int]bool{}, stop: make(chan struct{}), done: make(chan struct{}), packets: map[route]int{}, streams: map[route]*bytes.Buffer{}}
 	ifs, err := net.Interfaces()
 	if err != nil {
 		t.Fatal(err)
@@ -122,8 +125,12 @@ func (p *tap) packet(b []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.udp && r.tcp {
+		return
+	}
 	p.packets[r]++
 	switch {
+	case p.udp:
 	case r.tcp:
 		if p.streams[r] == nil {
 			p.streams[r] = &bytes.Buffer{}
