@@ -28,6 +28,9 @@ type Config struct {
 	Recogniser Recogniser       // nil: nobody turns speech into text
 	Messenger  script.Messenger // nil: the box sends no text messages
 	Streamer   script.Streamer  // nil: the box streams no sound
+	// MayShow reports whether a call of the account to this address, on line unless
+	// that is empty, may show number to the callee; nil: any.
+	MayShow func(account, number, to, line string) bool
 	// NewID makes a fresh id in the form of a dialect; what is "call", "recording", "stream" ….
 	NewID func(api, what string) string
 	// Ringback gives an endless ringback tone of a country ("" is the box's own).

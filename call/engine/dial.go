@@ -102,6 +102,11 @@ func (w *dialing) try(n int) {
 	for n > 0 && len(w.waiting) > 0 {
 		t := &w.waiting[0]
 		w.waiting = w.waiting[1:]
+		if w.foreign(t) {
+			w.refused = &call.Cause{Q850: call.Q850Rejected, SIP: 403, Who: call.Box, Text: "cannot call " + t.To + ": " + w.d.Foreign}
+			w.Tell(call.EventWarning, w.refused.Text)
+			continue
+		}
 		child := w.c.e.child(w.c, t, &w.d, w.news)
 		if w.origin != "" {
 			child.origin = w.origin
@@ -117,6 +122,16 @@ func (w *dialing) try(n int) {
 		w.trying[child] = standing{}
 		child.start(nil)
 	}
+}
+
+// foreign reports whether t would be shown a number that is not the account's. The
+// two numbers of the call itself may always be shown.
+func (w *dialing) foreign(t *script.Target) bool {
+	rec := w.c.rec.Load()
+	if w.d.Foreign == "" || w.c.e.cfg.MayShow == nil || t.Kind != script.ToNumber || t.From != "" || w.d.CallerID == "" {
+		return false
+	}
+	return w.d.CallerID != rec.From && w.d.CallerID != rec.To && !w.c.e.cfg.MayShow(rec.Account, w.d.CallerID, t.To, t.Line)
 }
 
 // ring waits for the first child to be ready. Nil: nobody was, or ctx or the

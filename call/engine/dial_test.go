@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -417,4 +418,30 @@ func TestRefusedPlan(t *testing.T) {
 			t.Errorf("a refused call leaves a record: %v", w.records)
 		}
 	})
+}
+
+// TestForeignCallerID: a number that is not the account's is not shown to numbers;
+// the numbers of the call itself are.
+func TestForeignCallerID(t *testing.T) {
+	for shown, want := range map[string]bool{"+15550100999": false, "+15550100001": true, "5550100": true, "": true} {
+		in(t, func(t *testing.T, w *world) {
+			w.e.cfg.MayShow = func(account, number, to, _ string) bool {
+				return account == "acct" && number == "+15550100001" && to == "201"
+			}
+			caller, id, done := w.arrive(script.Dial{Targets: []script.Target{{Kind: script.ToNumber, To: "201"}}, CallerID: shown, Foreign: "it is somebody else's (13214)"})
+			if want {
+				leg := <-w.lines["201"].dialed
+				leg.end(call.Cause{Q850: call.Q850Busy, SIP: 486, Who: call.Remote})
+			}
+			synctest.Wait()
+			res := done()
+			if refused := res.Cause.SIP == 403; refused == want {
+				t.Errorf("showing %q: %+v", shown, res)
+			}
+			if warned := strings.Join(w.record(id).Warnings, ""); strings.Contains(warned, "(13214)") == want {
+				t.Errorf("showing %q: warnings %q", shown, warned)
+			}
+			caller.end(call.NormalClearing(call.Remote))
+		})
+	}
 }

@@ -267,7 +267,7 @@ func (a *app) openEngine(ctx context.Context) error {
 		Streamer: newStreams(a.dialects, a.hooks, a.log),
 		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		Alert:    a.alarms.add,
-		NewID:    a.dialects.newID,
+		NewID:    a.dialects.newID, MayShow: callers{a.accounts, a.router}.MayShow,
 		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Tolls: a.tolls, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package twiml
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -69,6 +70,9 @@ func (d *decoder) dial(n *node) script.Verb {
 			d.warn(n, 13214, "callerId=%q of <Dial> is not a number, an address or a name; the caller's is shown", clip(id))
 		} else {
 			v.Dial.CallerID = e.Value
+			if e.Kind == NumberAddress {
+				v.Dial.Foreign = fmt.Sprintf("line %d: callerId=%q of <Dial> is no number of this account: add it as an IncomingPhoneNumber or to the box's caller_ids (13214)", n.line, clip(id))
+			}
 		}
 	}
 	if m := d.meeting(n, a, v); m != nil {
