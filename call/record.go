@@ -140,7 +140,7 @@ const (
 	EventMachine        EventType = "machine"
 	EventMachinePartial EventType = "machine-partial"
 	EventDigit          EventType = "digit" // Event.Note is the digit
-	EventVerb           EventType = "verb"  // a verb starts; Event.Note names it
+	EventVerb           EventType = "verb"  // a verb starts; Event.Note names it, and behind a space what its Label calls it
 	// EventVerbDone says that a verb has ended; told where Session.Notify asks for it.
 	EventVerbDone EventType = "verb-done"
 	EventFetch    EventType = "fetch"   // a document was asked for; Event.Note is the URL without secrets

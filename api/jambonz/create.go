@@ -23,7 +23,7 @@ var createProps = shape.Props{
 	"call_hook":                  shape.HookProp(),
 	"call_status_hook":           shape.HookProp(),
 	"app_json":                   {Type: shape.Text | shape.List},
-	"answerOnBridge":             {Type: shape.Bool, Idle: "a call that the box places has nobody whose phone could be kept ringing"},
+	"answerOnBridge":             {Type: shape.Bool}, // it always holds: nobody's phone is answered before the one that is called
 	"timeout":                    {Type: shape.Number},
 	"timeLimit":                  {Type: shape.Number},
 	"tag":                        {Type: shape.Map},

@@ -35,12 +35,8 @@ var updateProps = shape.Props{
 	"listen_status":     {Type: shape.Text, Enum: []string{"pause", "silence", "resume"}},
 	"stream_status":     {Type: shape.Text, Enum: []string{"pause", "silence", "resume"}},
 	"transcribe_status": {Type: shape.Text, Enum: []string{"pause", "resume"}},
-	"record": {Type: shape.Map, Props: shape.Props{
-		"action": {Type: shape.Text, Need: true, Enum: []string{"startCallRecording", "stopCallRecording", "pauseCallRecording", "resumeCallRecording"}},
-		"type":   {Type: shape.Text, Enum: []string{"siprec", "cloud"}}, "recordingID": {Type: shape.Text},
-		"siprecServerURL": {Type: shape.Text | shape.List}, "headers": {Type: shape.Map},
-	}},
-	"dtmf": {Type: shape.Map, Props: shape.Props{"digit": {Type: shape.Text, Need: true}, "duration": {Type: shape.Number}}},
+	"record":            {Type: shape.Map, Props: verbs.RecordProps},
+	"dtmf":              {Type: shape.Map, Props: shape.Props{"digit": {Type: shape.Text, Need: true}, "duration": {Type: shape.Number}}},
 	"sip_request": {Type: shape.Map, Props: shape.Props{
 		"method": {Type: shape.Text, Need: true}, "content_type": {Type: shape.Text, Need: true}, "content": {Type: shape.Text, Need: true},
 		"headers": {Type: shape.Map},
@@ -190,11 +186,6 @@ func readSound(o shape.Object, _ *url.URL, c *call.Change) error {
 	return err
 }
 
-// recordActs are what can be done with a recording.
-var recordActs = map[string]string{
-	"pauseCallRecording": call.RecordingPaused, "resumeCallRecording": call.RecordingRunning, "stopCallRecording": call.RecordingStopped,
-}
-
 // readRecord reads what changes what is recorded and streamed of the call.
 func readRecord(o shape.Object, _ *url.URL, c *call.Change) error {
 	for _, name := range []string{"listen_status", "stream_status"} {
@@ -206,22 +197,18 @@ func readRecord(o shape.Object, _ *url.URL, c *call.Change) error {
 		return nil
 	}
 	r := o.Object("record")
-	ch := call.RecordingChange{ID: r.Text("recordingID"), Status: recordActs[r.Text("action")]}
-	if len(ch.ID) > maxPartyTag {
-		return r.Refuse("recordingID", "is longer than %d bytes", maxPartyTag)
+	ch, err := verbs.Recording(r)
+	if err != nil {
+		return err
 	}
 	c.Recording = &ch
-	if ch.Status != "" {
-		return nil
-	}
 	switch cloud := r.Text("type") == "cloud"; {
-	case !cloud && !r.Has("siprecServerURL"):
+	case ch.Start == nil, cloud:
+		return nil
+	case !r.Has("siprecServerURL"):
 		return r.Refuse("siprecServerURL", "is missing: without it the type must be cloud, which lets this box keep the recording")
-	case !cloud:
-		return r.Unable("siprecServerURL", "cannot be used here: the box does not speak SIPREC, it keeps recordings itself with the type cloud")
 	}
-	ch.Start = &call.RecordOptions{Channels: 2, Source: "StartCallRecordingAPI", Name: ch.ID}
-	return nil
+	return r.Unable("siprecServerURL", "cannot be used here: the box does not speak SIPREC, it keeps recordings itself with the type cloud")
 }
 
 // readParticipant reads what changes the call's part in a conference.

@@ -211,20 +211,27 @@ func (r *run) first(ctx context.Context, src *call.ScriptSource) (Document, erro
 
 // walk runs verbs until one jumps or fails, and gives those behind it.
 func (r *run) walk(ctx context.Context, verbs []Verb) (*Jump, []Verb, error) {
+	label := ""
 	for i, v := range verbs {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
+		if l, ok := v.(Label); ok {
+			label = " " + l.ID
+			continue
+		}
+		name := v.Name() + label
+		label = ""
 		if p, ok := v.(Preparer); !r.answered && !(ok && p.BeforeAnswer()) {
 			if err := r.env.Answer(ctx); err != nil {
 				return nil, nil, err
 			}
 			r.answered = true
 		}
-		r.env.Tell(call.EventVerb, v.Name())
+		r.env.Tell(call.EventVerb, name)
 		jump, err := r.interrupted(ctx, v)
 		if r.env.Control.Record().Session.Notify {
-			r.env.Tell(call.EventVerbDone, v.Name())
+			r.env.Tell(call.EventVerbDone, name)
 		}
 		if err != nil || jump != nil {
 			return jump, verbs[i+1:], err

@@ -342,7 +342,9 @@ func verbStatus(s *session, ev call.Event) *message {
 		what = "finished"
 	}
 	o.Text("event", what)
-	o.Text("name", ev.Note)
+	name, id, _ := strings.Cut(ev.Note, " ")
+	o.Text("name", name)
+	o.Some("id", id)
 	o.Text("call_sid", ev.Record.ID)
 	return &message{typ: typeVerb, id: newID(), call: s.call, data: js.Append(nil, o.Value())}
 }

@@ -299,8 +299,8 @@ func TestStatus(t *testing.T) {
 	if m := p.want("verb:status"); m.Data["event"] != "starting" || m.Data["name"] != "say" {
 		t.Errorf("%+v", m)
 	}
-	h.Publish(call.Event{Type: call.EventVerbDone, Record: &rec, Note: "say"})
-	if m := p.want("verb:status"); m.Data["event"] != "finished" {
+	h.Publish(call.Event{Type: call.EventVerbDone, Record: &rec, Note: "say the greeting"})
+	if m := p.want("verb:status"); m.Data["event"] != "finished" || m.Data["name"] != "say" || m.Data["id"] != "the greeting" {
 		t.Errorf("%+v", m)
 	}
 	child := call.Record{ID: "child", Parent: "c1", API: "jambonz", Account: "AC1", Direction: call.OutboundDial, State: call.Ringing}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"callbox/api/jambonz/js"
 	"callbox/api/jambonz/shape"
@@ -105,7 +106,8 @@ type spec struct {
 	unable string
 }
 
-// everywhere are the properties that every verb has. Both mean nothing to the box.
+// everywhere are the properties that every verb has. The second means nothing to
+// the box.
 var everywhere = shape.Props{
 	"id": {Type: shape.Text},
 	"_":  {Type: shape.Text | shape.Number | shape.Bool | shape.Map | shape.List},
@@ -128,8 +130,23 @@ func (d *decoder) verb(n int, v js.Value) ([]script.Verb, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.make(d, o)
+	list, err := s.make(d, o)
+	id := o.Text("id")
+	if err != nil || id == "" {
+		return list, err
+	}
+	if len(id) > maxLabel || strings.ContainsAny(id, "\r\n\x00") {
+		return nil, o.Refuse("id", "is not one line of at most %d bytes", maxLabel)
+	}
+	var out []script.Verb
+	for _, v := range list {
+		out = append(out, script.Label{ID: id}, v)
+	}
+	return out, nil
 }
+
+// maxLabel is the longest id of a verb in bytes.
+const maxLabel = 256
 
 // named gives the name and the properties of a verb in either notation.
 func named(n int, v js.Value) (string, js.Value, error) {

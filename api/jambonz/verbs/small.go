@@ -151,6 +151,11 @@ func (d *decoder) config(o shape.Object) ([]script.Verb, error) {
 		return nil, err
 	}
 	list = append(list, barge...)
+	rec, err := d.recording(o)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, rec...)
 	if wait != (script.Wait{}) {
 		list = append(list, wait)
 	}

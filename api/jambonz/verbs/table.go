@@ -150,7 +150,7 @@ var (
 		"bargeIn":                    {Type: shape.Map, Props: bargeProps},
 		"ttsStream":                  {Type: shape.Map, Idle: wholeTexts},
 		"autoStreamTts":              {Type: shape.Bool, Idle: wholeTexts},
-		"record":                     {Type: shape.Map, Idle: "the box cannot record by request during a call"},
+		"record":                     {Type: shape.Map, Props: RecordProps},
 		"listen":                     {Type: shape.Map, Props: configListenProps},
 		"stream":                     {Type: shape.Map, Props: configListenProps},
 		"transcribe":                 {Type: shape.Map, Props: transcribeProps.With(shape.Props{"enable": {Type: shape.Bool, Need: true}})},
@@ -167,6 +167,7 @@ var (
 		"vad":                        {Type: shape.Map, Idle: vendorDecides},
 		"noiseIsolation":             {Type: shape.Map, Idle: "the box leaves noise as it is"},
 		"turnTaking":                 {Type: shape.Map, Idle: vendorDecides},
+		"trackTtsPlayout":            {Type: shape.Bool, Idle: "no vendor of the box tells when each word is heard"},
 		"earlyMedia":                 {Type: shape.Bool}, // config never answers a call
 		"disableTtsCache":            {Type: shape.Bool, Idle: "texts that were spoken are kept for a short while"},
 	}
