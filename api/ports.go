@@ -94,6 +94,7 @@ type Account struct {
 	// empty: one that follows from Token.
 	WebhookSecret string
 	Keys          map[string][sha256.Size]byte // API key id → SHA-256 of its secret
+	QueueHook     call.Hook                    // told of calls that come into its queues and leave them
 }
 
 // Application is a named set of hooks.
@@ -252,7 +253,8 @@ type Registration struct {
 // Setup is what a customer can set up of its own account.
 type Setup struct {
 	ID, Name    string
-	Application string // runs the calls of users and phones that have none of their own
+	Application string    // runs the calls of users and phones that have none of their own
+	QueueHook   call.Hook // told of calls that come into its queues and leave them
 }
 
 // Settings keeps one kind of what customers set up through the call APIs:

@@ -15,6 +15,21 @@ type Queue struct {
 	Wait    time.Duration `json:"-"` // how long they have waited so far, on average
 }
 
+// The events of queues. They carry Event.Queue, and Event.Record is the call that
+// came or left.
+const (
+	EventQueueJoin  EventType = "queue-join"
+	EventQueueLeave EventType = "queue-leave"
+)
+
+// QueueNews is what an event of a queue tells.
+type QueueNews struct {
+	Queue  Queue // as it was right after the event
+	Joined time.Time
+	Taken  bool   // EventQueueLeave: somebody wanted the call
+	By     string // id of the call that did
+}
+
 // The bounds of a queue.
 const (
 	DefaultQueueSize = 1000

@@ -162,6 +162,7 @@ type Event struct {
 	// no call is concerned.
 	Conference *ConferenceNews
 	Message    *SIPMessage // EventMessage
+	Queue      *QueueNews  // that an event of a queue is about
 	Stream     *Stream     // that an event of a stream is about
 	Note       string
 	Tone       float64 // EventMachine: Hz of the beep that ended a greeting, 0 without one

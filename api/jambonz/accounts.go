@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"callbox/api"
@@ -20,7 +21,7 @@ var setupProps = shape.Props{
 	"name": {Type: shape.Text}, "device_calling_application_sid": {Type: shape.Text},
 	"sip_realm":         {Type: shape.Text, Unable: "phones register at the box's own names and addresses"},
 	"registration_hook": {Type: shape.HookType, Props: shape.HookProps, Unable: "phones register with the passwords of Clients"},
-	"queue_event_hook":  {Type: shape.HookType, Props: shape.HookProps, Unable: "queues tell the hooks of their verbs only"},
+	"queue_event_hook":  shape.HookProp(),
 	"webhook_secret":    {Type: shape.Text, Unable: "it follows from the account's token"},
 	"is_active":         {Type: flag},
 }.With(ownerProps)
@@ -48,7 +49,7 @@ func (s rest) account(q request) js.Object {
 	}
 	textOrNull(&o, "device_calling_application_sid", x.Application)
 	o.Add("registration_hook", js.Value{})
-	o.Add("queue_event_hook", js.Value{})
+	hookOrNull(&o, "queue_event_hook", x.QueueHook)
 	o.Text("webhook_secret", s.SigningKey(q.Account))
 	return o
 }
@@ -80,6 +81,12 @@ func (s rest) changeAccount(w http.ResponseWriter, q request) {
 		_, err = s.h.Setups.Change(ctx, q.Account.ID, q.Account.ID, func(x *api.Setup) error {
 			if err := s.setApplication(q, o, "device_calling_application_sid", &x.Application); err != nil {
 				return err
+			}
+			if err := setHook(o, "queue_event_hook", &x.QueueHook); err != nil {
+				return err
+			}
+			if scheme, _, _ := strings.Cut(x.QueueHook.URL, ":"); scheme == "ws" || scheme == "wss" {
+				return o.Unable("queue_event_hook", "cannot be a websocket here: events of queues are sent over HTTP")
 			}
 			return setText(o, "name", &x.Name, maxTitle)
 		})

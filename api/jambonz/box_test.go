@@ -32,7 +32,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 // gateway is an HTTP server with the dialect before an in-memory box.
 type gateway struct{ *apitest.Server }
 
-func newGateway(t testing.TB) gateway {
+func newGateway(t testing.TB, prepare ...func(*apitest.Box)) gateway {
 	t.Helper()
 	box := apitest.New(noon,
 		api.Account{ID: account, Project: project, Name: "branch", Token: token, Keys: map[string][32]byte{"SK1": sha256.Sum256([]byte(key))}},
@@ -45,6 +45,9 @@ func newGateway(t testing.TB) gateway {
 		Speech: call.Speech{Voice: "Alice"},
 	})
 	box.AddLine("provider", "provider")
+	for _, p := range prepare {
+		p(box)
+	}
 	return gateway{apitest.Serve(t, box, func(h *api.Handlers) []api.Mount { return []api.Mount{dialect(box).Mount(h)} })}
 }
 

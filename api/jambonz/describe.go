@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"callbox/api"
+	"callbox/api/jambonz/js"
 	"callbox/api/jambonz/shape"
 )
 
@@ -49,6 +50,10 @@ func operations() map[string]operation {
 			query: []api.Field{{Name: "direction", Schema: direction}, {Name: "from", Schema: text}, {Name: "to", Schema: text},
 				{Name: "callStatus", Schema: &api.Schema{Type: "string", Enum: statuses}}},
 			answers: one("The newest first", &api.Schema{Type: "array", Items: callSchema()}),
+		},
+		"POST Messages": {
+			summary: "Send a text message over a line of the box", body: messageProps,
+			answers: []api.Answer{{Status: http.StatusCreated, Says: "The message is on its way", Type: "application/json", Schema: strict("MessageMade", fields(text, "sid"))}},
 		},
 		"GET Calls/{call}":    {summary: "Fetch a call", answers: one("The call", callSchema())},
 		"PUT Calls/{call}":    change,
@@ -210,6 +215,14 @@ func settingOperations() map[string]operation {
 	account := shownSchema(s.account(nobody), s.account(somebody), nil)
 	for i := range account.Fields {
 		if f := &account.Fields[i]; f.Schema.Type == "string" && (f.Name == "sip_realm" || f.Name == "device_calling_application_sid") {
+			f.Schema.Nullable = true
+		}
+	}
+	for i := range account.Fields {
+		if f := &account.Fields[i]; f.Name == "queue_event_hook" {
+			var o js.Object
+			hookOrNull(&o, f.Name, anyHook)
+			f.Schema = kindSchema(o.Members()[0].Value)
 			f.Schema.Nullable = true
 		}
 	}

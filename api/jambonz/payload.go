@@ -278,6 +278,8 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 		return d.machineCallback(ev)
 	case call.EventMessage:
 		return d.messageCallback(ev)
+	case call.EventQueueJoin, call.EventQueueLeave:
+		return d.queueCallback(ev)
 	default:
 		return nil
 	}

@@ -68,6 +68,7 @@ var routes = slices.Concat([]route{
 	{"RecentCalls/{call}/record/{year}/{month}/{day}/{format}", map[string]act{"GET": rest.recording, "HEAD": rest.recording}},
 	{"WebhookSecret", map[string]act{"GET": rest.webhookSecret}},
 	{"", map[string]act{"GET": rest.fetchAccount, "PUT": rest.changeAccount}},
+	{"Messages", map[string]act{"POST": rest.sendMessage}},
 	{"Alerts", map[string]act{"GET": rest.listAlerts}},
 	{"RegisteredSipUsers", map[string]act{"GET": rest.listRegistered, "POST": rest.listRegistered}},
 	{"RegisteredSipUsers/{user}", map[string]act{"GET": rest.fetchRegistered}},

@@ -129,3 +129,36 @@ func (s rest) listQueues(w http.ResponseWriter, q request) {
 	}
 	writeJSON(w, http.StatusOK, list)
 }
+
+// queueCallback is the message about a call that has come into a queue or left it,
+// to the hook of its account (call-api.md §6, enqueue).
+func (d *Dialect) queueCallback(ev call.Event) []api.Outgoing {
+	rec := *ev.Record
+	if d.cfg.Accounts == nil {
+		return nil
+	}
+	account, ok := d.cfg.Accounts.Account(rec.Account)
+	if !ok || account.QueueHook.IsZero() {
+		return nil
+	}
+	o := d.common(rec)
+	o.Text("queue", ev.Queue.Queue.Name)
+	o.Number("length", float64(ev.Queue.Queue.Size))
+	o.Number("join_time", float64(ev.Queue.Joined.UnixMilli()))
+	if ev.Type == call.EventQueueJoin {
+		o.Text("event", "join")
+	} else {
+		o.Text("event", "leave")
+		reason := "abandoned"
+		if ev.Queue.Taken {
+			reason = "dequeued"
+		}
+		o.Text("leave_reason", reason)
+		o.Number("leave_time", float64(ev.At.UnixMilli()))
+		o.Some("dequeuer", ev.Queue.By)
+	}
+	out := d.outgoing(account.QueueHook, rec, o)
+	ev.Note = ev.At.String() // a call may come more than once
+	out.Token = eventToken(rec, ev)
+	return []api.Outgoing{out}
+}

@@ -81,6 +81,34 @@ func TestConferenceStatus(t *testing.T) {
 	}
 }
 
+// TestQueueEvents holds the messages to the queue hook of an account.
+func TestQueueEvents(t *testing.T) {
+	rec := record()
+	queue := call.Queue{ID: "q1", Account: account, Name: "support", Size: 2}
+	events := []call.Event{
+		{Type: call.EventQueueJoin, At: *after(2), Record: &rec, Queue: &call.QueueNews{Queue: queue, Joined: *after(2)}},
+		{Type: call.EventQueueLeave, At: *after(5), Record: &rec, Queue: &call.QueueNews{Queue: queue, Joined: *after(2)}},
+		{Type: call.EventQueueLeave, At: *after(7), Record: &rec, Queue: &call.QueueNews{Queue: queue, Joined: *after(2), Taken: true, By: "agent"}},
+	}
+	box := apitest.New(noon, api.Account{ID: account, Project: project, Token: token,
+		QueueHook: call.Hook{URL: "http://app.lan/queues", Username: "u", Password: "p"}})
+	var list []api.Outgoing
+	tokens := map[string]bool{}
+	for _, ev := range events {
+		for _, o := range dialect(box).Callback(ev) {
+			list = append(list, o)
+			tokens[o.Token] = true
+		}
+	}
+	apitest.Golden(t, "queue-events.txt", text(t, list...))
+	if len(tokens) != 3 || list[0].Username != "u" {
+		t.Errorf("%d messages %+v", len(tokens), list)
+	}
+	if told := dialect(apitest.New(noon, api.Account{ID: account, Project: project, Token: token})).Callback(events[0]); told != nil {
+		t.Errorf("without a hook: %+v", told)
+	}
+}
+
 // TestRoomLists: the names of conferences, and the queues in which calls wait.
 func TestRoomLists(t *testing.T) {
 	g := newGateway(t)

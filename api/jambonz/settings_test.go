@@ -18,7 +18,7 @@ import (
 func TestSettingsGolden(t *testing.T) {
 	for _, name := range files(t, "settings", ".txt") {
 		t.Run(name, func(t *testing.T) {
-			g := newGateway(t)
+			g := newGateway(t, (*apitest.Box).TakeMessages)
 			g.Box.Register("alice", api.Registration{Contact: "sip:alice@192.0.2.7:5060", Source: "192.0.2.7:5060", Transport: "udp", UserAgent: "phone", Expires: noon.Add(2 * time.Hour)})
 			for i, a := range []call.Alert{
 				{Type: call.AlertHookStatus, Text: "asking http://app.lan/call: the answer is HTTP status 500", Call: "8d0f0e5c", URL: "http://app.lan/call", Status: 500, Count: 3},
@@ -71,6 +71,22 @@ func TestSettingsGolden(t *testing.T) {
 			}
 			apitest.Golden(t, "settings/"+name+".txt", out.String())
 		})
+	}
+}
+
+// TestMessageWithoutLine: a box without a line for messages says so, and what was
+// sent says what was asked for.
+func TestMessageWithoutLine(t *testing.T) {
+	const path, body = "/v1/Accounts/" + project + "/Messages", `{"from":"15550100100","to":"+15550100199","text":"Your parcel is here"}`
+	resp, answer := newGateway(t).do(t, "POST", path, body)
+	if resp.StatusCode != 480 || !strings.Contains(answer, "no line of this box sends text messages") {
+		t.Errorf("%s %s", resp.Status, answer)
+	}
+	g := newGateway(t, (*apitest.Box).TakeMessages)
+	g.do(t, "POST", path, body)
+	if sent := g.Box.SentMessages(); len(sent) != 1 || sent[0].From != "15550100100" || sent[0].To != "+15550100199" || sent[0].Body != "Your parcel is here" ||
+		sent[0].Account != account || sent[0].API != "jambonz" || sent[0].Direction != call.OutboundAPI {
+		t.Errorf("%+v", sent)
 	}
 }
 

@@ -27,6 +27,7 @@ type world struct {
 	calls  []*fake
 	docs   map[string]func(res *script.Result) ([]script.Verb, error)
 	nobell bool
+	news   func(call.Event) // takes the events of queues; nil: nobody does
 
 	mu     sync.Mutex
 	events []call.Event
@@ -85,6 +86,12 @@ func (w *world) newID(_, what string) string {
 func (w *world) tell(ev call.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if ev.Queue != nil {
+		if w.news != nil {
+			w.news(ev)
+		}
+		return
+	}
 	w.events = append(w.events, ev)
 }
 

@@ -3,8 +3,10 @@ package room
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"callbox/call"
@@ -262,6 +264,31 @@ func TestQueueResources(t *testing.T) {
 		w.open(kept)
 		if list := w.h.Queues(account); len(list) != 1 || list[0].ID != q.ID {
 			t.Errorf("after a restart %+v", list)
+		}
+	})
+}
+
+// TestQueueNews: who comes into a queue and leaves it is told, and for whom.
+func TestQueueNews(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var got []string
+		w.news = func(ev call.Event) {
+			got = append(got, fmt.Sprintf("%s %s %d %t %s", ev.Type, ev.Record.ID, ev.Queue.Queue.Size, ev.Queue.Taken, ev.Queue.By))
+		}
+		a, b, agent := w.dial("a", 1), w.dial("b", 2), w.dial("agent", 3)
+		sa := a.enqueue(script.Enqueue{Wait: quiet})
+		synctest.Wait()
+		sb := b.enqueue(script.Enqueue{Wait: quiet})
+		pass(time.Second)
+		b.hangup()
+		<-sb.done
+		agent.dequeue(script.Dequeue{})
+		pass(time.Second)
+		agent.hangup()
+		<-sa.done
+		want := "queue-join a 1 false |queue-join b 2 false |queue-leave b 1 false |queue-leave a 0 true agent"
+		if told := strings.Join(got, "|"); told != want {
+			t.Errorf("told %s, want %s", told, want)
 		}
 	})
 }

@@ -31,9 +31,12 @@ func (h *House) Enqueue(ctx context.Context, party Party, e script.Enqueue) (res
 	w.arrival = q.arrived
 	q.insert(w)
 	h.mu.Unlock()
+	h.tellQueue(call.EventQueueJoin, q, w, nil)
 	for {
 		var d *deal
-		if d, res.Outcome, err = h.await(ctx, party, q, w, e.Wait); d == nil {
+		d, res.Outcome, err = h.await(ctx, party, q, w, e.Wait)
+		h.tellQueue(call.EventQueueLeave, q, w, d)
+		if d == nil {
 			res.Waited = h.cfg.Now().Sub(w.since)
 			return res, err
 		}
@@ -49,7 +52,20 @@ func (h *House) Enqueue(ctx context.Context, party Party, e script.Enqueue) (res
 		h.mu.Lock()
 		q.insert(w)
 		h.mu.Unlock()
+		h.tellQueue(call.EventQueueJoin, q, w, nil)
 	}
+}
+
+// tellQueue tells that a call has come into a queue or left it, for d if that is
+// not nil.
+func (h *House) tellQueue(t call.EventType, q *queue, w *waiter, d *deal) {
+	h.mu.Lock()
+	news := call.QueueNews{Queue: q.see(), Joined: w.since}
+	h.mu.Unlock()
+	if d != nil {
+		news.Taken, news.By = true, d.peer
+	}
+	h.cfg.Tell(call.Event{Type: t, At: h.cfg.Now(), Record: w.party.Env().Control.Record(), Queue: &news})
 }
 
 // outcome is how a call left that had been taken from the queue.

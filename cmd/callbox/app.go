@@ -266,8 +266,8 @@ func (a *app) openEngine(ctx context.Context) error {
 		Publisher: publisher{a.bus, a.sockets, a.trace, a.lamps}, Fetcher: fetcher{a.hooks, a.sockets, a.alarms}, Recogniser: recogniser{a.vendors},
 		Streamer: newStreams(a.dialects, a.hooks, a.log),
 		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
-		Alert:    a.alarms.add,
-		NewID:    a.dialects.newID, MayShow: callers{a.accounts, a.router}.MayShow,
+		Alert: a.alarms.add,
+		NewID: a.dialects.newID, MayShow: callers{a.accounts, a.router}.MayShow,
 		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Tolls: a.tolls, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
 	if err != nil {

@@ -323,10 +323,10 @@ func setupSettings(a *app) api.Settings[api.Setup] {
 		app:  a,
 		list: func(s *config.Snapshot, _ string) *[]config.Account { return &s.Accounts },
 		show: func(_ *config.Snapshot, account string, c config.Account) (api.Setup, bool) {
-			return api.Setup{ID: c.ID, Name: c.Name, Application: c.Application}, c.ID == account
+			return api.Setup{ID: c.ID, Name: c.Name, Application: c.Application, QueueHook: c.QueueHook}, c.ID == account
 		},
 		keep: func(_ string, x api.Setup, was config.Account, _ bool, _ time.Time) config.Account {
-			was.Name, was.Application = x.Name, x.Application
+			was.Name, was.Application, was.QueueHook = x.Name, x.Application, x.QueueHook
 			return was
 		},
 		id: func(x api.Setup) string { return x.ID },

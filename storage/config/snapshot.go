@@ -56,7 +56,9 @@ type Account struct {
 	// Application runs the calls of users and phones that have none of their own;
 	// empty: they are connected.
 	Application string `json:"application,omitempty"` // Application.ID
-	Keys        []Key  `json:"keys,omitempty"`
+	// QueueHook is told of calls that come into the account's queues and leave them.
+	QueueHook call.Hook `json:"queue_hook,omitzero"`
+	Keys      []Key     `json:"keys,omitempty"`
 }
 
 // Key is an API key of an account.
