@@ -354,7 +354,9 @@ func (d *Dialog) Hangup(r Reason) {
 		})
 	case dsUp:
 		d.acknowledgeLate()
-		d.bye(r, ev)
+		if !d.byeAfterReport(r) {
+			d.bye(r, ev)
+		}
 	}
 }
 

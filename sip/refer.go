@@ -251,7 +251,9 @@ func (r *Referral) notify(n report) {
 	if n.end != "" {
 		state = "terminated;reason=" + n.end
 		r.over = true
-		r.timer.Stop()
+		if d.wanted == nil {
+			r.timer.Stop()
+		}
 	}
 	req.AppendHeader(gosip.HeaderClone(d.path.contact))
 	req.AppendHeader(gosip.NewHeader("Event", "refer;id="+strconv.FormatUint(uint64(r.id), 10)))
@@ -273,7 +275,9 @@ func (r *Referral) notify(n report) {
 		if next := r.next; next != nil {
 			r.next = nil
 			r.notify(*next)
+			return
 		}
+		r.hangup()
 	})
 	if err != nil {
 		r.sending = false
@@ -281,10 +285,40 @@ func (r *Referral) notify(n report) {
 	}
 }
 
+// byeAfterReport puts a BYE off until the last report has been answered, for 4 T1
+// at most: a phone that has hung up no longer hears that it was in vain, or was
+// not. It is false when there is none. It is called with mu held, in dsUp.
+func (d *Dialog) byeAfterReport(why Reason) bool {
+	r := d.referral
+	if r == nil || !r.sending || !r.over && (r.next == nil || r.next.end == "") {
+		return false
+	}
+	if d.wanted == nil {
+		d.wanted = &why
+		r.timer.Stop()
+		r.timer = d.s.wire.After(4*d.s.cfg.T1, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			r.hangup()
+		})
+	}
+	return true
+}
+
+// hangup sends the BYE that was put off. It is called with mu held.
+func (r *Referral) hangup() {
+	if w := r.d.wanted; w != nil && r.d.state == dsUp {
+		r.d.wanted = nil
+		r.timer.Stop()
+		r.d.bye(*w, DialogEvent{Status: 200, Reason: *w, By: ByLocal})
+	}
+}
+
 // stop ends the reports. It is called with mu held.
 func (r *Referral) stop() {
 	r.over, r.next = true, nil
 	r.timer.Stop()
+	r.hangup()
 }
 
 // onSubscribe takes a SUBSCRIBE to the reports of a referral (RFC 3515 §2.4.4):

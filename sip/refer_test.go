@@ -80,13 +80,15 @@ func TestReferral(t *testing.T) {
 		}
 		r.Progress(486, "Busy Everywhere I Know")
 		r.Progress(200, "") // too late
+		if round == 1 {
+			box.Hangup(Reason{}) // not before that has been told
+		}
 		if line, state, _ := phone.notified(t); line != "SIP/2.0 486 Busy Everywhere I Know" || state != "terminated;reason=noresource" {
 			t.Errorf("last report %q %q", line, state)
 		}
 		if round == 1 {
-			phone.Hangup(Reason{})
-			expectEnd(t, box)
 			expectEnd(t, phone)
+			expectEnd(t, box)
 		}
 	}
 	drained(t, a)
