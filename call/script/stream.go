@@ -134,6 +134,7 @@ type Connect struct {
 	FinishOnKey string        // any of these keys ends it; empty: none
 	MaxLength   time.Duration // 0: no limit
 	Beep        bool          // 1,000 Hz for 0.5 s before it starts
+	Early       bool          // begin before the answer, which the verb then leaves to others
 	Action      call.Hook     // told how it went; none: the document goes on
 	Resume      bool          // come back when Action's answer holds no verbs
 }
@@ -147,9 +148,15 @@ type StreamResult struct {
 // Name is Verb.
 func (c Connect) Name() string { return c.Verb }
 
+// BeforeAnswer is Early.
+func (c Connect) BeforeAnswer() bool { return c.Early }
+
 // Run streams until the application leaves, a key is pressed or MaxLength has
 // passed, and jumps to Action.
 func (c Connect) Run(ctx context.Context, env *Env) (*Jump, error) {
+	if c.Early && !early(ctx, env) {
+		return nil, ctx.Err()
+	}
 	env.DropDigits()
 	if err := playBeep(ctx, env, c.Beep); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package script
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -405,6 +406,33 @@ func TestHangupRejectRedirect(t *testing.T) {
 	if err != nil || jump.Hook != action || jump.Result != nil {
 		t.Errorf("redirect: %+v, %v", jump, err)
 	}
+}
+
+// TestEarlyListening: what listens before the answer makes the way for the sound and
+// leaves the answer to others.
+func TestEarlyListening(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
+			c.ringing()
+			env := c.env()
+			env.Streams = noStreams{}
+			c.fetch = serve(map[string]any{main.URL: []Verb{Connect{Verb: "listen", Early: early}, Transcribe{Early: early}, Hangup{Decline: true}}})
+			if got := (Runner{}).Run(ctx, &env, &call.ScriptSource{Main: main}); got != Finished {
+				t.Errorf("outcome %s", got)
+			}
+			lines := strings.Join(c.lines, "\n")
+			if answered := strings.Contains(lines, "0 answer"); answered == early || strings.Contains(lines, "0 early") != early {
+				t.Errorf("early %t:\n%s", early, lines)
+			}
+		})
+	}
+}
+
+// noStreams streams nothing.
+type noStreams struct{ Streams }
+
+func (noStreams) StartStream(context.Context, call.StreamOptions) (Streaming, error) {
+	return nil, call.ErrTooMany
 }
 
 // TestEarlySoundThatCannotBe: the caller hears nothing, and the document goes on.

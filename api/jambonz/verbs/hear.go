@@ -73,7 +73,7 @@ func (d *decoder) transcribe(o shape.Object) ([]script.Verb, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []script.Verb{script.Transcribe{Transcription: t}}, nil
+	return []script.Verb{script.Transcribe{Transcription: t, Early: o.Is("earlyMedia")}}, nil
 }
 
 // transcription reads what transcribe says, wherever it stands.
@@ -114,5 +114,5 @@ func (d *decoder) transcribing(o shape.Object) (*call.Transcription, error) {
 var transcribeProps = shape.Props{
 	"transcriptionHook": shape.HookProp(),
 	"translationHook":   {Type: shape.HookType, Props: shape.HookProps, Idle: "the box does not translate"},
-	"recognizer":        recognizer(), "earlyMedia": {Type: shape.Bool, Idle: answersFirst}, "channel": {Type: shape.Number},
+	"recognizer":        recognizer(), "earlyMedia": {Type: shape.Bool}, "channel": {Type: shape.Number},
 }

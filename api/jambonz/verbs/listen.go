@@ -34,7 +34,7 @@ var listenProps = shape.Props{
 	"passDtmf":    {Type: shape.Bool},
 	"playBeep":    {Type: shape.Bool},
 	"transcribe":  {Type: shape.Map, Idle: "use transcribe beside listen"},
-	"earlyMedia":  {Type: shape.Bool, Idle: answersFirst},
+	"earlyMedia":  {Type: shape.Bool},
 	"channel":     {Type: shape.Number, Idle: "mixType says what is streamed"},
 
 	"disableBidirectionalAudio": {Type: shape.Bool},
@@ -47,6 +47,7 @@ var listenProps = shape.Props{
 var nestedListenProps = listenProps.With(everywhere).With(shape.Props{
 	"verb": {Type: shape.Text},
 	// The verb around it decides on these.
+	"earlyMedia":  {Type: shape.Bool, Idle: "the verb around listen decides when it is heard"},
 	"finishOnKey": {Type: shape.Text, Idle: "the verb around listen goes on"},
 	"playBeep":    {Type: shape.Bool, Idle: "the verb around listen goes on"},
 	"actionHook":  {Type: shape.HookType, Props: shape.HookProps, Idle: "the verb around listen has its own"},
@@ -58,7 +59,7 @@ func (d *decoder) listen(o shape.Object) ([]script.Verb, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := script.Connect{Verb: "listen", Options: s, FinishOnKey: o.Text("finishOnKey"), Beep: o.Is("playBeep"), Resume: true}
+	v := script.Connect{Verb: "listen", Options: s, FinishOnKey: o.Text("finishOnKey"), Beep: o.Is("playBeep"), Early: o.Is("earlyMedia"), Resume: true}
 	if strings.Trim(v.FinishOnKey, keys) != "" {
 		return nil, o.Refuse("finishOnKey", "is %q, it must be made of 0-9 * # A-D", v.FinishOnKey)
 	}

@@ -9,7 +9,6 @@ const (
 	noAssistants  = "the box has no assistants and language models"
 	noTransfer    = "sip:refer and referHook are the ways to transfer"
 	wholeTexts    = "the box speaks whole texts"
-	answersFirst  = "the box answers a call before it is heard"
 )
 
 // table is the language.
