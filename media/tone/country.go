@@ -102,7 +102,7 @@ func parse(text string) Tone {
 }
 
 // ringLike is a ring in the rhythm in which the caller hears it, where a port can
-// ring so: for no more than a third of the time.
+// ring so: for no more than a third of the time, and two seconds in one round.
 func ringLike(ringback Tone) Cadence {
 	const hz = 25
 	var on, total time.Duration
@@ -117,7 +117,7 @@ func ringLike(ringback Tone) Cadence {
 			break
 		}
 	}
-	if 3*on > total {
+	if 3*on > total || on > 2*time.Second {
 		return ring(hz, 1000, 4000)
 	}
 	return c

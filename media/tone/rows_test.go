@@ -63,7 +63,7 @@ func TestCountries(t *testing.T) {
 				t.Errorf("%s: a ring step of %v", code, d)
 			}
 		}
-		if n := len(c.Ring.OnOff); n < 2 || n > 8 || n%2 != 0 || 3*on > total {
+		if n := len(c.Ring.OnOff); n < 2 || n > 8 || n%2 != 0 || 3*on > total || on > 2*time.Second {
 			t.Errorf("%s: rings %v of %v in %d steps", code, on, total, n)
 		}
 	}
