@@ -11,9 +11,9 @@ ARM_PACKAGES := ./media ./media/clock ./media/codec ./media/dtmf ./media/echo ./
 FUZZTIME ?= 10s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build cross test unit arm race lint fuzz bench e2e demo setup
+.PHONY: help build cross test unit arm race lint fuzz bench bench-amd e2e demo setup
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 build: ## build bin/callbox for this machine
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/callbox ./cmd/callbox
@@ -47,6 +47,9 @@ fuzz: ## fuzz every target for FUZZTIME each
 
 bench: setup build ## benchmarks, with rtpengine and a bare SIP stack beside us in the same run
 	GO=$(GO) scripts/bench.sh
+
+bench-amd: ## how often the answering machine detection is right, beside the classic way
+	GO=$(GO) scripts/bench-amd.sh
 
 e2e: setup build ## the real binary against SIPp, baresip and twilio-go
 	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/callbox/e2e/...

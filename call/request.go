@@ -82,13 +82,12 @@ type RecordOptions struct {
 type AMD struct {
 	MessageEnd         bool          `json:"message_end,omitempty"` // wait for the end of the greeting
 	Timeout            time.Duration `json:"timeout"`
-	SpeechThreshold    time.Duration `json:"speech_threshold"`
-	SpeechEndThreshold time.Duration `json:"speech_end_threshold"`
+	SpeechThreshold    time.Duration `json:"speech_threshold,omitempty"`     // speech this long is a machine; 0: the model decides
+	SpeechEndThreshold time.Duration `json:"speech_end_threshold,omitempty"` // silence that ends speech; 0: the model decides
 	SilenceTimeout     time.Duration `json:"silence_timeout"`
 	GreetingEnd        time.Duration `json:"greeting_end,omitempty"` // silence that ends a machine's greeting; 0: SpeechEndThreshold
 	ToneTimeout        time.Duration `json:"tone_timeout,omitempty"` // longest wait for the beep after the verdict; 0: Timeout
 	Words              int           `json:"words,omitempty"`        // this many spoken words are a machine; 0: not counted
-	Digits             int           `json:"digits,omitempty"`       // this many spoken digits are a machine; 0: not counted
 	Async              bool          `json:"async,omitempty"`        // run the script at once instead of after the verdict
 	Partial            bool          `json:"partial,omitempty"`      // tell Status of interim results too
 	Status             Hook          `json:"status"`

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that something needs, when missing: the demo, the
-# tests (that is, all of make test), or the benchmarks.
+# tests (that is, all of make test), the benchmarks, or the voices that the answering
+# machine detection is judged with.
 set -euo pipefail
 what=${1:-test}
 PATH=$PATH:/usr/sbin:/sbin # where only root looks by itself
@@ -13,8 +14,14 @@ test) need=(espeak-ng:espeak-ng sox:sox sipp:sip-tester baresip:baresip-core
 	qemu-arm-static:qemu-user-static gcc:gcc /usr/include/stdlib.h:libc6-dev
 	node:nodejs npm:npm curl:curl svwar:sipvicious) ;;
 bench) need=(rtpengine:rtpengine-daemon) ;;
+voices) need=(espeak-ng:espeak-ng sox:sox flite:flite text2wave:festival
+	/usr/share/festival/voices/italian/lp_diphone/festvox/lp_diphone.scm:festvox-italp16k
+	/usr/share/festival/voices/finnish/hy_fi_mv_diphone/festvox/hy_fi_mv_diphone.scm:festvox-suopuhe-mv
+	/usr/share/festival/voices/catalan/upc_ca_ona_hts/festvox/upc_ca_ona_hts.scm:festvox-ca-ona-hts
+	/usr/share/festival/voices/english/kal_diphone/festvox/kal_diphone.scm:festvox-kallpc16k
+	/usr/share/festival/voices/us/cmu_us_slt_arctic_hts/festvox/cmu_us_slt_arctic_hts.scm:festvox-us-slt-hts) ;;
 *)
-	echo "usage: $0 [demo|test|bench]" >&2
+	echo "usage: $0 [demo|test|bench|voices]" >&2
 	exit 2
 	;;
 esac

@@ -220,8 +220,7 @@ func readPrice(v Values) (*int64, error) {
 func readAMD(v Values, warn func(string)) (*call.AMD, error) {
 	mode := v.Text("MachineDetection")
 	if v.Bool("DetectVoicemail") { // a switch without settings; the verdict never holds up the script
-		return &call.AMD{Timeout: seconds(30), SpeechThreshold: millis(2400), SpeechEndThreshold: millis(1200),
-			SilenceTimeout: millis(5000), Async: true}, nil
+		return &call.AMD{Timeout: seconds(30), SilenceTimeout: millis(5000), Async: true}, nil
 	}
 	switch {
 	case v.Has("SendDigits") && mode != "":
@@ -241,8 +240,8 @@ func readAMD(v Values, warn func(string)) (*call.AMD, error) {
 	a := &call.AMD{
 		MessageEnd:         mode == "DetectMessageEnd",
 		Timeout:            seconds(v.Int("MachineDetectionTimeout", 30)),
-		SpeechThreshold:    millis(v.Int("MachineDetectionSpeechThreshold", 2400)),
-		SpeechEndThreshold: millis(v.Int("MachineDetectionSpeechEndThreshold", 1200)),
+		SpeechThreshold:    millis(v.Int("MachineDetectionSpeechThreshold", 0)),
+		SpeechEndThreshold: millis(v.Int("MachineDetectionSpeechEndThreshold", 0)),
 		SilenceTimeout:     millis(v.Int("MachineDetectionSilenceTimeout", 5000)),
 		Words:              v.Int("MachineWordsThreshold", 0),
 		Async:              v.Bool("AsyncAmd"),

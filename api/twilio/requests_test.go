@@ -184,8 +184,8 @@ func TestCreateMeaning(t *testing.T) {
 		t.Errorf("SendDigits and AMD: %+v", r)
 	}
 	r := last(good("MachineDetection", "Enable", "Record", "true"))
-	if r.AMD.Timeout.Seconds() != 30 || r.AMD.SpeechThreshold.Milliseconds() != 2400 ||
-		r.AMD.SpeechEndThreshold.Milliseconds() != 1200 || r.AMD.SilenceTimeout.Milliseconds() != 5000 || r.AMD.MessageEnd {
+	if r.AMD.Timeout.Seconds() != 30 || r.AMD.SpeechThreshold != 0 ||
+		r.AMD.SpeechEndThreshold != 0 || r.AMD.SilenceTimeout.Milliseconds() != 5000 || r.AMD.MessageEnd {
 		t.Errorf("AMD defaults: %+v", r.AMD)
 	}
 	if r.Record.Channels != 1 || r.Record.Track != call.TrackBoth || !r.Record.Trim || r.Record.Source != "OutboundAPI" {

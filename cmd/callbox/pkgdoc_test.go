@@ -4,6 +4,7 @@ import (
 	"go/build"
 	"go/parser"
 	"go/token"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestPackageComments(t *testing.T) {
 		doc := packageComment(t, p)
 		start := "Package " + p.Name + " "
 		if p.IsCommand() {
-			start = "Callbox "
+			start = strings.ToUpper(path.Base(pkg)[:1]) + path.Base(pkg)[1:] + " "
 		}
 		if !strings.HasPrefix(doc, start) {
 			t.Errorf("%s: the package comment does not start with %q", pkg, start)

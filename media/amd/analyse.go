@@ -32,6 +32,8 @@ const (
 	pitchShare  = 0.55  // autocorrelation at the pitch, of the energy
 	toneShare   = 0.85  // of the energy between 190 and 3,800 Hz in one or two lines
 	dualRatio   = 0.06  // the weaker line's part of the stronger
+	glideMost   = 0.008 // of a line's frequency between two frames
+	glideLeast  = 5.0   // Hz, what noise may do to a line
 )
 
 // sound is what one frame of 20 ms holds.
@@ -60,7 +62,9 @@ type analyser struct {
 	at       int // block being filled
 	inBlock  int
 	smoothed float64
-	steady   int // frames in a row whose level hardly changes
+	steady   int        // frames in a row whose level hardly changes
+	lined    bool       // the last frame was one or two lines …
+	hz       [2]float64 // … of these frequencies
 }
 
 func newAnalyser() *analyser {
@@ -104,15 +108,29 @@ func (a *analyser) frame(f *media.Frame) sound {
 	if sum > 0 {
 		s.level = max(silence, 10*math.Log10(sum/media.FrameSamples)-20*math.Log10(32767))
 	}
-	if s.level > leastLevel {
+	if s.active = s.level > max(a.floor+aboveFloor, leastLevel); s.active {
 		s.voiced = a.pitch() >= pitchShare
 		a.spectrum()
-		s.tone, s.hz = a.lines()
+		lines, hz := a.lines()
+		s.tone = lines && a.lined && steady(hz, a.hz)
+		s.hz, a.hz, a.lined = hz, hz, lines
+	} else {
+		a.lined = false
 	}
 	a.listen(s)
 	s.floor = a.floor
-	s.active = s.level > max(a.floor+aboveFloor, leastLevel)
 	return s
+}
+
+// steady reports whether the lines of two frames are the same: those of a voice
+// glide, those of a machine do not.
+func steady(a, b [2]float64) bool {
+	for i := range a {
+		if math.Abs(a[i]-b[i]) > max(glideLeast, glideMost*a[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // listen follows the noise floor: the least smoothed level of the last 1.6 s in
@@ -161,16 +179,23 @@ func (a *analyser) pitch() float64 {
 		mean += v
 	}
 	mean /= pitchSamples
+	var y, sum [pitchSamples + 1]float64 // sum of the squares before a sample
+	for i, v := range x {
+		y[i] = v - mean
+		sum[i+1] = sum[i] + y[i]*y[i]
+	}
 	for lag := minLag; lag <= maxLag; lag++ {
-		var cross, early, late float64
-		for i := lag; i < pitchSamples; i++ {
-			p, q := x[i]-mean, x[i-lag]-mean
-			cross += p * q
-			late += p * p
-			early += q * q
+		var cross float64
+		late := y[lag:pitchSamples]
+		early := y[:len(late)]
+		for i, v := range late {
+			cross += v * early[i]
 		}
-		if early > 0 && late > 0 && cross > 0 {
-			best = max(best, cross*cross/(early*late))
+		if cross > 0 {
+			of := (sum[pitchSamples] - sum[lag]) * sum[pitchSamples-lag]
+			if of > 0 {
+				best = max(best, cross*cross/of)
+			}
 		}
 	}
 	return math.Sqrt(best)

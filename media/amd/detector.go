@@ -23,17 +23,24 @@ const (
 )
 
 // Config are the thresholds of the call APIs (call-api.md §4). Times count from
-// the answer unless they say otherwise.
+// the answer unless they say otherwise. Where Speech, SpeechEnd or Words is 0 the
+// model decides instead; one that is given is a rule and comes first.
 type Config struct {
 	MessageEnd  bool          // go on after a machine was recognised, to the end of its greeting
 	Timeout     time.Duration // undecided by then: Unknown
-	Speech      time.Duration // a first utterance this long is a machine's
-	SpeechEnd   time.Duration // of silence ends an utterance
+	Speech      time.Duration // a first utterance this long is a machine's, a shorter one a person's; 0: the model decides
+	SpeechEnd   time.Duration // of silence ends an utterance, nobody is called a person before; 0: the model decides
 	Silence     time.Duration // no voice at all by then: Unknown
-	GreetingEnd time.Duration // of silence ends a machine's greeting; 0: SpeechEnd
+	GreetingEnd time.Duration // of silence ends a machine's greeting; 0: SpeechEnd, 2 s without that
 	ToneTimeout time.Duration // longest wait for a greeting's end after the decision; 0: Timeout, from the answer
 	Words       int           // this many words are a machine's; 0: not counted
 }
+
+// What ends speech where nobody has said it.
+const (
+	usualSpeechEnd   = 1200 * time.Millisecond
+	usualGreetingEnd = 2 * time.Second
+)
 
 // Event is something the detector found out.
 type Event struct {
@@ -42,29 +49,33 @@ type Event struct {
 	Final  bool          // nothing follows
 	Why    string        // one sentence
 	Tone   float64       // Hz of the beep of MachineEndBeep, else 0
+	// Confidence is how likely the result is, by the model: 0 to 1. Rules and tones
+	// are 1, what is unknown 0.
+	Confidence float64
 }
 
 // Detector listens to one call. It belongs to the goroutine that writes, except
 // for New.
 type Detector struct {
-	cfg      Config
-	analyser *analyser
-	voice    voice
-	tones    tones
-	n        int // frames heard
-	decided  bool
-	at       int // frame of the decision
-	over     bool
-	beepAt   int // frame after the last beep, 0 without one
-	beepHz   float64
+	*Meter
+	cfg     Config
+	decided bool
+	at      int // frame of the decision
+	over    bool
 }
 
 // New makes a detector for a call that has just been answered.
 func New(cfg Config) *Detector {
+	if cfg.Speech > 0 && cfg.SpeechEnd == 0 {
+		cfg.SpeechEnd = usualSpeechEnd
+	}
 	if cfg.GreetingEnd == 0 {
 		cfg.GreetingEnd = cfg.SpeechEnd
 	}
-	return &Detector{cfg: cfg, analyser: newAnalyser(), voice: newVoice()}
+	if cfg.GreetingEnd == 0 {
+		cfg.GreetingEnd = usualGreetingEnd
+	}
+	return &Detector{cfg: cfg, Meter: NewMeter()}
 }
 
 // Write takes the next 20 ms of the far end, silence where nothing came. It
@@ -74,66 +85,120 @@ func (d *Detector) Write(f *media.Frame) (ev Event, ok bool) {
 	if d.over {
 		return Event{}, false
 	}
-	s := d.analyser.frame(f)
-	n := d.n
-	d.n++
-	d.voice.frame(n, s)
-	b, beeped := d.tones.frame(n, s)
-	if beeped && !d.lineTone(b) {
-		d.beepAt, d.beepHz = n, b.hz
-	}
+	d.Meter.Write(f)
 	switch {
-	case d.tones.isFax():
-		return d.end(Fax, "a fax answered: its "+d.tones.faxName+" tone was heard"), true
+	case d.tones.isFax() && d.voice.began < 0: // a fax never speaks
+		return d.end(Fax, 1, "a fax answered: its "+d.tones.faxName+" tone was heard"), true
 	case d.decided:
 		return d.greeting()
 	}
 	return d.decide()
 }
 
-// lineTone reports whether a tone is more likely the network's than a machine's:
-// a low one of some length before any voice.
-func (d *Detector) lineTone(b beep) bool {
-	return d.voice.began < 0 && b.hz < callTone && b.frames > 15
-}
-
-// decide applies the rules to what was heard so far.
+// decide applies the rules, and where there are none the model, to what was heard
+// so far.
 func (d *Detector) decide() (Event, bool) {
-	now := d.now()
-	if d.beepAt > 0 {
-		return d.machine(fmt.Sprintf("a beep of %.0f Hz", d.beepHz)), true
+	now := d.Now()
+	if d.TonesTell() {
+		return d.machine(1, d.toneWords()), true
 	}
 	if d.voice.began < 0 {
 		switch {
 		case now >= d.cfg.Silence:
-			return d.end(Unknown, "nobody spoke for "+seconds(now)), true
+			return d.end(Unknown, 0, "nobody spoke for "+seconds(now)), true
 		case now >= d.cfg.Timeout:
-			return d.end(Unknown, "nobody spoke within "+seconds(now)), true
+			return d.end(Unknown, 0, "nobody spoke within "+seconds(now)), true
 		}
 		return Event{}, false
 	}
 	said := span(d.voice.began, d.voice.last+1)
 	quiet := span(d.voice.last+1, d.n)
 	switch words := d.voice.words(); {
-	case said >= d.cfg.Speech:
-		return d.machine(fmt.Sprintf("%s of speech without a pause of %s", seconds(said), seconds(d.cfg.SpeechEnd))), true
 	case d.cfg.Words > 0 && words >= d.cfg.Words:
-		return d.machine(fmt.Sprintf("about %d words in %s of speech", words, seconds(said))), true
-	case quiet >= d.cfg.SpeechEnd:
-		return d.end(Human, fmt.Sprintf("%s of speech, then %s of silence", seconds(said), seconds(quiet))), true
-	case now >= d.cfg.Timeout:
-		return d.end(Unknown, "no decision within "+seconds(now)), true
+		return d.machine(1, fmt.Sprintf("about %d words in %s of speech", words, seconds(said))), true
+	case d.cfg.Speech > 0 && said >= d.cfg.Speech:
+		return d.machine(1, fmt.Sprintf("%s of speech without a pause of %s", seconds(said), seconds(d.cfg.SpeechEnd))), true
+	case d.cfg.Speech > 0 && quiet >= d.cfg.SpeechEnd:
+		return d.end(Human, 1, fmt.Sprintf("%s of speech, then %s of silence", seconds(said), seconds(quiet))), true
+	case d.cfg.Speech == 0:
+		if ev, ok := d.weigh(quiet); ok {
+			return ev, true
+		}
+	}
+	if now >= d.cfg.Timeout {
+		return d.end(Unknown, 0, "no decision within "+seconds(now)), true
 	}
 	return Event{}, false
 }
 
-// machine is the decision that a machine answered.
-func (d *Detector) machine(why string) Event {
+// Limits are when the model's probability is believed.
+type Limits struct {
+	Machine    float64       // from this probability of a machine on it is one
+	Human      float64       // below it, who is quiet is a person …
+	LeastQuiet time.Duration // … when quiet for so long
+	MostQuiet  time.Duration // then it is what is likelier
+}
+
+// usual were chosen on the clips for tuning: as few people as possible called
+// machines comes first.
+var usual = Limits{Machine: 0.97, Human: 0.03, LeastQuiet: 500 * time.Millisecond, MostQuiet: 1500 * time.Millisecond}
+
+// Decide gives Human or MachineStart for a probability p of a machine after a
+// quiet of some length; ok is false while neither is sure enough.
+func (l Limits) Decide(p float64, quiet time.Duration) (r Result, ok bool) {
+	long := quiet >= l.MostQuiet
+	switch {
+	case p >= l.Machine || long && p >= 0.5:
+		return MachineStart, true
+	case long || p < l.Human && quiet >= l.LeastQuiet:
+		return Human, true
+	}
+	return "", false
+}
+
+// everyFrames is how often the model is asked.
+const everyFrames = 2
+
+// weigh asks the model. With a SpeechEnd nobody is a person before.
+func (d *Detector) weigh(quiet time.Duration) (Event, bool) {
+	if d.n%everyFrames != 0 {
+		return Event{}, false
+	}
+	l := usual
+	if d.cfg.SpeechEnd > 0 {
+		l.LeastQuiet, l.MostQuiet = d.cfg.SpeechEnd, max(l.MostQuiet, d.cfg.SpeechEnd)
+	}
+	x, _ := d.Features()
+	p := MachineProbability(&x)
+	switch r, ok := l.Decide(p, quiet); {
+	case !ok:
+		return Event{}, false
+	case r == MachineStart:
+		return d.machine(p, x.machineWords()), true
+	}
+	return d.end(Human, 1-p, x.personWords()), true
+}
+
+// machineWords says what of the features speaks for a machine.
+func (x *Features) machineWords() string {
+	if x[LongPause] == 0 {
+		return fmt.Sprintf("%.1f s of speech without a pause", x[Span])
+	}
+	return fmt.Sprintf("%.1f s of speech without a pause over %.1f s", x[Span], x[LongPause])
+}
+
+// personWords says what speaks for a person.
+func (x *Features) personWords() string {
+	return fmt.Sprintf("%.1f s of speech, then %.1f s of silence", x[Span], x[Quiet])
+}
+
+// machine is the decision that a machine answered, with its probability.
+func (d *Detector) machine(p float64, why string) Event {
 	if !d.cfg.MessageEnd {
-		return d.end(MachineStart, why)
+		return d.end(MachineStart, p, why)
 	}
 	d.decided, d.at = true, d.n
-	return Event{Result: MachineStart, At: d.now(), Why: why}
+	return Event{Result: MachineStart, At: d.Now(), Why: why, Confidence: p}
 }
 
 // greeting waits for the end of a machine's greeting: its beep, or silence.
@@ -143,26 +208,23 @@ func (d *Detector) greeting() (Event, bool) {
 		limit = span(0, d.at) + d.cfg.ToneTimeout
 	}
 	quiet := span(max(d.voice.last+1, d.beepAt), d.n)
-	switch now := d.now(); {
+	switch now := d.Now(); {
 	case d.beepAt > 0 && d.voice.last < d.beepAt:
-		ev := d.end(MachineEndBeep, fmt.Sprintf("the greeting ended with a beep of %.0f Hz", d.beepHz))
+		ev := d.end(MachineEndBeep, 1, fmt.Sprintf("the greeting ended with a beep of %.0f Hz", d.beepHz))
 		ev.Tone = d.beepHz
 		return ev, true
 	case quiet >= d.cfg.GreetingEnd && d.tones.frames == 0:
-		return d.end(MachineEndSilence, "the greeting ended with "+seconds(quiet)+" of silence"), true
+		return d.end(MachineEndSilence, 1, "the greeting ended with "+seconds(quiet)+" of silence"), true
 	case now >= limit:
-		return d.end(MachineEndOther, "the greeting went on for "+seconds(now)), true
+		return d.end(MachineEndOther, 1, "the greeting went on for "+seconds(now)), true
 	}
 	return Event{}, false
 }
 
-func (d *Detector) end(r Result, why string) Event {
+func (d *Detector) end(r Result, p float64, why string) Event {
 	d.over = true
-	return Event{Result: r, At: d.now(), Final: true, Why: why}
+	return Event{Result: r, At: d.Now(), Final: true, Why: why, Confidence: p}
 }
-
-// now is the time from the answer to the end of the last frame.
-func (d *Detector) now() time.Duration { return span(0, d.n) }
 
 // span is the time between the beginnings of two frames.
 func span(from, to int) time.Duration { return time.Duration(to-from) * media.FrameDuration }

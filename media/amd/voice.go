@@ -7,31 +7,56 @@ const (
 	onsetFrames  = 4 // of the last onsetWindow frames, these many must sound …
 	onsetVoiced  = 3 // … and these many have a pitch, for a voice to begin
 	onsetWindow  = 6
-	hangover     = 4   // frames without sound that still belong to a voice
-	syllableDip  = 4.0 // dB between two syllables
-	perWord      = 1.5 // syllables of a word, about that of English and Spanish
-	forgetVoiced = 15  // a sound this long after the last pitch is not the voice's
+	hangover     = 4    // frames without sound that still belong to a voice
+	syllableDip  = 4.0  // dB between two syllables
+	background   = 20.0 // dB below the voice a sound is somebody else's
+	foreground   = 14.0 // dB above what was taken for the voice, the voice begins anew
+	settle       = 25   // frames in which a voice finds its loudness
+	perWord      = 1.5  // syllables of a word, about that of English and Spanish
+	pauseFrames  = 10   // without voice are a pause
+	partFrames   = 15   // without voice end the first thing said
+	forgetVoiced = 15   // a sound this long after the last pitch is not the voice's
 )
 
 // voice joins frames to speech: when it began, when it was last heard, how many
 // syllables it had. Times count frames from the answer.
 type voice struct {
-	began, last int // frame of the first and last sound of the utterance; began -1 before any
-	syllables   int
+	began, last  int // frame of the first and last sound of the utterance; began -1 before any
+	syllables    int
+	frames       int // that belong to the voice and sound
+	voiced       int // of them, with a pitch
+	since        int // frame at which the speech began that goes on
+	longest      int // frames of the longest speech that is over
+	first        int // frames of the first speech, 0 while it goes on
+	pauses       int
+	longPause    int     // frames
+	sum, squares float64 // of the level of frames
 
-	history    uint8 // active, one bit a frame
-	pitches    uint8 // voiced
-	sinceVoice int   // frames since the last pitch
+	history    uint8   // active, one bit a frame
+	pitches    uint8   // voiced
+	sinceVoice int     // frames since the last pitch
+	recent     float64 // dBov, level of the last frames
+	loud       float64 // dBov, loudest of recent
+	past       float64 // dBov, what loud was up to half a second ago
 	peak, dip  float64
 }
 
 func newVoice() voice {
-	return voice{began: -1, last: -1, sinceVoice: forgetVoiced, peak: silence, dip: silence}
+	return voice{began: -1, last: -1, sinceVoice: forgetVoiced, peak: silence, dip: silence, recent: silence, loud: silence, past: silence}
 }
 
 // frame takes what frame number n holds and reports whether the voice sounds.
 func (v *voice) frame(n int, s sound) bool {
-	talks := s.active && !s.tone
+	talks := s.active && !s.tone && s.level > v.loud-background
+	if v.recent += 0.35 * (max(s.level, s.floor) - v.recent); talks && s.voiced && v.recent > v.loud {
+		if v.began >= 0 && v.past > silence && v.recent > v.past+foreground {
+			v.restart()
+		}
+		v.loud = v.recent
+	}
+	if n%settle == 0 && v.began >= 0 {
+		v.past = v.loud
+	}
 	v.history = v.history<<1 | bit(talks)
 	v.pitches = v.pitches<<1 | bit(talks && s.voiced)
 	if talks && s.voiced {
@@ -53,10 +78,41 @@ func (v *voice) frame(n int, s sound) bool {
 		v.began = max(v.began, 0)
 	}
 	if talks {
-		v.last = n
-		v.syllable(s)
+		v.talk(n, s)
 	}
 	return true
+}
+
+// restart forgets what was taken for the voice: it was somebody in the background,
+// or music, before the one who answers spoke.
+func (v *voice) restart() {
+	fresh := newVoice()
+	fresh.history, fresh.pitches, fresh.sinceVoice = v.history, v.pitches, v.sinceVoice
+	fresh.recent, fresh.loud = v.recent, v.recent
+	*v = fresh
+}
+
+// talk takes frame n, in which the voice sounds.
+func (v *voice) talk(n int, s sound) {
+	switch pause := n - v.last - 1; {
+	case v.last < 0:
+		v.since = v.began
+	case pause >= pauseFrames:
+		speech := v.last + 1 - v.since
+		v.longest = max(v.longest, speech)
+		v.pauses++
+		v.longPause = max(v.longPause, pause)
+		v.since = n
+		if v.first == 0 && pause >= partFrames {
+			v.first = v.last + 1 - v.began
+		}
+	}
+	v.last = n
+	v.frames++
+	v.voiced += int(bit(s.voiced))
+	v.sum += s.level
+	v.squares += s.level * s.level
+	v.syllable(s)
 }
 
 // syllable counts the peaks of the level: a syllable is a rise of syllableDip
@@ -99,9 +155,11 @@ const (
 	beepMost    = 2   // s
 	beepLowest  = 350 // Hz
 	beepHighest = 2600
-	driftMost   = 0.02 // of the frequency, within one tone
-	levelMost   = 4.0  // dB, within one tone but for its ends
-	callTone    = 510  // Hz: below, a tone before any voice may be ringback of the line
+	driftMost   = 0.012 // of the frequency, within one tone
+	driftLeast  = 10.0  // Hz
+	levelMost   = 3.0   // dB, within one tone but for its ends
+	callTone    = 510   // Hz: below, a tone before any voice may be ringback of the line
+	hootTone    = 600   // Hz: below, a tone may be a car's horn
 )
 
 // tones joins frames to tones.
@@ -113,6 +171,9 @@ type tones struct {
 	level   float64
 	fax     int // frames of CNG or CED in a row
 	faxName string
+	sit     int  // of the three tones of SIT, heard in order
+	sitAt   int  // frame at which the last of them ended
+	held    beep // the first of them, until it is clear that no second follows
 }
 
 // beep is a tone that is over.
@@ -121,8 +182,9 @@ type beep struct {
 	hz            float64
 }
 
-// frame takes what frame n holds; ok reports that a beep has just ended.
-func (t *tones) frame(n int, s sound) (b beep, ok bool) {
+// frame takes what frame n holds, and whether somebody has spoken; ok reports that
+// a beep has just ended.
+func (t *tones) frame(n int, s sound, spoken bool) (b beep, ok bool) {
 	t.hearFax(s)
 	if s.active && s.tone && t.same(s) {
 		if t.frames == 0 {
@@ -133,6 +195,10 @@ func (t *tones) frame(n int, s sound) (b beep, ok bool) {
 		return beep{}, false
 	}
 	if t.frames == 0 {
+		if t.held.frames > 0 && n > t.sitAt+sitGap {
+			b, t.held = t.held, beep{}
+			return b, true
+		}
 		return beep{}, false
 	}
 	if t.misses++; t.misses < 2 {
@@ -140,6 +206,13 @@ func (t *tones) frame(n int, s sound) (b beep, ok bool) {
 	}
 	b = beep{began: t.began, frames: t.frames, hz: t.hz[0]}
 	t.frames, t.misses = 0, 0
+	if !spoken && t.hearSIT(b) {
+		t.held = beep{}
+		if t.sit == 1 {
+			t.held = b
+		}
+		return beep{}, false
+	}
 	// The window smears a tone over its neighbours by up to a frame; a tone of
 	// 80 ms is whole in at least three.
 	ok = b.frames >= beepLeast/20-1 && b.frames <= beepMost*50 && b.hz >= beepLowest && b.hz <= beepHighest
@@ -152,37 +225,81 @@ func (t *tones) same(s sound) bool {
 		return true
 	}
 	for i := range s.hz {
-		if math.Abs(s.hz[i]-t.hz[i]) > max(15, driftMost*t.hz[i]) {
+		if math.Abs(s.hz[i]-t.hz[i]) > max(driftLeast, driftMost*t.hz[i]) {
 			return false
 		}
 	}
 	return math.Abs(s.level-t.level) < levelMost+6*bitf(t.frames < 2)
 }
 
+// sitTones are the special information tones in Hz, each of 330 ms ± 20 % (ITU-T
+// E.180 §8); North America's go down to 914 and 985, 1,371 and 1,428, 1,777 and are
+// as short as 276 ms (Telcordia SR-504).
+var sitTones = [3]float64{950, 1400, 1777}
+
+// sitGap is the longest pause between two of them, in frames.
+const sitGap = 5
+
+// hearSIT takes a tone that is over and reports whether it was one of the three.
+func (t *tones) hearSIT(b beep) bool {
+	if t.sit > 0 && b.began-t.sitAt > sitGap {
+		t.sit = 0
+	}
+	fits := func(i int) bool {
+		return math.Abs(b.hz-sitTones[i]) < 60 && b.frames >= 9 && b.frames <= 24
+	}
+	switch {
+	case t.sit < 3 && fits(t.sit):
+		t.sit++
+	case fits(0):
+		t.sit = 1
+	default:
+		t.sit = 0
+		return false
+	}
+	t.sitAt = b.began + b.frames
+	return true
+}
+
+// announces reports whether the network's three tones were heard.
+func (t *tones) announces() bool { return t.sit == 3 }
+
 func bitf(b bool) float64 { return float64(bit(b)) }
+
+// faxMiss is how many frames of a fax tone a frame without it undoes: ANSam turns
+// its phase every 450 ms, and packets are lost.
+const faxMiss = 2
 
 // hearFax listens for the tones of ITU-T T.30: CNG, 1,100 ± 38 Hz for 0.5 s, and
 // CED, 2,100 ± 15 Hz for 2.6 s and more (ANSam with it, V.8).
 func (t *tones) hearFax(s sound) {
 	name := ""
 	if s.active && s.tone && s.hz[1] == 0 {
-		switch hz := s.hz[0]; {
-		case math.Abs(hz-1100) <= 38+5:
-			name = "CNG"
-		case math.Abs(hz-2100) <= 15+10:
-			name = "CED"
-		}
+		name = faxTone(s.hz[0])
 	}
-	if name == "" || name != t.faxName {
-		t.fax = 0
-	}
-	if t.faxName = name; name != "" {
+	switch {
+	case name == "":
+		t.fax = max(0, t.fax-faxMiss)
+	case name != t.faxName:
+		t.fax, t.faxName = 1, name
+	default:
 		t.fax++
 	}
+}
+
+// faxTone is the name of a fax tone of that frequency, empty for others.
+func faxTone(hz float64) string {
+	switch {
+	case math.Abs(hz-1100) <= 38+5:
+		return "CNG"
+	case math.Abs(hz-2100) <= 15+10:
+		return "CED"
+	}
+	return ""
 }
 
 // isFax reports whether the far end is a fax: half a second of CNG is 24 frames,
 // CED sounds on.
 func (t *tones) isFax() bool {
-	return t.faxName == "CNG" && t.fax >= 22 || t.faxName == "CED" && t.fax >= 50
+	return t.faxName == "CNG" && t.fax >= 20 || t.faxName == "CED" && t.fax >= 45
 }

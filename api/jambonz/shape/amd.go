@@ -12,7 +12,7 @@ var AMDProps = Props{
 	"actionHook":         HookProp(),
 	"hook":               HookProp(), // the older name
 	"thresholdWordCount": {Type: Number},
-	"digitCount":         {Type: Number},
+	"digitCount":         {Type: Number, Idle: "spoken digits are not told from other words"},
 	"recognizer":         {Type: Map, Idle: "the box tells people from machines by the sound itself"},
 	"timers": {Type: Map, Props: Props{
 		"noSpeechTimeoutMs": {Type: Number}, "decisionTimeoutMs": {Type: Number},
@@ -25,7 +25,7 @@ var AMDProps = Props{
 func (o Object) AMD(base *url.URL) (*call.AMD, error) {
 	a := &call.AMD{MessageEnd: true, Async: true, Partial: true,
 		Timeout: 15 * time.Second, SilenceTimeout: 5 * time.Second, ToneTimeout: 20 * time.Second,
-		SpeechThreshold: 2400 * time.Millisecond, SpeechEndThreshold: 1200 * time.Millisecond, GreetingEnd: 2 * time.Second}
+		GreetingEnd: 2 * time.Second}
 	var err error
 	if a.Status, err = o.Hook("actionHook", base); err == nil && a.Status.IsZero() {
 		a.Status, err = o.Hook("hook", base)
@@ -36,14 +36,10 @@ func (o Object) AMD(base *url.URL) (*call.AMD, error) {
 	if a.Status.IsZero() {
 		return nil, Refuse("%s is missing: nobody would learn what was detected", o.name("actionHook"))
 	}
-	words, ok, err := o.Whole("thresholdWordCount", 1, 100)
-	if err != nil {
+	if a.Words, _, err = o.Whole("thresholdWordCount", 1, 100); err != nil {
 		return nil, err
 	}
-	if a.Words = 9; ok {
-		a.Words = words
-	}
-	if a.Digits, _, err = o.Whole("digitCount", 0, 100); err != nil {
+	if _, _, err = o.Whole("digitCount", 0, 100); err != nil {
 		return nil, err
 	}
 	timers := o.Object("timers")

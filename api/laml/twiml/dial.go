@@ -218,8 +218,8 @@ func (d *decoder) machine(n *node, a attrs) *call.AMD {
 	return &call.AMD{
 		MessageEnd:         mode == "DetectMessageEnd",
 		Timeout:            a.seconds("machineDetectionTimeout", 30, 3, 60, codeUnknown),
-		SpeechThreshold:    millis("machineDetectionSpeechThreshold", 2400, 1000, 6000),
-		SpeechEndThreshold: millis("machineDetectionSpeechEndThreshold", 1200, 500, 5000),
+		SpeechThreshold:    millis("machineDetectionSpeechThreshold", 0, 1000, 6000),
+		SpeechEndThreshold: millis("machineDetectionSpeechEndThreshold", 0, 500, 5000),
 		SilenceTimeout:     millis("machineDetectionSilenceTimeout", 5000, 2000, 10000),
 		Async:              true,
 		Status:             a.hook("amdStatusCallback", "amdStatusCallbackMethod", codeUnknown),

@@ -1,6 +1,7 @@
 package twiml
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -322,7 +323,11 @@ func (a attrs) integer(name string, def, lo, hi int, c Code) int {
 	default:
 		return n
 	}
-	a.d.warn(a.n, c, "%s=%q of <%s> is not a whole number from %d to %d; %d is used", name, clip(s), a.n.name, lo, hi, used)
+	instead := "it was ignored"
+	if used != 0 {
+		instead = fmt.Sprintf("%d is used", used)
+	}
+	a.d.warn(a.n, c, "%s=%q of <%s> is not a whole number from %d to %d; %s", name, clip(s), a.n.name, lo, hi, instead)
 	return used
 }
 

@@ -1,0 +1,79 @@
+package corpus_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"callbox/media"
+	"callbox/media/amd"
+	"callbox/media/amd/corpus"
+)
+
+func clip(t *testing.T, s *corpus.Studio, n int) *corpus.Clip {
+	t.Helper()
+	c, err := s.Clip(t.Context(), corpus.Test, n)
+	if err != nil {
+		t.Fatalf("clips need espeak-ng (apt-get install espeak-ng): %v", err)
+	}
+	return c
+}
+
+// TestSameTwice: a clip's number is all that makes it.
+func TestSameTwice(t *testing.T) {
+	t.Parallel()
+	for n := range 5 {
+		a, b := clip(t, &corpus.Studio{EspeakOnly: true}, n), clip(t, &corpus.Studio{EspeakOnly: true}, n)
+		if !slices.Equal(a.Sound, b.Sound) || a.Line != b.Line || len(a.Sound) < media.SampleRate {
+			t.Errorf("clip %d differs: %+v, %+v", n, a.Line, b.Line)
+		}
+	}
+}
+
+// TestVerdicts holds the detection to its figures on clips with voices, languages
+// and words that the model has not learnt from. make bench-amd prints them for many
+// more, with more voices.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	studio := &corpus.Studio{EspeakOnly: true}
+	var people, wronged, right int
+	const clips = 240
+	for n := range clips {
+		c := clip(t, studio, n)
+		d := amd.New(amd.Config{Timeout: 30 * time.Second, Silence: 5 * time.Second})
+		var got amd.Event
+		for i := 0; ; i += media.FrameSamples {
+			var f media.Frame
+			if i < len(c.Sound) {
+				copy(f[:], c.Sound[i:])
+			}
+			if ev, ok := d.Write(&f); ok && ev.Final {
+				got = ev
+				break
+			}
+		}
+		truth := corpus.Machine
+		switch got.Result {
+		case amd.Human:
+			truth = corpus.Human
+		case amd.Fax:
+			truth = corpus.Fax
+		case amd.Unknown:
+			truth = corpus.Silence
+		}
+		if truth == c.Truth {
+			right++
+		} else {
+			t.Logf("%s, %s (%s; %s): %s after %v: %s", c.Name, c.Class, c.Voice, c.Line, got.Result, got.At, got.Why)
+		}
+		if c.Truth == corpus.Human {
+			if people++; truth == corpus.Machine {
+				wronged++
+			}
+		}
+	}
+	t.Logf("%d of %d right, %d of %d people called machines", right, clips, wronged, people)
+	if right < clips*93/100 || wronged > people*3/100 {
+		t.Errorf("%d of %d right, wanted 93 %%; %d of %d people called machines, wanted at most 3 %%", right, clips, wronged, people)
+	}
+}

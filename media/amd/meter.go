@@ -1,0 +1,147 @@
+package amd
+
+import (
+	"fmt"
+	"math"
+	"time"
+	"unsafe"
+
+	"callbox/media"
+)
+
+// Feature numbers of [Features].
+const (
+	Span        = iota // s from the first to the last voice
+	Quiet              // s since the last voice
+	Talked             // s of voice in all
+	LongPause          // s, the longest pause between voices
+	Pauses             // how many pauses of 0.2 s and more
+	LongSpeech         // s, the longest speech without a pause of 0.2 s
+	FirstSpeech        // s of speech before the first pause of 0.3 s
+	LastSpeech         // s of speech since the last pause of 0.2 s
+	Syllables          // of all speech
+	Tempo              // syllables per second of voice
+	Standing           // dB of the voice above the noise
+	Swing              // dB, standard deviation of the voice's level
+	Pitched            // share of the voice's frames that have a pitch
+	Steady             // share of the frames since the first voice that sound
+	NumFeatures
+)
+
+// FeatureNames are what the features are called in reports, with their units.
+var FeatureNames = [NumFeatures]string{
+	"span s", "quiet s", "talked s", "longest pause s", "pauses", "longest speech s", "first speech s",
+	"last speech s", "syllables", "syllables/s", "above noise dB", "level swing dB", "pitched share", "sounding share",
+}
+
+// Features are what the decision is made from, see the constants.
+type Features [NumFeatures]float32
+
+// Meter measures a call's far end, without deciding anything. It belongs to one
+// goroutine, does not allocate and is about 8 kB large.
+type Meter struct {
+	analyser *analyser
+	voice    voice
+	tones    tones
+	n        int // frames heard
+	sounding int // frames since the first voice that sounded
+	sounds   byte
+	beepAt   int // frame after the last beep, 0 without one
+	beepHz   float64
+}
+
+// NewMeter makes a meter for a call that has just been answered.
+func NewMeter() *Meter { return &Meter{analyser: newAnalyser(), voice: newVoice()} }
+
+// Write takes the next 20 ms.
+func (m *Meter) Write(f *media.Frame) {
+	s := m.analyser.frame(f)
+	n := m.n
+	m.n++
+	m.sounds = '.'
+	if s.active {
+		m.sounds = '~'
+	}
+	if m.voice.frame(n, s) {
+		m.sounds = '#'
+	}
+	if m.voice.began >= 0 && s.active {
+		m.sounding++
+	}
+	if s.active && s.tone {
+		m.sounds = 'T'
+	}
+	if b, beeped := m.tones.frame(n, s, m.voice.began >= 0); beeped && !m.lineTone(b) {
+		m.beepAt, m.beepHz = n, b.hz
+	}
+}
+
+// Sounds tells what the last frame was: '#' voice, 'T' a tone, '~' another sound,
+// '.' silence.
+func (m *Meter) Sounds() byte { return m.sounds }
+
+// lineTone reports whether a tone is more likely the network's than a machine's: a
+// low one before any voice, such as ringback, or a fax's.
+func (m *Meter) lineTone(b beep) bool {
+	if m.voice.began >= 0 {
+		return false
+	}
+	return b.hz < callTone || faxTone(b.hz) != ""
+}
+
+// TonesTell reports whether tones tell that a machine answered: those of an
+// announcement, or a beep. Cars hoot low while a person has only said hello.
+func (m *Meter) TonesTell() bool {
+	if m.tones.announces() {
+		return true
+	}
+	return m.beepAt > 0 && (m.beepHz >= hootTone || m.voice.last-m.voice.began >= framesPerSecond)
+}
+
+// toneWords says which.
+func (m *Meter) toneWords() string {
+	if m.tones.announces() {
+		return "the network's three tones (SIT)"
+	}
+	return fmt.Sprintf("a beep of %.0f Hz", m.beepHz)
+}
+
+// Now is the time from the answer.
+func (m *Meter) Now() time.Duration { return span(0, m.n) }
+
+// Features gives what was measured; ok is false before the first voice.
+func (m *Meter) Features() (x Features, ok bool) {
+	v := &m.voice
+	if v.began < 0 {
+		return x, false
+	}
+	sec := func(frames int) float32 { return float32(frames) / framesPerSecond }
+	last := v.last + 1 - v.since
+	x[Span] = sec(v.last + 1 - v.began)
+	x[Quiet] = sec(m.n - v.last - 1)
+	x[Talked] = sec(v.frames)
+	x[LongPause] = sec(v.longPause)
+	x[Pauses] = float32(v.pauses)
+	x[LongSpeech] = sec(max(v.longest, last))
+	x[FirstSpeech] = sec(v.first)
+	if v.first == 0 {
+		x[FirstSpeech] = x[Span]
+	}
+	x[LastSpeech] = sec(last)
+	x[Syllables] = float32(v.syllables)
+	if v.frames > 0 {
+		k := float64(v.frames)
+		mean := v.sum / k
+		x[Tempo] = float32(v.syllables) / x[Talked]
+		x[Standing] = float32(mean - m.analyser.floor)
+		x[Swing] = float32(math.Sqrt(max(0, v.squares/k-mean*mean)))
+		x[Pitched] = float32(v.voiced) / float32(v.frames)
+	}
+	x[Steady] = float32(m.sounding) / float32(m.n-v.began)
+	return x, true
+}
+
+const framesPerSecond = media.SampleRate / media.FrameSamples
+
+// StateSize is how many bytes the measuring of a call keeps.
+const StateSize = int(unsafe.Sizeof(Meter{}) + unsafe.Sizeof(analyser{}))
