@@ -126,6 +126,7 @@ func (d *Dialog) onProvisional(res *gosip.Response, flow wire.Flow) {
 		return // said already
 	case sdp != nil:
 		ev.Type, ev.SDP = Progress, sdp
+		ev.Local, ev.Remote = d.call.server()
 		if e != nil {
 			e.sdp = sdp
 		}

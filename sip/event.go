@@ -61,6 +61,9 @@ type DialogEvent struct {
 	Message  *Message  // Told
 	Err      error     // Reanswered: ErrGlare, a *StatusError, ErrTimeout, ErrTransport
 	Referral *Referral // Referred
+	// Local is our address towards Remote, for sound, when another server than the
+	// first of the target's domain is spoken to now (Progress, Answered); else invalid.
+	Local, Remote netip.Addr
 }
 
 // DialogInfo is what is known of a dialog when it starts. It never changes.

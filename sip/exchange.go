@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,12 @@ type exchange struct {
 	on    wire.OnResponse
 	late  func(*gosip.Response, wire.Flow) // a 2xx from a server that was given up; nil: forget it
 	body  bool                             // set by start
+	// offer writes the body for a server reached from another address; nil: it stays.
+	offer func(local, remote netip.Addr) []byte
+	// limit is how long the last server may say nothing, and silence is told when it
+	// has not; 0: 64 T1, which are the transaction's own.
+	limit   time.Duration
+	silence func()
 
 	mu       sync.Mutex // guards the rest
 	dest     wire.Dest
@@ -38,6 +45,7 @@ type exchange struct {
 	waiting  *wire.Timer  // for any word of the present one
 	heard    bool         // it came
 	req      *gosip.Request
+	wrote    []byte // by offer, last
 	tx       *wire.ClientTx
 	tries    int
 	answered map[string]bool // nonces already answered
@@ -77,7 +85,17 @@ func (x *exchange) send() error {
 
 // watch gives the present server giveUp to say anything. It is called with mu held.
 func (x *exchange) watch(turn int) {
-	if x.waiting.Stop(); len(x.next) == 0 || x.heard {
+	if x.waiting.Stop(); x.heard {
+		return
+	}
+	if len(x.next) == 0 {
+		if x.limit > 0 {
+			x.waiting = x.s.wire.After(x.limit, func() {
+				if x.silent(turn) {
+					x.silence()
+				}
+			})
+		}
 		return
 	}
 	x.waiting = x.s.wire.After(giveUp*x.s.cfg.T1, func() { x.move(turn, 0) })
@@ -94,6 +112,10 @@ func (x *exchange) advance(wish time.Duration) {
 	x.heard, x.tries, x.answered = false, 0, nil // it has nonces of its own
 	if c, ok := x.req.GetHeader("Contact").(*gosip.ContactHeader); ok {
 		x.req.ReplaceHeader(x.s.recontact(c, h.Transport, h.Addr.Addr(), wire.Flow{}))
+	}
+	if x.offer != nil && x.body {
+		x.wrote = x.offer(x.s.wire.LocalFor(h.Addr.Addr(), x.dest.Local), h.Addr.Addr())
+		x.req.SetBody(x.wrote)
 	}
 }
 
@@ -148,6 +170,24 @@ func (x *exchange) silent(turn int) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return turn == x.turn && !x.heard
+}
+
+// rewritten is the body for the present server, when it is not the first.
+func (x *exchange) rewritten() []byte {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.wrote
+}
+
+// server is the present server and our address towards it, when it is not the first.
+func (x *exchange) server() (local, remote netip.Addr) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.turn == 0 || len(x.dest.Addrs) == 0 {
+		return local, remote
+	}
+	remote = x.dest.Addrs[0].Addr()
+	return x.s.wire.LocalFor(remote, x.dest.Local), remote
 }
 
 // moved reports whether the present server is not the first.

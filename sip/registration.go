@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -63,8 +64,9 @@ type registration struct {
 	servers   []locate.Hop  // of the registrar, as they were last looked up
 	expires   time.Duration // what we ask for; a 423 raises it
 	state     RegState
-	flow      wire.Flow // of the last success
-	open      bool      // the registrar may have a binding of ours
+	flow      wire.Flow            // of the last success
+	open      bool                 // the registrar may have a binding of ours
+	bound     *gosip.ContactHeader // that binding
 }
 
 // Register keeps a registration alive until ctx ends, then removes it (for at
@@ -181,6 +183,7 @@ func (r *registration) once(ctx context.Context, expires time.Duration) (time.Du
 			return 0, statusError(res)
 		}
 		r.flow = flow
+		r.bound = r.contact(flow.Transport, flow.Remote.Addr())
 		return r.granted(res, expires), nil
 	}
 	return 0, &StatusError{Status: 423, Text: phrase(423)}
@@ -234,6 +237,7 @@ func (r *registration) send(ctx context.Context, expires time.Duration) (*gosip.
 	}
 	servers := r.s.shun.last(r.servers, 0)
 	first := servers[0]
+	contact := r.contact(first.Transport, first.Addr.Addr())
 	req := gosip.NewRequest(gosip.REGISTER, r.uri)
 	from := &gosip.FromHeader{Address: r.aor}
 	from.Params.Add("tag", r.tag)
@@ -241,11 +245,17 @@ func (r *registration) send(ctx context.Context, expires time.Duration) (*gosip.
 	hops := gosip.MaxForwardsHeader(70)
 	for _, h := range []gosip.Header{
 		&hops, from, &gosip.ToHeader{Address: r.aor}, &callID, &gosip.CSeqHeader{SeqNo: r.seq.Add(1), MethodName: gosip.REGISTER},
-		r.s.contact(r.contactUser(), first.Transport, first.Addr.Addr(), wire.Flow{}),
+		contact,
 		gosip.NewHeader("Expires", strconv.Itoa(int(expires/time.Second))),
 		gosip.NewHeader("User-Agent", r.s.cfg.UserAgent),
 	} {
 		req.AppendHeader(h)
+	}
+	// Where we were is nobody any more (RFC 3261 §10.2.2).
+	if old := r.bound; old != nil && contactKey(old.Address) != contactKey(contact.Address) {
+		gone := gosip.HeaderClone(old).(*gosip.ContactHeader)
+		gone.Params.Add("expires", "0")
+		req.AppendHeader(gone)
 	}
 	if _, lr := wire.Param(r.hop.UriParams, "lr"); lr {
 		req.AppendHeader(&gosip.RouteHeader{Address: r.hop})
@@ -255,6 +265,11 @@ func (r *registration) send(ctx context.Context, expires time.Duration) (*gosip.
 		dest: wire.Dest{Host: r.hop.Host}.Towards(first.Transport, first.Addr), next: servers[1:]}
 	r.open = true
 	return x.roundTrip(ctx)
+}
+
+// contact is our Contact towards a registrar, as we are known now.
+func (r *registration) contact(transport string, registrar netip.Addr) *gosip.ContactHeader {
+	return r.s.contact(r.contactUser(), transport, registrar, wire.Flow{})
 }
 
 func (r *registration) creds() *Credentials {
@@ -308,7 +323,7 @@ func (r *registration) sleep(ctx context.Context, d time.Duration) bool {
 	defer ping.Stop()
 	network := time.NewTicker(lookAround * r.s.cfg.T1)
 	defer network.Stop()
-	local := r.local()
+	at := r.where()
 	var lost <-chan struct{}
 	if r.state.Registered {
 		lost = r.flow.Done()
@@ -327,11 +342,11 @@ func (r *registration) sleep(ctx context.Context, d time.Duration) bool {
 		case <-network.C:
 			// Another address of ours, or a network that came back: what the registrar
 			// has is of no use, or can be renewed.
-			if now := r.local(); now != local && now.IsValid() {
-				r.s.log.Info("the address towards the registrar changed", "aor", r.aor.Addr(), "from", local, "to", now)
+			if now := r.where(); now != at && now != "" {
+				r.s.log.Info("the address towards the registrar changed", "aor", r.aor.Addr(), "from", at, "to", now)
 				return true
-			} else if !now.IsValid() {
-				local = now
+			} else if now == "" {
+				at = now
 			}
 		case <-ping.C:
 			if r.state.Registered && r.flow.Valid() && r.flow.Alive() {
@@ -345,17 +360,32 @@ func (r *registration) sleep(ctx context.Context, d time.Duration) bool {
 // the default one.
 var anywhere = netip.AddrFrom4([4]byte{198, 51, 100, 1})
 
+// where is our address towards the registrar and what it is shown; empty without a
+// network.
+func (r *registration) where() string {
+	local := r.local()
+	if !local.IsValid() {
+		return ""
+	}
+	host, port := r.s.wire.SentBy(firstOf(r.flow.Transport, r.transport, wire.UDP), r.target(), wire.Flow{})
+	return local.String() + " shown as " + net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
 // local is our address towards the registrar, or, as long as that is unknown,
 // towards everybody; invalid without a network. It costs a few system calls.
 func (r *registration) local() netip.Addr {
-	to := anywhere
+	return r.s.wire.LocalFor(r.target(), netip.Addr{})
+}
+
+// target is the registrar's address, as well as it is known.
+func (r *registration) target() netip.Addr {
 	switch {
 	case r.state.Registered:
-		to = r.flow.Remote.Addr()
+		return r.flow.Remote.Addr()
 	case len(r.servers) > 0:
-		to = r.servers[0].Addr.Addr()
+		return r.servers[0].Addr.Addr()
 	}
-	return r.s.wire.LocalFor(to, netip.Addr{})
+	return anywhere
 }
 
 // unregister removes our contact, as well as it goes in 4 T1.

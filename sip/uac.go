@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strings"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -39,6 +40,13 @@ type Invite struct {
 	ContactHost string
 	// SDP is the offer; nil asks the far end for one.
 	SDP []byte
+	// Offer writes SDP anew when the next server of the target's domain is tried,
+	// which may be reached from another address of ours; nil: SDP stays as it is. It
+	// must not block.
+	Offer func(local, remote netip.Addr) []byte
+	// Patience is how long the last of the servers, or the only one, may say nothing
+	// at all; 0: 64 T1 (32 s).
+	Patience time.Duration
 	// Transport is "udp", "tcp" or "tls"; empty: from Route, Target or Binding, else
 	// as the records of the domain say, else UDP. UDP means TCP for messages above
 	// 1,300 bytes when the peer takes it.
@@ -105,7 +113,8 @@ func (s *Stack) Invite(ctx context.Context, inv Invite) (*Dialog, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.call = &exchange{s: s, req: req, dest: dest, next: rest, creds: inv.Auth, seq: d.nextSeq, on: d.onResponse, late: d.onLate}
+	d.call = &exchange{s: s, req: req, dest: dest, next: rest, creds: inv.Auth, seq: d.nextSeq, on: d.onResponse, late: d.onLate,
+		offer: inv.Offer, limit: inv.Patience, silence: func() { d.unheard(inv.Patience) }}
 	if err := d.call.start(); err != nil {
 		d.call = nil
 		d.told = true
@@ -278,6 +287,23 @@ func (d *Dialog) callFailed(err error) {
 	d.end(ev)
 }
 
+// unheard gives an outgoing call up whose far end has said nothing for so long.
+// What it may say later is dealt with in the back.
+func (d *Dialog) unheard(patience time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state != dsCalling {
+		return
+	}
+	d.state = dsEnding
+	d.call.abort()
+	who := d.info.Remote.String()
+	if _, remote := d.call.server(); remote.IsValid() {
+		who = remote.String()
+	}
+	d.finish(DialogEvent{Status: 408, Text: fmt.Sprintf("no answer from %s within %v", who, patience), By: ByNetwork})
+}
+
 // onAnswer takes a 2xx to our INVITE.
 func (d *Dialog) onAnswer(res *gosip.Response, flow wire.Flow) {
 	tag, _ := wire.Param(res.To().Params, "tag")
@@ -324,7 +350,12 @@ func (d *Dialog) onAnswer(res *gosip.Response, flow wire.Flow) {
 	default:
 		d.offer = &pendingOffer{res: res}
 	}
-	d.emit(DialogEvent{Type: Answered, Status: res.StatusCode, Text: clean(res.Reason), SDP: sdp})
+	if body := d.call.rewritten(); body != nil {
+		d.session.sdp = body
+	}
+	ev := DialogEvent{Type: Answered, Status: res.StatusCode, Text: clean(res.Reason), SDP: sdp}
+	ev.Local, ev.Remote = d.call.server()
+	d.emit(ev)
 }
 
 // follow takes tag, target and routes of the dialog from a 2xx (RFC 3261 §12.1.2).

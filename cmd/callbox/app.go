@@ -78,6 +78,7 @@ type app struct {
 	ports     *rtp.PortPool
 	identity  *webrtc.Identity // shown to browsers
 	stack     *sip.Stack
+	outside   *outside
 	board     *board.Board
 	router    *router
 	tolls     *toll.Book
@@ -200,11 +201,12 @@ func (a *app) openNetwork(ctx context.Context) error {
 	}
 	a.stack, err = sip.New(sip.Config{UDP: []string{a.cfg.SIP}, TCP: []string{a.cfg.SIP}, TLS: []string{tlsAddr},
 		TLSConfig: a.certs.config(),
-		UserAgent: "callbox/" + version, External: a.snap.Media.External, Logger: a.log, Watch: a.watch,
+		UserAgent: "callbox/" + version, Logger: a.log, Watch: a.watch,
 		Events: a.eventPackages()})
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --sip", err)
 	}
+	a.outside = newOutside(a.stack, a.log)
 	return nil
 }
 

@@ -131,18 +131,9 @@ func (g gateway) Import(ctx context.Context, text []byte, dryRun bool) ([]string
 // later marks what counts from the next start on only.
 func later(diff []string) []string {
 	for i, d := range diff {
-		if strings.HasPrefix(d, "media.") {
+		if strings.HasPrefix(d, "media.port_") {
 			diff[i] = d + " (from the next start of the gateway on)"
 		}
 	}
 	return diff
-}
-
-// advertised is the address for sound that peers outside are shown.
-func advertised(s config.Snapshot) netip.Addr {
-	a, err := netip.ParseAddr(s.Media.External)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a
 }

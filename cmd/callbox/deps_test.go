@@ -36,7 +36,9 @@ var rules = []rule{
 	{"hal/**", []string{"hal"}},
 	{"board", []string{"hal", "hal/**"}},
 	{"sip/sdp", []string{"media/codec"}},
-	{"sip/wire", nil},
+	// Telephones keep their way open by STUN on the SIP socket.
+	{"sip/wire", []string{"sip/stun"}},
+	{"sip/stun", nil},
 	{"sip/locate", nil},
 	{"sip/document", nil},
 	{"sip", []string{"sip/sdp", "sip/wire", "sip/locate"}},

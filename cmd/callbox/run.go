@@ -54,6 +54,7 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	below.start("alerts", a.alarms.run)
 	below.start("media clock", a.clock.Run)
 	below.start("sip", a.stack.Serve)
+	below.start("address outside", a.outside.run)
 	a.mu.Lock()
 	err := a.useConfig(a.snap)
 	if err == nil {

@@ -29,6 +29,7 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.hooks.SetTrust(a.trust(snap.Webhooks))
 	a.engine.SetLimits(engineLimits(snap.Limits))
 	a.setTolls(snap)
+	a.outside.use(snap.Media)
 	a.lines.set(a.wanted(snap))
 	a.stack.Changed(eventDialog, "") // some may be gone
 	a.stack.Changed(eventMessages, "")
@@ -59,18 +60,19 @@ func (a *app) lineIDs(snap config.Snapshot) []string {
 
 // wanted lists the lines of a configuration on this board and how to make them.
 func (a *app) wanted(snap config.Snapshot) []wantedLine {
-	out := []wantedLine{{id: sipLine, print: snap.Media.External, make: func() (call.Line, error) {
-		return trunk.NewURILine(trunk.URIConfig{Advertise: advertised(snap)}, a.stack, a.ports, a.log), nil
+	out := []wantedLine{{id: sipLine, make: func() (call.Line, error) {
+		return trunk.NewURILine(trunk.URIConfig{Advertise: a.stack.External}, a.stack, a.ports, a.log), nil
 	}}}
 	for _, t := range snap.Trunks {
 		if t.Disabled || t.InboundUsername == "" && !slices.ContainsFunc(gatewaysOf(t), func(g config.Gateway) bool { return !g.Disabled }) {
 			continue
 		}
-		out = append(out, wantedLine{id: t.Name, print: fingerprint(t, snap.Media.External, snap.Country), make: func() (call.Line, error) {
+		out = append(out, wantedLine{id: t.Name, print: fingerprint(t, snap.Country), make: func() (call.Line, error) {
 			cfg, err := trunkConfig(t, snap)
 			if err != nil {
 				return nil, err
 			}
+			cfg.Advertise = a.stack.External
 			return trunk.New(cfg, a.stack, a.ports, a.log)
 		}})
 	}
@@ -81,8 +83,8 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		if u.Disabled {
 			continue
 		}
-		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, u.Dialogs, snap.Media.External), make: func() (call.Line, error) {
-			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Identity: a.identity, Terms: terms(u.Dialogs), Advertise: advertised(snap)},
+		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, u.Dialogs), make: func() (call.Line, error) {
+			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Identity: a.identity, Terms: terms(u.Dialogs), Advertise: a.stack.External},
 				a.stack, a.ports, a.log)
 		}})
 	}
@@ -141,7 +143,7 @@ func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 	cfg := trunk.Config{ID: t.Name, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
 		FromHost: t.FromDomain, InUsername: t.InboundUsername, InPassword: t.InboundPassword.Reveal(), KeepAlive: t.KeepAlive.Std(),
-		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Terms: terms(t.Dialogs), Advertise: advertised(snap),
+		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Terms: terms(t.Dialogs), Patience: t.Patience.Std(),
 		Realm: t.Realm, Diversion: t.Diversion, InbandDigits: t.InbandDigits, Transfers: t.Transfers, Identity: identityOf(t.Identity, snap.Country)}
 	if t.Tenant != "" {
 		cfg.FromHost, cfg.ContactHost, cfg.KeepAlive = cmp.Or(t.FromDomain, t.Tenant), t.Tenant, teamsPing

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"callbox/sip/stun"
 )
 
 // Sentinels that callers branch on.
@@ -66,7 +68,10 @@ type Layer struct {
 	count  counters
 	wg     sync.WaitGroup
 
+	external atomic.Pointer[external]
+
 	mu     sync.Mutex // guards the rest
+	binds  map[stun.ID]*bind
 	server map[string]*ServerTx
 	client map[string]*ClientTx
 	conns  map[string]*conn
@@ -101,8 +106,9 @@ func New(cfg Config, h Handler) (*Layer, error) {
 	}
 	l := &Layer{
 		cfg: cfg, log: cfg.Logger, handler: h, parser: sip.NewParser(), timers: newTimers(), ways: newWays(routed), done: make(chan struct{}),
-		server: map[string]*ServerTx{}, client: map[string]*ClientTx{}, conns: map[string]*conn{}, noTCP: map[netip.Addr]time.Time{},
+		binds: map[stun.ID]*bind{}, server: map[string]*ServerTx{}, client: map[string]*ClientTx{}, conns: map[string]*conn{}, noTCP: map[netip.Addr]time.Time{},
 	}
+	l.SetExternal(cfg.External, 0)
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -429,8 +435,11 @@ func (l *Layer) SentBy(transport string, remote netip.Addr, flow Flow) (host str
 		local = l.localFor(transport, remote, netip.Addr{})
 	}
 	port = l.portOn(flow, transport, local)
-	if l.cfg.External != "" && Outside(remote, l.cfg.External) {
-		return l.cfg.External, port
+	if e := l.external.Load(); e != nil && Outside(remote, e.host) {
+		if transport == UDP && e.udp != 0 {
+			port = e.udp
+		}
+		return e.host, port
 	}
 	if !local.IsValid() {
 		local = netip.AddrFrom4([4]byte{127, 0, 0, 1})

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+
+	"callbox/sip/stun"
 )
 
 // maxMessage is the largest message in bytes, on any transport.
@@ -104,6 +106,10 @@ func (s *udpSocket) read() {
 		flow := Flow{Transport: UDP, Local: s.bound, Remote: netip.AddrPortFrom(src.Addr().Unmap(), src.Port()), sock: s}
 		if s.wildcard {
 			flow.Local = netip.AddrPortFrom(localOf(oob[:on]), s.bound.Port())
+		}
+		if stun.Is(buf[:n]) {
+			s.l.guard(func() { s.l.stun(buf[:n], flow) })
+			continue
 		}
 		if len(buf[:n]) > 4 { // shorter ones are keep-alives (RFC 5626 §4.4)
 			s.l.Receive(buf[:n], flow)

@@ -125,7 +125,10 @@ type Trunk struct {
 	// KeepAlive is how often the far end is asked (OPTIONS) whether it is there, 10 s
 	// to 1 h; 0: never. While it is not, routes skip the trunk.
 	KeepAlive Duration `json:"keep_alive,omitempty"`
-	Codecs    []string `json:"codecs"` // best first; empty: PCMU, PCMA
+	// Patience is how long a call waits for any word of the provider before it fails,
+	// so that a route takes its next line, 1 s to 32 s; 0: 8 s.
+	Patience Duration `json:"patience,omitempty"`
+	Codecs   []string `json:"codecs"` // best first; empty: PCMU, PCMA
 	// SRTP protects the sound by keys in the session descriptions: off (also
 	// empty), optional, or mandatory. They are worth what Transport is: tls.
 	SRTP        string `json:"srtp,omitempty"`
@@ -310,6 +313,9 @@ type Media struct {
 	// External is the address that peers outside the network see the box under;
 	// empty: the address of the interface that a peer is reached by.
 	External string `json:"external,omitempty"`
+	// STUN is a server, host or host:port, that tells that address where it is not
+	// fixed (RFC 8489); empty: none is asked.
+	STUN string `json:"stun,omitempty"`
 }
 
 // Webhooks says whom the box believes when it asks applications over https.

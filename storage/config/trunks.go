@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -77,6 +79,9 @@ func (v *validator) trunk(f string, t Trunk) {
 		v.bad(f+".username", "a trunk that registers needs username and password")
 	}
 	v.period(f+".expires", t.Expires, time.Minute, 24*time.Hour)
+	if t.Patience != 0 {
+		v.period(f+".patience", t.Patience, time.Second, 32*time.Second)
+	}
 	if t.Proxy != "" && !strings.HasPrefix(t.Proxy, "sip:") && !strings.HasPrefix(t.Proxy, "sips:") {
 		v.bad(f+".proxy", "%q must be a SIP address such as sip:proxy.example:5060;transport=tcp", t.Proxy)
 	}
@@ -161,4 +166,21 @@ func (v *validator) carrier(f string, c Carrier) {
 	v.oneLine(f+".title", c.Title)
 	v.oneLine(f+".description", c.Description)
 	v.identity(f, c.ID, c.Account)
+}
+
+// stun checks the server that tells our address outside.
+func (v *validator) stun(m Media) {
+	host, port, err := net.SplitHostPort(m.STUN)
+	if err != nil {
+		host, port = m.STUN, "3478"
+	}
+	n, err := strconv.Atoi(port)
+	switch {
+	case err != nil || n < 1 || n > 65535:
+		v.bad("media.stun", "%q is not a host or host:port", m.STUN)
+	case m.External != "":
+		v.bad("media.stun", "media.external is set: the address is either fixed or asked for, remove one of them")
+	default:
+		v.host("media.stun", host)
+	}
 }

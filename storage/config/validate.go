@@ -400,6 +400,9 @@ func (v *validator) media(m Media) {
 	if m.PortMax-m.PortMin < 3 {
 		v.bad("media.port_max", "leaves fewer than 4 ports, a bridged call needs 4: make the range larger")
 	}
+	if m.STUN != "" {
+		v.stun(m)
+	}
 	if m.External != "" {
 		if _, err := netip.ParseAddr(m.External); err != nil {
 			v.bad("media.external", "%q is not an address; names are not allowed because they cost a look-up per call", m.External)

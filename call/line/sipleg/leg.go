@@ -43,9 +43,10 @@ type Config struct {
 	Direct bool
 	// Ports gives the RTP ports.
 	Ports *rtp.PortPool
-	// Advertise is shown in session descriptions instead of the local address, for
-	// a box behind a NAT with a fixed public address, to far ends outside of it.
-	Advertise netip.Addr
+	// Advertise gives the address that session descriptions show instead of the local
+	// one, for a box behind a NAT, to far ends outside of it; the zero Addr, or nil:
+	// the local one.
+	Advertise func() netip.Addr
 	// Codecs are those of the line, best first; empty: PCMU and PCMA.
 	Codecs []string
 	// InbandDigits neither offers nor accepts telephone events: digits are sent
@@ -81,10 +82,18 @@ func (c Config) logger() *slog.Logger {
 // local is what our side would like towards remote, with the codecs in prefer
 // first; see wished for pass. It has no keys yet.
 func (c Config) local(addr netip.AddrPort, remote netip.Addr, prefer []string, pass bool) sdp.Local {
-	if c.Advertise.IsValid() && sip.Outside(remote, c.Advertise) {
-		addr = netip.AddrPortFrom(c.Advertise, addr.Port())
-	}
+	addr = netip.AddrPortFrom(c.shown(addr.Addr(), remote), addr.Port())
 	return sdp.Local{Addr: addr, Codecs: c.wished(prefer, pass), Fmtp: sdp.Parameters(prefer), NoEvents: c.InbandDigits, Security: c.Security}
+}
+
+// shown is what remote is shown for an address of ours.
+func (c Config) shown(local, remote netip.Addr) netip.Addr {
+	if c.Advertise != nil {
+		if a := c.Advertise(); a.IsValid() && sip.Outside(remote, a) {
+			return a
+		}
+	}
+	return local
 }
 
 // Leg is one party over SIP and RTP. An outgoing leg may ring several phones at

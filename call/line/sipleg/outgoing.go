@@ -9,6 +9,7 @@ import (
 
 	"callbox/call"
 	"callbox/sip"
+	"callbox/sip/sdp"
 )
 
 // Inviter places dialogs; *sip.Stack is one.
@@ -85,6 +86,7 @@ func (l *Leg) invite(ctx context.Context, stack Inviter, o Outgoing) ([]*branch,
 		offer, err := b.session.Offer(b.local)
 		if err == nil {
 			inv.SDP, inv.Terms = offer, l.cfg.Terms
+			inv.Offer = func(local, remote netip.Addr) []byte { return sdp.Readdress(offer, l.cfg.shown(local, remote)) }
 			b.d, err = stack.Invite(ctx, inv.Invite)
 		}
 		if err == nil {

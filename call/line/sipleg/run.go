@@ -2,6 +2,7 @@ package sipleg
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"callbox/call"
@@ -179,6 +180,10 @@ func (l *Leg) signal(s branchEvent) {
 	}
 	if t.ended || t.chosen != nil && t.chosen != s.b {
 		return // told to end already
+	}
+	if s.e.Local.IsValid() { // another server, perhaps by another way
+		s.b.addr = s.e.Local
+		s.b.local.Addr = netip.AddrPortFrom(l.cfg.shown(s.e.Local, s.e.Remote), s.b.local.Addr.Port())
 	}
 	switch s.e.Type {
 	case sip.Ringing:

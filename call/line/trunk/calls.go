@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"callbox/call"
 	"callbox/call/line/sipleg"
 	"callbox/sip"
 )
+
+// patience is how long far ends may say nothing: the INVITE has been sent five times
+// then (RFC 3261 §17.1.1.2).
+const patience = 8 * time.Second
 
 // Dial implements call.Line: digits are dialled at the trunk's host, a whole
 // "sip:" URI through its proxy or directly.
@@ -40,7 +45,7 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	if d.URIParams != "" {
 		inv.Target += ";" + d.URIParams
 	}
-	inv.ContactHost = l.cfg.ContactHost
+	inv.ContactHost, inv.Patience = l.cfg.ContactHost, cmp.Or(l.cfg.Patience, patience)
 	inv.To = d.ToURI
 	if d.Proxy != "" {
 		inv.Route = d.Proxy

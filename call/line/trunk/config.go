@@ -64,6 +64,9 @@ type Config struct {
 	// 0: never. As long as it is not, calls fail at once, so that a route takes its
 	// next line.
 	KeepAlive time.Duration
+	// Patience is how long a call waits for any word of the host, or of the last of
+	// its servers, before it fails; 0: 8 s.
+	Patience time.Duration
 	// Channels bounds the calls at one time, In those that arrive, Out those that are
 	// dialled; 0: no limit.
 	Channels, In, Out int
@@ -79,9 +82,9 @@ type Config struct {
 	Terms sip.Terms
 	// Transfers lets the far end have its calls transferred by the box.
 	Transfers bool
-	// Advertise is shown to far ends outside of our network as the address for
-	// sound instead of the local one; the zero Addr: the local one.
-	Advertise netip.Addr
+	// Advertise gives the address for sound that is shown to far ends outside of our
+	// network instead of the local one; the zero Addr, or nil: the local one.
+	Advertise func() netip.Addr
 }
 
 // Validate reports the first thing wrong with the configuration.
@@ -106,7 +109,7 @@ func (c Config) Validate() error {
 		problem = fmt.Errorf("transport %q is not udp, tcp or tls", c.Transport)
 	case c.KeepAlive != 0 && (c.KeepAlive < 10*time.Second || c.KeepAlive > time.Hour):
 		problem = fmt.Errorf("it is asked every %s, which must be between 10 s and 1 h", c.KeepAlive)
-	case c.Channels < 0 || c.In < 0 || c.Out < 0 || c.Silence < 0 || c.Expires < 0:
+	case c.Channels < 0 || c.In < 0 || c.Out < 0 || c.Silence < 0 || c.Expires < 0 || c.Patience < 0:
 		problem = errors.New("a limit is negative")
 	}
 	if problem == nil {

@@ -24,10 +24,10 @@ const URILineID = "sip"
 
 // URIConfig describes the line for bare SIP URIs. The zero value is useful.
 type URIConfig struct {
-	Channels  int           // 0: no limit
-	Codecs    []string      // best first; empty: PCMU and PCMA
-	Silence   time.Duration // ends a call without RTP for so long; 0: never
-	Advertise netip.Addr    // as in Config
+	Channels  int               // 0: no limit
+	Codecs    []string          // best first; empty: PCMU and PCMA
+	Silence   time.Duration     // ends a call without RTP for so long; 0: never
+	Advertise func() netip.Addr // as in Config
 }
 
 // URILine dials any "sip:" or "sips:" URI, with the credentials and the proxy
@@ -98,7 +98,7 @@ func (l *URILine) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 		}
 	}
 	return dial(ctx, l.stack, l.legs, sip.Invite{
-		Target: d.To, To: d.ToURI, Route: d.Proxy, From: sipleg.Caller(d.From), FromName: d.FromName, FromHost: d.FromHost,
+		Patience: patience, Target: d.To, To: d.ToURI, Route: d.Proxy, From: sipleg.Caller(d.From), FromName: d.FromName, FromHost: d.FromHost,
 		Auth: sipleg.Credentials(d.Auth), Headers: headers,
 	}, d)
 }

@@ -47,9 +47,9 @@ type Config struct {
 	Silence time.Duration
 	// Terms are how calls are kept.
 	Terms sip.Terms
-	// Advertise is shown to phones outside of our network as the address for sound
-	// instead of the local one; the zero Addr: the local one.
-	Advertise netip.Addr
+	// Advertise gives the address for sound that is shown to far ends outside of our
+	// network instead of the local one; the zero Addr, or nil: the local one.
+	Advertise func() netip.Addr
 }
 
 func (c Config) user() string {
