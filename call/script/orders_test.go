@@ -3,6 +3,8 @@ package script
 import (
 	"context"
 	"errors"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,4 +128,64 @@ func TestOrdersEndWithCall(t *testing.T) {
 		}
 		c.want("0 fetch " + main.URL)
 	})
+}
+
+// recital is an utterance of some sentences.
+type recital struct {
+	sentences []string
+	dropped   chan struct{}
+	ended     []bool
+}
+
+func (r *recital) Next(ctx context.Context) (string, error) {
+	if len(r.sentences) == 0 {
+		return "", io.EOF
+	}
+	text := r.sentences[0]
+	r.sentences = r.sentences[1:]
+	if text == "" {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	return text, nil
+}
+
+func (r *recital) Dropped() <-chan struct{} { return r.dropped }
+func (r *recital) End(early bool)           { r.ended = append(r.ended, early) }
+
+// TestRecite: an utterance is spoken sentence by sentence; one that is dropped ends
+// in the middle of one, and one that the script leaves says so.
+func TestRecite(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		sentences []string
+		drop      time.Duration
+		leave     time.Duration
+		spoken    int
+		early     bool
+	}{
+		{"to its end", []string{"a", "b"}, 0, 0, 2, false},
+		{"dropped", []string{"a", "b", "c"}, 1500 * time.Millisecond, 0, 2, false},
+		{"dropped while it is written", []string{"a", ""}, 5 * time.Second, 0, 1, false},
+		{"left", []string{"a", "b", "c"}, 0, 1500 * time.Millisecond, 2, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
+				r := &recital{sentences: tc.sentences, dropped: make(chan struct{})}
+				if tc.drop > 0 {
+					time.AfterFunc(tc.drop, func() { close(r.dropped) })
+				}
+				if tc.leave > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tc.leave)
+					defer cancel()
+				}
+				_, err := Recite{Utterance: r}.Run(ctx, new(c.env()))
+				spoken := strings.Count(strings.Join(c.lines, "|"), " speak ")
+				if (err != nil) != tc.early || spoken != tc.spoken || len(r.ended) != 1 || r.ended[0] != tc.early {
+					t.Errorf("%v, ended %v, spoken %d: %q", err, r.ended, spoken, c.lines)
+				}
+			})
+		})
+	}
 }

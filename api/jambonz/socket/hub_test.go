@@ -280,7 +280,7 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", say, m, want)
 		}
 	}
-	p.say(`{"type":"command","command":"tts:tokens","data":{"id":4,"tokens":"a"}}`)
+	p.say(`{"type":"command","command":"tts:tokens","data":{"id":4}}`)
 	if m := p.want("tts:tokens-result"); m.Data["id"] != 4.0 || m.Data["status"] != "failed" {
 		t.Errorf("%+v", m)
 	}

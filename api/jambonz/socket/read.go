@@ -72,7 +72,11 @@ func (s *session) take(ctx context.Context, m command) {
 	case m.name == "dial":
 		s.order(m, script.Instead, one("dial", m.data))
 	case m.name == "tts:tokens":
-		s.refuseTokens(m.data)
+		s.speak(m.data)
+	case m.name == "tts:flush":
+		s.speech.flush()
+	case m.name == "tts:clear":
+		s.speech.clear()
 	case properties[m.name] != "":
 		select {
 		case s.changes <- m:
@@ -125,17 +129,6 @@ func (s *session) takeOver(id string, verbs js.Value) {
 
 // takeOver is the name of a command that comes of an acknowledgement.
 const takeOver = "(take over)"
-
-// refuseTokens answers text that should be spoken as it comes.
-func (s *session) refuseTokens(data js.Value) {
-	var o js.Object
-	if id, ok := data.Get("id"); ok {
-		o.Add("id", id)
-	}
-	o.Text("status", "failed")
-	o.Text("reason", "the box speaks whole texts: use say")
-	s.notify(&message{typ: "tts:tokens-result", id: newID(), call: s.call, data: js.Append(nil, o.Value())})
-}
 
 // properties name the commands that change a call by what a request to change it
 // would say (call-api.md §2.5). The data of a command is the property's value, or

@@ -32,6 +32,7 @@ type session struct {
 	why     error             // script.ErrNoMore: the application, or the call, has left
 
 	byeOnce, endOnce sync.Once
+	speech           speech // text that is spoken as it comes
 
 	mu     sync.Mutex // guards what follows
 	began  bool       // the application was told of the call
@@ -41,9 +42,11 @@ type session struct {
 
 func newSession(h *Hub, hook call.Hook, rec call.Record) *session {
 	hook.Name = ""
-	return &session{h: h, call: rec.ID, account: rec.Account, hook: hook,
+	s := &session{h: h, call: rec.ID, account: rec.Account, hook: hook,
 		out: make(chan *message, outboxSize), orders: make(chan script.Order, inboxSize), changes: make(chan command, inboxSize),
 		acks: make(chan command), bye: make(chan struct{}), ending: make(chan struct{}), gone: make(chan struct{})}
+	s.speech.s = s
+	return s
 }
 
 // leave ends the session at once.

@@ -144,10 +144,12 @@ var (
 		"headers": {Type: shape.Map},
 	}
 	configProps = shape.Props{
-		"synthesizer":                {Type: shape.Map, Props: synthesizerProps},
-		"recognizer":                 recognizer(),
-		"bargeIn":                    {Type: shape.Map, Props: bargeProps},
-		"ttsStream":                  {Type: shape.Map, Idle: wholeTexts},
+		"synthesizer": {Type: shape.Map, Props: synthesizerProps},
+		"recognizer":  recognizer(),
+		"bargeIn":     {Type: shape.Map, Props: bargeProps},
+		"ttsStream": {Type: shape.Map, Props: shape.Props{ // an application may always send text
+			"enable": {Type: shape.Bool}, "synthesizer": {Type: shape.Map, Idle: "the call's synthesizer speaks"},
+		}},
 		"autoStreamTts":              {Type: shape.Bool, Idle: wholeTexts},
 		"record":                     {Type: shape.Map, Props: RecordProps},
 		"listen":                     {Type: shape.Map, Props: configListenProps},

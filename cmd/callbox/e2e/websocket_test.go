@@ -101,7 +101,9 @@ func TestSocketApplication(t *testing.T) {
 	a.order("bad")
 	a.told("jambonz:error", 1, func(m map[string]any) bool { return strings.Contains(m["msg"].(string), `"fly" is not a verb`) })
 	a.order("tokens")
-	a.told("tokens", 1, nil)
+	a.told("tokens", 1, nil) // all were taken
+	a.told("tts:stream_open", 1, nil)
+	a.told("verb:status", 1, func(m map[string]any) bool { return m["event"] == "finished" && m["name"] == "say" })
 	a.order("hold")
 	a.told("verb:status", 1, func(m map[string]any) bool { return m["event"] == "starting" && m["name"] == "pause" })
 	a.order("queue") // behind the pause
@@ -120,6 +122,8 @@ func TestSocketApplication(t *testing.T) {
 	heard := bob.heard()
 	hears(t, "the phone", heard, says[0])
 	hears(t, "the phone", heard, says[1])
+	hears(t, "the phone", heard, speak(t, "Your parcel has arrived this morning."))
+	hears(t, "the phone", heard, speak(t, "The store is open until six in the evening."))
 	a.verified()
 }
 

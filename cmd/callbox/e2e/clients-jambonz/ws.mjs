@@ -33,7 +33,7 @@ const verified = (req) => {
 sdk.on('session:new', (session, path, req) => {
   calls.now = session;
   tell('session:new', session.data, req.headers.authorization ?? '', verified(req));
-  for (const type of ['call:status', 'verb:status', 'jambonz:error']) session.on(type, (data) => tell(type, data));
+  for (const type of ['call:status', 'verb:status', 'jambonz:error', 'tts:stream_open']) session.on(type, (data) => tell(type, data));
   session.on('/digits', (data) => {
     tell('/digits', data);
     session.tag({ data: { step: 'digits' } }).dtmf({ dtmf: '59', duration: 200 }).reply();
@@ -65,7 +65,11 @@ const orders = {
   status: (s) => s.injectCommand('call:status', { call_status: 'completed' }),
   odd: (s) => s.sendCommand('fly', { high: true }),
   bad: (s) => s.ws.send(JSON.stringify({ type: 'command', command: 'redirect', data: [{ verb: 'fly' }] })),
-  tokens: (s) => s.sendTtsTokens('hello').catch((e) => tell('tokens', { error: e.message })),
+  tokens: async (s) => {
+    for (const text of ['Your par', 'cel has arrived this morning. The st', 'ore is open until six in the evening', '.']) await s.sendTtsTokens(text);
+    s.flushTtsTokens();
+    tell('tokens', {});
+  },
   dial: (s) => s.dial({ actionHook: '/dialled', confirmHook: '/confirm', timeout: 20, target: [{ type: 'user', name: OTHER }] }).send(),
 };
 readline.createInterface({ input: process.stdin }).on('line', (line) => orders[line](calls.now));
