@@ -59,6 +59,11 @@ type Dial struct {
 	SIP
 	// Forwarded is the number that sent the call on to To, empty when none did.
 	Forwarded string
+	// Asserted is the number that a network vouches for as that of the caller whose
+	// call is passed on, for networks that are trusted with it; empty: none is. Private
+	// says that nobody else may learn it.
+	Asserted string
+	Private  bool
 	// Headers are added to the INVITE of SIP legs, in order.
 	Headers []Header
 	// Codecs is the caller's preference, best first ("PCMU", "PCMA"); empty: the
@@ -116,6 +121,7 @@ type LegInfo struct {
 	From      string    // caller's number or user
 	FromName  string    // caller's display name, may be empty
 	Private   bool      // the caller does not want to be known to the called
+	Asserted  string    // number that the network vouches for, also of a caller who is Private; empty: none
 	To        string    // dialled number, user or URI
 	Forwarded string    // number that forwarded the call here (Diversion), may be empty
 	CallID    string    // SIP Call-ID, empty on other technologies

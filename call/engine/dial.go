@@ -400,6 +400,9 @@ func (e *Engine) child(parent *live, t *script.Target, d *script.Dial, watch *ne
 	}
 	c.target = *t
 	c.forwarded = e.forwarder(p)
+	if d.Assert && p.Direction == call.Inbound {
+		c.asserted, c.private = parent.asserted, parent.private
+	}
 	c.callerName = d.CallerName
 	if c.callerName == "" {
 		c.callerName = p.CallerName

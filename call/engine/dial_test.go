@@ -445,3 +445,23 @@ func TestForeignCallerID(t *testing.T) {
 		})
 	}
 }
+
+// TestVouchedCaller: who calls is told on, as the network vouched for it, where the
+// Dial says so.
+func TestVouchedCaller(t *testing.T) {
+	for _, assert := range []bool{true, false} {
+		in(t, func(t *testing.T, w *world) {
+			src := w.doc("http://app/dial", &script.DialVerb{Dial: script.Dial{Targets: users("201"), CallerID: "+15550100001", Assert: assert}})
+			w.plan = Plan{Account: "acct", Script: src}
+			caller := newFarLeg(call.LegInfo{Line: "in", Inbound: true, From: "anonymous", To: "5550100", Private: true, Asserted: "+14155550142"})
+			w.e.Incoming(caller)
+			d := <-w.lines["201"].dials
+			if told := d.Asserted == "+14155550142" && d.Private; told != assert || d.From != "+15550100001" {
+				t.Errorf("assert %t: %+v", assert, d)
+			}
+			leg := <-w.lines["201"].dialed
+			leg.end(call.Cause{Q850: call.Q850Busy, SIP: 486, Who: call.Remote})
+			caller.end(call.NormalClearing(call.Remote))
+		})
+	}
+}

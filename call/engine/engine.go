@@ -415,6 +415,7 @@ func (e *Engine) arriving(info call.LegInfo, p Plan) *live {
 		Application: p.Application, Session: p.Session, Status: p.Status, Line: info.Line, Route: p.Why,
 		SIPCallID: info.CallID, Remote: info.Remote, Headers: info.Headers,
 	})
+	c.asserted, c.private = info.Asserted, info.Private
 	c.source = p.Script
 	c.document = p.Document
 	c.refuse = p.Refuse

@@ -85,7 +85,7 @@ func (c *live) place() {
 		from = c.callerID
 	}
 	d := call.Dial{To: a.To, From: from, FromName: c.callerName, Auth: c.target.Auth,
-		Headers: c.target.Headers, SIP: c.target.SIP, Codecs: c.codecs, Pass: c.pass, Reason: c.r.Reason, Forwarded: c.forwarded}
+		Headers: c.target.Headers, SIP: c.target.SIP, Codecs: c.codecs, Pass: c.pass, Reason: c.r.Reason, Forwarded: c.forwarded, Asserted: c.asserted, Private: c.private && c.asserted != ""}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &placing{cancel: cancel, done: make(chan placed), dropped: make(chan struct{})}
 	c.placing = p

@@ -38,6 +38,8 @@ type live struct {
 	callerID    string
 	callerName  string
 	forwarded   string // the number that sent this call on
+	asserted    string // see call.Dial
+	private     bool
 	codecs      []string
 	pass        bool // those that the box does not understand are welcome too
 	ringTimeout time.Duration

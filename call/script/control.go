@@ -140,6 +140,7 @@ type Dial struct {
 	CallerID       string   // shown to the callees; empty: the caller's number
 	CallerName     string
 	Foreign        string              // why callees are not called that would be shown a CallerID which is no number of the account; empty: any may be shown
+	Assert         bool                // tell trusted networks who calls, as the caller's vouched for it
 	Tag            string              // Session.Tag of the children; empty: the call's
 	SameStatus     bool                // children without a status hook have the call's
 	Timeout        time.Duration       // ring time; 0: 30 s

@@ -25,7 +25,7 @@ const (
 // dial decodes a dial. All targets ring at once.
 func (d *decoder) dial(o shape.Object) ([]script.Verb, error) {
 	v := &script.DialVerb{Resume: true, Dial: script.Dial{
-		CallerID: o.Text("callerId"), CallerName: o.Text("callerName"), AnswerOnBridge: o.Is("answerOnBridge"), SameStatus: true,
+		CallerID: o.Text("callerId"), CallerName: o.Text("callerName"), AnswerOnBridge: o.Is("answerOnBridge"), Assert: o.Flag("forwardPAI", true), SameStatus: true,
 	}}
 	for _, name := range []string{"callerId", "callerName"} {
 		if s := o.Text(name); len(s) > maxCaller || strings.ContainsAny(s, "\r\n") {

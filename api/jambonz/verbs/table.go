@@ -117,7 +117,7 @@ var (
 		"timeout":          {Type: shape.Number},
 		"tag":              {Type: shape.Map},
 		"anchorMedia":      {Type: shape.Bool},
-		"forwardPAI":       {Type: shape.Bool, Idle: "the callee is shown the caller's number, or callerId"},
+		"forwardPAI":       {Type: shape.Bool},
 		"exitMediaPath":    {Type: shape.Bool},
 		"amd":              {Type: shape.Map, Props: shape.AMDProps},
 		"boostAudioSignal": {Type: number},

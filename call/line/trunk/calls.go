@@ -130,6 +130,7 @@ func (l *Line) arrived(d *sip.Dialog, in call.Receiver) {
 	}
 	info.To = l.cfg.Identity.read(info.To)
 	info.From, info.FromName, info.Private = l.cfg.Identity.caller(di)
+	info.Asserted = l.cfg.Identity.vouched(di)
 	leg, err := l.legs.Incoming(d, info)
 	if err != nil {
 		return // it was refused and logged

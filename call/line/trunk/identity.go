@@ -166,6 +166,13 @@ func (l *Line) identify(inv *sip.Invite, d call.Dial) {
 	if asserted == "" || hidden && id.Anonymous == ByFrom {
 		send = nil
 	}
+	vouched := asserted
+	if d.Asserted != "" && slices.Contains(send, Asserted) {
+		vouched = id.write(d.Asserted)
+		if d.Private && !hidden {
+			inv.Headers = append(inv.Headers, sip.Header{Name: "Privacy", Value: "id"})
+		}
+	}
 	address := func(user string) string { return "<sip:" + sipleg.EscapeUser(user) + "@" + host + ">" }
 	add := func(name, value string) {
 		if sipleg.Header(inv.Headers, name) == "" { // what the call itself brings comes first
@@ -174,7 +181,10 @@ func (l *Line) identify(inv *sip.Invite, d call.Dial) {
 	}
 	for _, h := range send {
 		value := address(asserted)
-		if h == RemoteParty {
+		switch h {
+		case Asserted:
+			value = address(vouched)
+		case RemoteParty:
 			value += ";party=calling;screen=yes;privacy=" + map[bool]string{true: "full", false: "off"}[hidden]
 		}
 		add(h.name(), value)
@@ -208,4 +218,16 @@ func (id Identity) caller(di sip.DialogInfo) (from, name string, private bool) {
 		return anonymous, "Anonymous", true
 	}
 	return id.read(from), name, false
+}
+
+// vouched is the number that the provider asserts, whatever the caller wants;
+// empty: none that is believed.
+func (id Identity) vouched(di sip.DialogInfo) string {
+	if id.FromOnly || len(id.Believe) > 0 && !slices.Contains(id.Believe, Asserted) {
+		return ""
+	}
+	if u := sipleg.UserOf(sipleg.Header(di.Headers, Asserted.name())); u != "" {
+		return id.read(u)
+	}
+	return ""
 }

@@ -37,6 +37,17 @@ func TestProfiles(t *testing.T) {
 		{trunk.Config{Identity: trunk.Identity{Diversion: true, Form: trunk.Plain, Country: "US"}}, call.Dial{From: "+14155550123", Forwarded: "+14155550188"}, map[string]string{
 			"From": " sip:14155550123@127.0.0.1", "Diversion": "<sip:14155550188@127.0.0.13>;reason=unconditional"}},
 		{trunk.Config{}, call.Dial{From: "+14155550123", Forwarded: "+14155550188"}, map[string]string{"From": " sip:+14155550123@127.0.0.1"}},
+		// Passed on: to a network that is trusted with it, as it came; else not at all.
+		{trunk.Config{Identity: trunk.Identity{Send: all[:2], Form: trunk.Plain, Country: "US"}}, call.Dial{From: "+14155550199", Asserted: "+14155550142"}, map[string]string{
+			"From": " sip:14155550199@127.0.0.1", "P-Asserted-Identity": "<sip:14155550142@127.0.0.13>", "P-Preferred-Identity": "<sip:14155550199@127.0.0.13>"}},
+		{trunk.Config{Identity: trunk.Identity{Send: all[:1]}}, call.Dial{From: "+14155550199", Asserted: "+14155550142", Private: true}, map[string]string{
+			"From": " sip:+14155550199@127.0.0.1", "P-Asserted-Identity": "<sip:+14155550142@127.0.0.13>", "Privacy": "id"}},
+		{trunk.Config{FromUser: "branch", Identity: trunk.Identity{Send: all[:1]}}, call.Dial{From: "anonymous", Asserted: "+14155550142", Private: true}, map[string]string{
+			"From": "Anonymous sip:anonymous@anonymous.invalid", "Privacy": "id", "P-Asserted-Identity": "<sip:+14155550142@127.0.0.13>"}},
+		{trunk.Config{Identity: trunk.Identity{Send: all[1:2]}}, call.Dial{From: "+14155550199", Asserted: "+14155550142", Private: true}, map[string]string{
+			"From": " sip:+14155550199@127.0.0.1", "P-Preferred-Identity": "<sip:+14155550199@127.0.0.13>"}},
+		{trunk.Config{Identity: trunk.Identity{Send: all[:1], Anonymous: trunk.ByFrom}}, call.Dial{From: "anonymous", Asserted: "+14155550142", Private: true}, map[string]string{
+			"From": "Anonymous sip:anonymous@127.0.0.1"}},
 		{trunk.Config{Identity: trunk.Identity{Send: all[:1]}}, call.Dial{From: "+14155550123", Headers: []call.Header{{Name: "P-Asserted-Identity", Value: "<sip:own@x>"}}}, map[string]string{
 			"From": " sip:+14155550123@127.0.0.1", "P-Asserted-Identity": "<sip:own@x>"}},
 	} {
@@ -102,6 +113,9 @@ func TestBelieved(t *testing.T) {
 			to := "14155550188"
 			if tc.id.Arriving == trunk.Plain {
 				to = "+" + to
+			}
+			if tc.headers[0] == asserted && !tc.id.FromOnly && !strings.HasSuffix(got.Asserted, "14155550142") || tc.id.FromOnly && got.Asserted != "" {
+				t.Errorf("vouched for is %q", got.Asserted)
 			}
 			if got.From != tc.from || got.Private != tc.private || got.To != to || strings.Contains(got.FromName, "Bob") == tc.private {
 				t.Errorf("arrived %+v", got)
