@@ -36,7 +36,7 @@ func application(t *testing.T, handle func(c *websocket.Conn, r *http.Request)) 
 // message reads a message of JSON.
 func message(t *testing.T, c *websocket.Conn) map[string]any {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, b, err := c.Read(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func ended(t *testing.T, over chan error) error {
 	select {
 	case err := <-over:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the stream does not end")
 		return nil
 	}

@@ -67,7 +67,7 @@ func (l *listeners) Stream(ctx context.Context, s call.Stream, _ call.Record, en
 // next waits for the next piece of this kind.
 func (a *listener) next(t *testing.T, kind script.StreamPieceKind) script.StreamPiece {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
 		var p script.StreamPiece

@@ -209,7 +209,7 @@ func TestStreamLatch(t *testing.T) {
 	})
 	var f media.Frame
 	s.WriteFrame(&f)
-	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := c.Read(make([]byte, 2000)); err != nil || n != 172 {

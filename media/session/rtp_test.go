@@ -125,12 +125,12 @@ func (b *bench) eventually(what string, ok func() bool) {
 	b.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			b.t.Fatalf("not within 15 s: %s", what)
+			b.t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
@@ -184,7 +184,7 @@ func TestBridgedStreams(t *testing.T) {
 			if k != '5' {
 				t.Errorf("%s heard the key %c", who, k)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s heard no key", who)
 		}
 	}

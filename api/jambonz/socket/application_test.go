@@ -82,7 +82,7 @@ func (a *application) next() *peer {
 	select {
 	case p := <-a.conns:
 		return p
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		a.t.Fatal("no connection")
 		return nil
 	}
@@ -97,7 +97,7 @@ func (p *peer) want(typ string) sent {
 			p.t.Fatalf("got %+v, want %s", m, typ)
 		}
 		return m
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		p.t.Fatalf("no %s", typ)
 		return sent{}
 	}
@@ -119,7 +119,7 @@ func (p *peer) closed() {
 			if !ok {
 				return
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			p.t.Fatal("the connection stays open")
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // patience is how long anything may take on a busy machine. It is longer than
 // the 5 s within which a leg must end.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // endBound is the longest time from Hangup to LegEnded (call.Leg).
 const endBound = 5 * time.Second

@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds everything that a test waits for.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // T1 is the round-trip estimate of stacks in tests: short, so that a far end
 // that does not respond is given up within 4 s.
