@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"math"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,4 +46,114 @@ func TestBrowserIsCalled(t *testing.T) {
 	}
 	hears(t, "the recording's channel of the page", channel(rec, 0, 2), answer)
 	hears(t, "the recording's channel of the box", channel(rec, 1, 2), question)
+}
+
+// TestBrowserAndPhone: a page and a telephone call each other, hear each other,
+// send digits both ways, hold, and hang up.
+func TestBrowserAndPhone(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, browserUsers)
+	fromBob := append(make([]int16, rate), speak(t, "Bob speaking. The lift is out of order again, please use the stairs.")...)
+	fromCarol := speak(t, "This is Carol. I will be at the station at half past seven this evening.", "-v", "en-us")
+	carol := startBrowser(t, g, "carol", "c1a2r3o4l5", fromCarol, true)
+	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: fromBob})
+	wait := func() {
+		t.Helper()
+		carol.until("confirmed")
+		bob.wait("CALL_ESTABLISHED")
+		pauseFor(time.Duration(max(len(fromBob), len(fromCarol)))*time.Second/rate + 4*time.Second)
+	}
+	both := func() {
+		t.Helper()
+		hears(t, "the page", carol.heard(), fromBob)
+		hears(t, "the telephone", bob.heard(), fromCarol)
+	}
+	carol.run("call('bob')")
+	wait()
+	carol.run("press('42')")
+	for _, want := range "42" {
+		if ev := bob.wait("CALL_DTMF_START"); ev.Param != string(want) {
+			t.Errorf("digit to the telephone: %q, want %q", ev.Param, want)
+		}
+	}
+	carol.eval("hold()")
+	carol.eval("unhold()")
+	carol.run("press('7')")
+	if ev := bob.wait("CALL_DTMF_START"); ev.Param != "7" {
+		t.Errorf("digit after a hold: %q", ev.Param)
+	}
+	carol.run("hangup()")
+	bob.wait("CALL_CLOSED")
+	both()
+
+	bob.do("dial", "sip:carol@"+g.sip)
+	carol.until("ringing bob")
+	wait()
+	bob.press("59")
+	pauseFor(time.Second)
+	bob.do("hangup", "")
+	carol.until("ended remote Terminated")
+	both()
+	if got := tones(carol.heard()); got != "59" {
+		t.Errorf("the page heard the digits %q, want 59", got)
+	}
+}
+
+// TestBrowserIsLost: a page that is gone in a call ends it, and nobody rings it
+// any more.
+func TestBrowserIsLost(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, browserUsers)
+	a := newApp(t)
+	carol := startBrowser(t, g, "carol", "c1a2r3o4l5", nil, true)
+	sid := g.create(url.Values{"To": {"client:carol"}, "From": {"+14155550100"}, "Url": {a.doc("/voice", `<Response><Pause length="100"/></Response>`)}})
+	carol.until("confirmed")
+	g.until(sid, "in-progress")
+	carol.die()
+	g.until(sid, "completed")
+	if got := g.run("calls", "-o", "json"); !strings.Contains(got, "the connection to the browser of user carol was lost") {
+		t.Errorf("the record does not say why:\n%s", got)
+	}
+	if got := g.run("lines"); !strings.Contains(got, "no phone registered") {
+		t.Errorf("the lines:\n%s", got)
+	}
+	again := g.create(url.Values{"To": {"client:carol"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
+	g.until(again, "no-answer")
+}
+
+// tones are the digits whose tones are in s (ITU-T Q.23).
+func tones(s []int16) string {
+	low, high := []float64{697, 770, 852, 941}, []float64{1209, 1336, 1477, 1633}
+	keys := []string{"123A", "456B", "789C", "*0#D"}
+	const window = rate / 40
+	var out strings.Builder
+	var before byte
+	for p := 0; p+window <= len(s); p += window {
+		w := s[p : p+window]
+		strongest := func(list []float64) (at int, share float64) {
+			for i, f := range list {
+				var re, im float64
+				for n, v := range w {
+					a := 2 * math.Pi * f * float64(n) / rate
+					re += float64(v) * math.Cos(a)
+					im += float64(v) * math.Sin(a)
+				}
+				if e := 2 * (re*re + im*im) / window / (energy(w) + 1); e > share {
+					at, share = i, e
+				}
+			}
+			return at, share
+		}
+		l, a := strongest(low)
+		h, b := strongest(high)
+		var key byte
+		if a > 0.2 && b > 0.2 && a+b > 0.8 && energy(w) > window*300*300 {
+			key = keys[l][h]
+		}
+		if key != 0 && key != before {
+			out.WriteByte(key)
+		}
+		before = key
+	}
+	return out.String()
 }

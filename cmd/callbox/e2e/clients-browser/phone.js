@@ -13,6 +13,7 @@ const options = {
 };
 
 function listen(stream) {
+  if (ears) ears.close(); // of an earlier call, or before a hold
   document.getElementById('ear').srcObject = stream; // without it Chromium feeds no WebAudio
   ears = new AudioContext({ sampleRate: 48000 });
   const source = ears.createMediaStreamSource(stream);
@@ -56,6 +57,8 @@ function start(url, user, password, answer) {
 
 const call = (who) => { ua.call(`sip:${who}@callbox.local`, options); };
 const hangup = () => session.terminate();
+const hold = () => new Promise((done) => { session.hold({}, done); });
+const unhold = () => new Promise((done) => { session.unhold({}, done); });
 const press = (digits) => session.sendDTMF(digits, { transportType: 'RFC2833', duration: 120, interToneGap: 120 });
 
 // recording gives what was heard as base64 of 16-bit samples.
