@@ -159,7 +159,7 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	a := NewAgent()
 	old := a.Local()
-	if a.Remote("one") || a.Remote("one") {
+	if first, again := a.Remote("one"), a.Remote("one"); first || again {
 		t.Error("the first credentials are a restart")
 	}
 	now := time.Unix(1_800_000_000, 0)

@@ -25,12 +25,11 @@ type side struct {
 	failed chan error
 	keyed  chan struct{}
 
-	mu     sync.Mutex // guards what follows
-	other  *side
-	lose   int // datagrams of ours to be lost
-	aimed  netip.AddrPort
-	stun   int // answers sent
-	closed bool
+	mu    sync.Mutex // guards what follows
+	other *side
+	lose  int // datagrams of ours to be lost
+	aimed netip.AddrPort
+	stun  int // answers sent
 }
 
 // Send implements Port.
