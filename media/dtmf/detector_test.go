@@ -1,6 +1,7 @@
 package dtmf
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,54 @@ func TestNoise(t *testing.T) {
 			t.Errorf("a minute of noise at %v dBm0: got %q", level, got)
 		}
 	}
+}
+
+// 2,400 presses of all keys, 50 ms each, at random levels and twists within Q.24,
+// detuned by up to 1.5 %, in noise 15 dB below them: 99.9 % are heard, none is
+// taken for another.
+func TestValidDigitsInNoise(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(15, 99))
+	const rounds, batch = 150, 16
+	heard, all := 0, 0
+	for round := range rounds {
+		s := (&sound{}).pause(media.DurationOf(r.IntN(160)))
+		base := -20 + 14*r.Float64() // of the weaker tone, one level to a batch: the noise has one
+		for i := range batch {
+			row, column, _ := Frequencies(keys[i])
+			lo, hi := base, base
+			if twist := 8*r.Float64() - 4; twist > 0 {
+				hi += min(twist, 4)
+			} else {
+				lo -= twist
+			}
+			tune := func() float64 { return 1 + 0.03*(r.Float64()-0.5) }
+			s.dual(row*tune(), column*tune(), lo, hi, 50*ms).pause(50*ms + media.DurationOf(r.IntN(160)))
+		}
+		got := detect(s.noise(base+3-15, uint64(round)).samples())
+		all += batch
+		heard += matching(got, keys)
+		if len(got) > batch {
+			t.Errorf("round %d: heard %q of %q", round, got, keys)
+		}
+	}
+	share := 100 * float64(heard) / float64(all)
+	t.Logf("%d of %d digits heard, %.2f %%", heard, all, share)
+	if share < 99.9 {
+		t.Errorf("%.2f %% of the digits were heard, want 99.9", share)
+	}
+}
+
+// matching is how many letters got and want have in common in their order.
+func matching(got, want string) int {
+	n := 0
+	for i := range len(want) {
+		if at := strings.IndexByte(got, want[i]); at >= 0 {
+			n++
+			got = got[at+1:]
+		}
+	}
+	return n
 }
 
 func TestThroughG711(t *testing.T) {

@@ -66,7 +66,7 @@ func (e *eventIn) packet(ts uint32, payload []byte, marker bool) byte {
 			return 0
 		case delta < 0 && delta > -eventMemory:
 			return 0 // repeated or overtaken
-		case e.continues(code, uint32(delta), marker):
+		case e.continues(code, uint32(delta), marker), e.strays(code, end, uint32(delta), duration, marker):
 			e.ts, e.duration, e.ended = ts, duration, end
 			return 0
 		}
@@ -79,6 +79,23 @@ func (e *eventIn) packet(ts uint32, payload []byte, marker bool) byte {
 // next segment: a key held for more than 8 s (RFC 4733 §2.5.1.3).
 func (e *eventIn) continues(code byte, delta uint32, marker bool) bool {
 	return !e.ended && !marker && code == e.code && delta >= eventLongest-400 && delta <= eventLongest+1 && e.duration >= eventLongest-1600
+}
+
+// strayRoom is how far, in samples, what wrong senders count may be off: 60 ms.
+const strayRoom = 480
+
+// strays reports whether a packet delta samples after the present event is still of
+// it, though its timestamp says otherwise: some senders count the timestamp on with
+// every packet, by as much as the duration grows, and go on counting while they
+// repeat the end. A new press begins with a marker or with a shorter duration.
+func (e *eventIn) strays(code byte, end bool, delta, duration uint32, marker bool) bool {
+	switch {
+	case marker || code != e.code || delta > strayRoom:
+		return false
+	case e.ended:
+		return end && duration == e.duration
+	}
+	return duration > e.duration && duration-e.duration <= delta+strayRoom/2 || end && duration == e.duration
 }
 
 // forget is for a new source, whose timestamps have nothing to do with the old.

@@ -28,6 +28,10 @@ func TestEventsOncePerPress(t *testing.T) {
 		{"held for 10 s", []ev{{9, 0, 160, false, true}, {9, 0, 0xFFFF, false, false}, {9, 0xFFFF, 160, false, false}, {9, 0xFFFF, 8000, true, false}}, "9"},
 		{"pressed again after 8 s", []ev{{9, 0, 0xFFFF, false, true}, {9, 0, 0xFFFF, true, false}, {9, 0xFFFF, 160, false, true}}, "99"},
 		{"all keys", []ev{{0, 100, 160, true, true}, {10, 1000, 160, true, true}, {12, 2000, 160, true, true}, {15, 3000, 160, true, true}}, "0*AD"},
+		{"timestamps that count on", []ev{{5, 1000, 160, false, true}, {5, 1160, 320, false, false}, {5, 1320, 480, false, false}, {5, 1480, 640, true, false}, {5, 1640, 640, true, false}, {5, 1800, 640, true, false}, {5, 4000, 160, false, true}, {5, 4160, 320, true, false}}, "55"},
+		{"timestamps that count on, the start is lost", []ev{{5, 1160, 320, false, false}, {5, 1320, 480, false, false}, {5, 1480, 480, true, false}}, "5"},
+		{"short presses without markers", []ev{{5, 1000, 160, false, false}, {5, 1000, 320, true, false}, {5, 1800, 160, false, false}, {5, 1800, 320, true, false}}, "55"},
+		{"only the ends come, of quick presses", []ev{{5, 1000, 320, true, false}, {5, 1640, 320, true, false}, {5, 2280, 320, true, false}}, "555"},
 		{"a hook flash is no key", []ev{{16, 100, 160, true, true}, {200, 1000, 160, true, true}}, ""},
 	} {
 		var e eventIn

@@ -27,6 +27,7 @@ type audio struct {
 	stream *rtp.Stream
 	digit  func(byte) // takes a digit heard; never blocks
 
+	once      dtmf.Once           // each press counts once, in however many ways it is told
 	signalled atomic.Bool         // a telephone event has arrived in this call
 	listening atomic.Pointer[ear] // looks for tones; nil: they come as events
 
@@ -52,7 +53,9 @@ func openAudio(cfg Config, digit func(byte)) (*audio, error) {
 	a := &audio{digit: digit, toning: make(chan struct{}, 1)}
 	stream, err := rtp.Listen(rtp.Config{Pool: cfg.Ports, OnDigit: func(key byte) {
 		a.signalled.Store(true)
-		digit(key)
+		if a.once.Press(dtmf.Event, key, time.Now(), 0) {
+			digit(key)
+		}
 	}})
 	if err != nil {
 		return nil, err
@@ -124,7 +127,7 @@ func (a *audio) ReadFrame(f *media.Frame) bool {
 		if !ok {
 			in = &e.silence
 		}
-		if d, pressed := e.Write(in); pressed {
+		if d, pressed := e.Write(in); pressed && a.once.Press(dtmf.InSound, d, time.Now(), 0) {
 			a.digit(d)
 		}
 		if ok && e.Down() != 0 {

@@ -5,17 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"callbox/call"
+	"callbox/media/dtmf"
 	"callbox/sip"
 )
 
 // inform takes a request within the call: some phones send their keys in INFO.
 func (l *Leg) inform(m *sip.Message) {
-	if d, ok := dtmfRelay(m.ContentType, m.Body); ok && m.Method == "INFO" {
-		if l.talk.released != nil || !l.audio.sawEvents() {
+	if d, held, ok := dtmfRelay(m.ContentType, m.Body); ok && m.Method == "INFO" {
+		// Who has sent events once sends all its keys so; with them the other side of a
+		// relay hears the key, which is not to be told of it again.
+		if l.talk.released != nil || !l.audio.sawEvents() && l.audio.once.Press(dtmf.Message, d, time.Now(), held) {
 			l.events.digit(d, true)
 		}
 		return
@@ -64,23 +68,31 @@ func (l *Leg) tellDigit(ctx context.Context, digit byte, d time.Duration) error 
 	return err
 }
 
-// dtmfRelay reads the digit of a SIP INFO body, ok is false when it has none.
+// dtmfRelay reads the digit of a SIP INFO body and how long it was pressed, 0 when
+// that is not said; ok is false when there is no digit.
 // application/dtmf-relay is "Signal=5\r\nDuration=160", application/dtmf is
 // the digit alone; both are conventions without an RFC (RFC 6086 §1 names them).
-func dtmfRelay(contentType string, body []byte) (digit byte, ok bool) {
+func dtmfRelay(contentType string, body []byte) (digit byte, held time.Duration, ok bool) {
 	kind, _, _ := strings.Cut(contentType, ";")
 	switch strings.ToLower(strings.TrimSpace(kind)) {
 	case "application/dtmf":
-		return key(bytes.TrimSpace(body))
+		digit, ok = key(bytes.TrimSpace(body))
 	case "application/dtmf-relay":
 		for line := range bytes.Lines(body) {
 			name, value, found := bytes.Cut(line, []byte("="))
-			if found && strings.EqualFold(string(bytes.TrimSpace(name)), "signal") {
-				return key(bytes.TrimSpace(value))
+			name, value = bytes.TrimSpace(name), bytes.TrimSpace(value)
+			switch {
+			case !found:
+			case bytes.EqualFold(name, []byte("signal")):
+				digit, ok = key(value)
+			case bytes.EqualFold(name, []byte("duration")):
+				if ms, err := strconv.ParseUint(string(value), 10, 16); err == nil {
+					held = time.Duration(ms) * time.Millisecond
+				}
 			}
 		}
 	}
-	return 0, false
+	return digit, held, ok
 }
 
 // key reads "5", "#", "a", and the event numbers 10…15 that some phones send

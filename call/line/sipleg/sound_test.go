@@ -3,6 +3,7 @@ package sipleg_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,36 @@ func TestTonesBothWays(t *testing.T) {
 	defer cancel()
 	if err := c.SendDigit(ctx, '5', 100*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a tone without a clock: %v", err)
+	}
+}
+
+// TestKeysInTwoWays: a phone that says its keys as tones and tells them by INFO as
+// well presses each of them once.
+func TestKeysInTwoWays(t *testing.T) {
+	b := newBox(t, siptest.Config{Keys: siptest.Tones})
+	c := b.talk()
+	const keys = "1225#"
+	for _, k := range []byte(keys) {
+		b.must(b.far.Press(b.ctx(), k))
+		_, err := b.far.Tell(b.ctx(), sip.Message{Method: "INFO", ContentType: "application/dtmf-relay", Body: fmt.Appendf(nil, "Signal=%c\r\nDuration=100\r\n", k)})
+		b.must(err)
+	}
+	_, err := b.far.Tell(b.ctx(), sip.Message{Method: "INFO", ContentType: "text/plain", Body: []byte("done")})
+	b.must(err)
+	got := ""
+	for {
+		e := <-c.Events()
+		switch e.Type {
+		case call.LegDigit:
+			got += string(e.Digit)
+		case call.LegMessage:
+			if got != keys {
+				t.Errorf("keys %q, want %q", got, keys)
+			}
+			return
+		default:
+			t.Fatalf("event %v", e.Type)
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package sipleg
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"callbox/call"
 	"callbox/sip"
@@ -105,7 +107,10 @@ func TestDTMFRelay(t *testing.T) {
 		{"application/dtmf-relay", "Signal=", 0},
 		{"text/plain", "5", 0},
 	} {
-		got, ok := dtmfRelay(tt.contentType, []byte(tt.body))
+		got, held, ok := dtmfRelay(tt.contentType, []byte(tt.body))
+		if strings.Contains(tt.body, "160") && held != 160*time.Millisecond {
+			t.Errorf("dtmfRelay(%q, %q) was held for %v", tt.contentType, tt.body, held)
+		}
 		if got != tt.want && (ok || tt.want != 0) || ok != (tt.want != 0) {
 			t.Errorf("dtmfRelay(%q, %q) = %q, %v, want %q", tt.contentType, tt.body, got, ok, tt.want)
 		}
@@ -117,7 +122,7 @@ func FuzzDTMFRelay(f *testing.F) {
 	f.Add("application/dtmf-relay", []byte("Signal=5\r\nDuration=160"))
 	f.Add("application/dtmf", []byte("#"))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		if d, ok := dtmfRelay(contentType, body); ok && !validDigit(d) {
+		if d, held, ok := dtmfRelay(contentType, body); held < 0 || ok && !validDigit(d) {
 			t.Errorf("%q is no key", d)
 		}
 	})
