@@ -226,3 +226,21 @@ func TestForeignPassed(t *testing.T) {
 	}
 	says(t, b.far, in, 1)
 }
+
+// TestForeignRefused: a caller who speaks nothing that the box decodes is told why
+// nothing here can answer.
+func TestForeignRefused(t *testing.T) {
+	b := newBox(t, siptest.Config{}, func(c *sipleg.Config) { c.Codecs = []string{"PCMU", "G729"} })
+	b.must(b.far.CallWith(b.ctx(), "100", []byte("v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n")))
+	in := b.arrived()
+	if err := in.Answer(b.ctx()); !errors.Is(err, sdp.ErrForeign) {
+		t.Errorf("answered: %v", err)
+	}
+	e := in.until(call.LegEnded)
+	if e.Cause.SIP != 488 || !strings.Contains(e.Cause.Text, "passes Opus and G729 on") {
+		t.Errorf("cause %+v", e.Cause)
+	}
+	if c, err := b.far.WaitEnd(b.ctx()); err != nil || c.SIP != 488 {
+		t.Errorf("the caller was told %+v, %v", c, err)
+	}
+}

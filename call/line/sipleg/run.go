@@ -100,7 +100,7 @@ func (l *Leg) supervise() {
 func (l *Leg) do(a ask) error {
 	t := &l.talk
 	switch {
-	case t.ended:
+	case t.ended, (a.f != nil || a.reoffer != nil) && len(l.hang) > 0: // it is about to be
 		return call.ErrLegEnded
 	case a.f != nil:
 		return a.f()

@@ -159,9 +159,12 @@ net_interface %s
 audio_source aufile,%s/says.wav
 ausrc_srate 8000
 auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
 module_path /usr/lib/baresip/modules
 module g711.so
 module g722.so
+module opus.so
 module aufile.so
 module sndfile.so
 module srtp.so
@@ -296,23 +299,23 @@ func (b *baresip) heard() []int16 {
 		s, _ = readWAV(b.t, name)
 		return len(s) > 0 // its header says nothing of the length before
 	})
-	if wideband(b.t, name) {
+	if format(b.t, name) != [2]uint32{1, rate} {
 		narrow := filepath.Join(b.t.TempDir(), "narrow.wav")
-		command(b.t, "sox", name, "-r", strconv.Itoa(rate), narrow)
+		command(b.t, "sox", name, "-r", strconv.Itoa(rate), "-c", "1", narrow)
 		s, _ = readWAV(b.t, narrow)
 	}
 	return s
 }
 
-// wideband reports whether a file of baresip's, whose header is the plain 44
-// bytes, has 16,000 samples a second.
-func wideband(t *testing.T, path string) bool {
+// format gives the channels and the sample rate of a file of baresip's, whose header
+// is the plain 44 bytes.
+func format(t *testing.T, path string) [2]uint32 {
 	t.Helper()
 	head, err := os.ReadFile(path)
 	if err != nil || len(head) < 44 {
 		t.Fatalf("%s: %d bytes, %v", path, len(head), err)
 	}
-	return binary.LittleEndian.Uint32(head[24:]) == 16000
+	return [2]uint32{uint32(binary.LittleEndian.Uint16(head[22:])), binary.LittleEndian.Uint32(head[24:])}
 }
 
 func (b *baresip) stop() {

@@ -78,9 +78,9 @@ func (g *gateway) within(wire *tap, d time.Duration) int {
 
 // softphone registers a phone of our own stack, which says what it is told to and
 // can be listened to at any time.
-func softphone(t *testing.T, g *gateway, host, user, password string) *siptest.Endpoint {
+func softphone(t *testing.T, g *gateway, host, user, password string, codecs ...string) *siptest.Endpoint {
 	t.Helper()
-	p := siptest.NewEndpoint(t, siptest.Config{Host: host, Box: netip.MustParseAddrPort(g.sip), User: user, Password: password})
+	p := siptest.NewEndpoint(t, siptest.Config{Host: host, Box: netip.MustParseAddrPort(g.sip), User: user, Password: password, Codecs: codecs})
 	p.Register()
 	return p
 }
