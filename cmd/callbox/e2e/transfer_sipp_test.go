@@ -180,14 +180,14 @@ func TestReplacesScenarios(t *testing.T) {
 	said := speak(t, "Is anybody there who could pick this up?")
 	g.configure(twoUsers)
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto", says: again(said)})
-	dialog := `<nop><action><log message="DIALOG [call_id];to-tag=[$theirs];from-tag=[pid]T[call_number]."/></action></nop>` + "\n"
+	dialog := `<nop><action><log message="DIALOG [call_id];to-tag=[$theirs];from-tag=[pid]T[call_number]. ours [$mine]"/></action></nop>` + "\n"
 	replaced := func(s *sipp) string {
 		var m []string
 		poll(t, "SIPp tells its dialog", func() bool {
 			logs, _ := filepath.Glob(filepath.Join(s.dir, "*_logs.log"))
 			for _, f := range logs {
 				b, _ := os.ReadFile(f)
-				m = regexp.MustCompile(`DIALOG (\S+?);to-tag=.*;tag=([^;\s]+).*;from-tag=(\S+)\.`).FindStringSubmatch(string(b))
+				m = regexp.MustCompile(`DIALOG (\S+?);to-tag=.*;tag=([^;\s]+).*;from-tag=(\S+?)\. `).FindStringSubmatch(string(b))
 			}
 			return m != nil
 		})
