@@ -163,6 +163,10 @@ func (c *live) hangup() {
 	if c.timers.leg == nil {
 		c.timers.leg = time.NewTimer(legPatience)
 	}
+	if c.promised != nil { // the application has done what was wanted
+		c.promised.Progress(200, "")
+		c.promised = nil
+	}
 	c.leg.Hangup(cause)
 }
 

@@ -70,6 +70,7 @@ type live struct {
 	link      *link                  // set while a Dial has connected this call with another
 	dialled   *call.Cause            // why the last Dial connected nobody
 	gave      *call.Cause            // why it ends: its partner was transferred
+	promised  call.TransferReply     // of a transfer that the application carries out by itself; nil: none
 	away      bool                   // a child that is on its way to another party, see moving
 	instead   *live                  // whose place this arriving call takes; nil: nobody's
 	scribe    *scribe                // the call's transcription; nil: none

@@ -164,7 +164,8 @@ func (w *wish) ask() {
 		return
 	}
 	if len(doc.Verbs) == 0 && w.empty {
-		return // the application goes on by itself
+		w.by.do(context.Background(), func() { w.by.promised = w.Reply }) // the application goes on by itself
+		return
 	}
 	w.Reply.Progress(200, "")
 	if partner == nil {

@@ -12,6 +12,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/script"
+	"callbox/call/toll"
 )
 
 // wishes is a far end that wants a transfer, as it is told what becomes of it.
@@ -456,7 +457,8 @@ func TestTransferHookAnswers(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		w.doc("http://app/refer")
 		caller, callee, _, _ := w.united("201", script.Dial{Transfers: call.Hook{URL: "http://app/refer"}, MayIgnore: true})
-		callee.wants("202").want(t, 0, 202)
+		ignored := callee.wants("202")
+		ignored.want(t, 0, 202)
 		talking(t, caller, callee)
 		w.install("http://app/refer", func(*script.Result) (script.Document, error) {
 			return script.Document{}, &script.FetchError{Code: 11200, Status: 404, Err: errors.New("status 404")}
@@ -467,6 +469,9 @@ func TestTransferHookAnswers(t *testing.T) {
 		})
 		callee.wants("202").want(t, 500)
 		talking(t, caller, callee)
+		caller.end(call.NormalClearing(call.Remote)) // as if the application had moved it
+		synctest.Wait()
+		ignored.want(t, 0, 202, 200)
 
 		w.plan = Plan{Account: "acct", Script: w.doc("http://app/alone", play("clip:100000")), Session: call.Session{Transfers: call.Hook{URL: "http://app/own"}}}
 		w.doc("http://app/own", play("clip:7"))
@@ -572,5 +577,23 @@ func TestReplacesRefused(t *testing.T) {
 		w.e.Incoming(lone)
 		synctest.Wait()
 		try(lone, 603)
+	})
+}
+
+// TestTransferIsGuarded: the guards of the phone that wants a transfer count for
+// the call to the target, and let an allowed one pass.
+func TestTransferIsGuarded(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.guarded(toll.Rule{Line: "203", Calls: 1})
+		caller, callee, _, _ := w.united("203", script.Dial{})
+		wish := callee.wants("201")
+		(<-w.lines["201"].dialed).answer()
+		pass(time.Second)
+		wish.want(t, 0, 202, 200)
+		caller.port.in.Store(0)
+		// That one is up: another call of the phone would be its second.
+		other, phone, _, _ := w.united("203", script.Dial{})
+		phone.wants("202").want(t, 0, 202, 403)
+		talking(t, other, phone)
 	})
 }
