@@ -35,6 +35,9 @@ type Config struct {
 	NewID func(api, what string) string
 	// Ringback gives an endless ringback tone of a country ("" is the box's own).
 	Ringback func(country string) media.Clip
+	// HoldMusic says what a party hears that is held from a line, in calls that do
+	// not say themselves: the URL of a sound, HoldTune, or NoHoldMusic; nil: HoldTune.
+	HoldMusic func(account, line string) string
 	// Tones gives the tones of a digit string, for legs that cannot send digits
 	// outside the sound; w and W are pauses of 0.5 s and 1 s. length is that of
 	// each, 0: 100 ms.
@@ -57,6 +60,12 @@ type Config struct {
 	Logger *slog.Logger // nil: discard
 	Now    func() time.Time
 }
+
+// What parties on hold hear, besides sounds.
+const (
+	HoldTune    = ""     // the box's own music, that of Rooms
+	NoHoldMusic = "none" // what the holder sends
+)
 
 // Rooms is what the conferences and queues need besides, see room.Config.
 type Rooms struct {

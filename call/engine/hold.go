@@ -21,8 +21,8 @@ func (w *dialing) held(ctx context.Context, b *bridge, h heldBy) {
 	if !h.caller {
 		holder, other = b.b, b.a
 	}
-	music := w.c.snapshot().Session.HoldMusic
-	if !h.on || w.d.OnHold.IsZero() && music == "" {
+	music := w.c.e.holdMusic(w.c.snapshot(), holder.snapshot())
+	if !h.on || w.d.OnHold.IsZero() && music == NoHoldMusic {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -30,10 +30,18 @@ func (w *dialing) held(ctx context.Context, b *bridge, h heldBy) {
 	w.holding = x
 	w.c.e.tasks.Go(func() {
 		defer close(x.done)
+		mute := func(on bool) { // a telephone system has music of its own
+			holder.do(context.Background(), func() {
+				if holder.sess != nil {
+					holder.sess.SetHolding(on)
+				}
+			})
+		}
+		mute(true)
+		defer mute(false)
 		env := other.env(nil)
 		if w.d.OnHold.IsZero() {
-			// It ends with ctx, or with the other party.
-			_, _ = script.Play{URL: music, Loop: 0}.Run(ctx, env)
+			w.c.e.entertain(ctx, env, music)
 			return
 		}
 		r := holder.snapshot()
@@ -44,6 +52,32 @@ func (w *dialing) held(ctx context.Context, b *bridge, h heldBy) {
 			w.Tell(call.EventWarning, "the party on hold hears nothing: "+err.Error())
 		}
 	})
+}
+
+// holdMusic is what the other party of a connection hears while holder holds it.
+func (e *Engine) holdMusic(caller, holder call.Record) string {
+	music := caller.Session.HoldMusic
+	if music == "" && e.cfg.HoldMusic != nil {
+		music = e.cfg.HoldMusic(holder.Account, holder.Line)
+	}
+	if music == HoldTune && e.cfg.Rooms.Music == nil {
+		return NoHoldMusic
+	}
+	return music
+}
+
+// entertain plays music until ctx ends, or the party is gone. A sound that cannot
+// be had, which the call is told, is replaced by the box's own.
+func (e *Engine) entertain(ctx context.Context, env *script.Env, music string) {
+	if music != HoldTune {
+		_, err := script.Play{URL: music, Loop: 0}.Run(ctx, env)
+		if err != nil || ctx.Err() != nil {
+			return
+		}
+	}
+	if e.cfg.Rooms.Music != nil {
+		_ = env.Play(ctx, e.cfg.Rooms.Music()) // it has no end
+	}
 }
 
 // unhold ends what the party on hold hears.

@@ -8,6 +8,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/script"
+	"callbox/media"
 )
 
 func TestWatch(t *testing.T) {
@@ -149,6 +150,39 @@ func TestHold(t *testing.T) {
 		callee.end(call.NormalClearing(call.Remote)) // while it is held
 		pass(time.Second)
 	})
+}
+
+// TestHoldTune: by default the box's own music plays, the line that holds may say
+// otherwise, and what the holder sends meanwhile is heard only when nothing else is.
+func TestHoldTune(t *testing.T) {
+	for music, want := range map[string]int64{"": clipLevel + 7, "none": 0, "clip:40": clipLevel, "gone:": clipLevel + 7} {
+		in(t, func(t *testing.T, w *world) {
+			w.e.cfg.Rooms.Music = func() media.Clip { return level(clipLevel+7, 1<<30) }
+			w.e.cfg.HoldMusic = func(account, line string) string {
+				if account != "acct" || line != "201" {
+					t.Errorf("asked for the music of %s, line %s", account, line)
+				}
+				return music
+			}
+			caller, _, _ := w.arrive(script.Dial{Targets: users("201")})
+			callee := <-w.lines["201"].dialed
+			callee.answer()
+			pass(time.Second)
+			talking(t, caller, callee)
+			heard := caller.port.out.Load()
+			callee.emit(call.LegEvent{Type: call.LegHeld})
+			pass(2 * time.Second)
+			if want == 0 {
+				want = int64(heard)
+			}
+			if got := int64(caller.port.out.Load()); got != want {
+				t.Errorf("%q: the caller hears %d, want %d", music, got, want)
+			}
+			callee.emit(call.LegEvent{Type: call.LegResumed})
+			pass(time.Second)
+			talking(t, caller, callee)
+		})
+	}
 }
 
 // TestHoldMusic: what the call says of its hold music plays without a hook.

@@ -270,7 +270,7 @@ func (a *app) openEngine(ctx context.Context) error {
 		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
 		Alert: a.alarms.add,
 		NewID: a.dialects.newID, MayShow: callers{a.accounts, a.router}.MayShow,
-		Ringback: a.ringback, Tones: digitTones, Rooms: rooms, Tolls: a.tolls, Limits: engineLimits(a.snap.Limits), Logger: a.log,
+		Ringback: a.ringback, Tones: digitTones, HoldMusic: a.holdMusic, Rooms: rooms, Tolls: a.tolls, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
 	if err != nil {
 		return err

@@ -132,6 +132,28 @@ func protection(srtp string) sdp.Security {
 	return sdp.Plain
 }
 
+// holdMusic is what parties hear that a line of an account holds.
+func (a *app) holdMusic(account, line string) string {
+	snap := a.config()
+	music := ""
+	for _, x := range snap.Accounts {
+		if x.ID == account {
+			music = x.HoldMusic
+		}
+	}
+	for _, t := range snap.Trunks {
+		if t.Name == line {
+			music = cmp.Or(t.HoldMusic, music)
+		}
+	}
+	for _, u := range snap.Users {
+		if u.Name == line {
+			music = cmp.Or(u.HoldMusic, music)
+		}
+	}
+	return music
+}
+
 // terms are how the calls of a SIP line are kept.
 func terms(d config.Dialogs) sip.Terms {
 	use := map[string]sip.Use{"off": sip.Off, "require": sip.Always, "required": sip.Always}

@@ -74,6 +74,16 @@ func (s *Session) SetMuted(on bool) {
 	b.update()
 }
 
+// SetHolding is SetMuted for a far end that holds the other side of the bridge,
+// which is entertained meanwhile. Each of the two alone is enough.
+func (s *Session) SetHolding(on bool) {
+	s.mu.Lock()
+	s.holding, s.recheck = on, 0
+	b := s.bridge
+	s.mu.Unlock()
+	b.update()
+}
+
 // SetLoudness multiplies what the far end is told by level/256 (0…MaxLoudness;
 // 256 changes nothing), except what plays beside.
 func (s *Session) SetLoudness(level int) {

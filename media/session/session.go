@@ -54,6 +54,7 @@ type Session struct {
 	player   *Playback
 	beside   [MaxBeside]*Playback // what plays besides; nil: a free place
 	muted    bool
+	holding  bool
 	loudness int      // of what the far end is told, in 1/256
 	taps     []*tap   // replaced, never changed
 	voices   []*voice // likewise
@@ -178,7 +179,7 @@ func enrol[T any](s *Session, list *[]*T, x *T) (remove func()) {
 func (s *Session) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.player != nil || len(s.taps) > 0 || len(s.voices) > 0 || s.muted || s.loudness != unity || s.beside != [MaxBeside]*Playback{}
+	return s.player != nil || len(s.taps) > 0 || len(s.voices) > 0 || s.muted || s.holding || s.loudness != unity || s.beside != [MaxBeside]*Playback{}
 }
 
 // recheckTicks is how often a bridge looks whether it can relay, or still can:
@@ -198,7 +199,7 @@ func (s *Session) Collect() {
 		if s.heard {
 			s.meterIn.WriteFrame(&s.in)
 		}
-		if !s.heard || s.muted {
+		if !s.heard || s.muted || s.holding {
 			s.in.Clear()
 		}
 		if s.heard && s.seat != nil {

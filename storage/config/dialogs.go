@@ -15,6 +15,16 @@ type Dialogs struct {
 	// Reliable has ringing and early sound acknowledged (RFC 3262): off, supported
 	// (also empty), or required.
 	Reliable string `json:"reliable,omitempty"`
+	// HoldMusic is what the other party hears while this line holds it: the URL of a
+	// sound, none (what the far end sends), or, when empty, as the account says.
+	HoldMusic string `json:"hold_music,omitempty"`
+}
+
+// holdMusic checks what parties on hold hear.
+func (v *validator) holdMusic(field, music string) {
+	if music != "" && music != "none" {
+		v.address(field, music, "http", "https")
+	}
 }
 
 // dialogs checks how the calls of a line are kept.
@@ -28,4 +38,5 @@ func (v *validator) dialogs(f string, d Dialogs) {
 	if !slices.Contains([]string{"", "off", "supported", "required"}, d.Reliable) {
 		v.bad(f+".reliable", "%q is not off, supported, required or empty", d.Reliable)
 	}
+	v.holdMusic(f+".hold_music", d.HoldMusic)
 }

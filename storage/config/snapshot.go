@@ -56,6 +56,9 @@ type Account struct {
 	// Application runs the calls of users and phones that have none of their own;
 	// empty: they are connected.
 	Application string `json:"application,omitempty"` // Application.ID
+	// HoldMusic is what parties on hold hear in its calls: the URL of a sound, none
+	// (what the far end that holds them sends), or, when empty, the box's own music.
+	HoldMusic string `json:"hold_music,omitempty"`
 	// QueueHook is told of calls that come into the account's queues and leave them.
 	QueueHook call.Hook `json:"queue_hook,omitzero"`
 	Keys      []Key     `json:"keys,omitempty"`

@@ -144,6 +144,7 @@ func (v *validator) accounts(list []Account) {
 			v.bad(f+".token", "must be 32 to 64 digits 0-9 a-f, client libraries refuse anything else; make a new one")
 		}
 		v.hook(f+".queue_hook", a.QueueHook)
+		v.holdMusic(f+".hold_music", a.HoldMusic)
 		if len(a.Keys) > maxEntries {
 			v.bad(f+".keys", "%d keys, at most %d", len(a.Keys), maxEntries)
 		}
