@@ -200,6 +200,9 @@ type LegEvent struct {
 	Digit byte  // LegDigit: one of 0-9 * # A-D, reported once per key press
 	Apart bool  // LegDigit: it came outside the sound's own stream (SIP INFO), which does not carry it on
 	Cause Cause // LegEnded
+	// Onward are the parties that the far end sends the call to instead, best first:
+	// of LegEnded before the answer.
+	Onward []string
 	// Message of LegMessage.
 	Message *SIPMessage
 	// Transfer of LegTransfer.

@@ -61,6 +61,7 @@ type DialogEvent struct {
 	Message  *Message  // Told
 	Err      error     // Reanswered: ErrGlare, a *StatusError, ErrTimeout, ErrTransport
 	Referral *Referral // Referred
+	Places   []string  // Ended by a 3xx: the addresses that it names, best first
 	// Local is our address towards Remote, for sound, when another server than the
 	// first of the target's domain is spoken to now (Progress, Answered); else invalid.
 	Local, Remote netip.Addr

@@ -250,3 +250,12 @@ func headerValue(m interface {
 }
 
 func crlf(s string) []byte { return bytes.ReplaceAll([]byte(s), []byte("\n"), []byte("\r\n")) }
+
+// refuse answers an INVITE with no Contact but those of extra, and takes the ACK.
+func (r *raw) refuse(inv *gosip.Request, status int, extra string) {
+	r.t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "SIP/2.0 %d %s\n%s\n%s\n%s;tag=x\n%s\n%s\n%s\nContent-Length: 0\n\n", status, phrase(status), inv.Via(), inv.From(), inv.To(), inv.CallID(), inv.CSeq(), extra)
+	r.send(b.String())
+	r.request("ACK")
+}

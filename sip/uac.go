@@ -254,7 +254,7 @@ func (d *Dialog) onResponse(res *gosip.Response, flow wire.Flow, err error) {
 	case res.StatusCode < 300:
 		d.onAnswer(res, flow)
 	case d.state == dsCalling:
-		d.end(DialogEvent{Status: res.StatusCode, Text: clean(res.Reason), Reason: reasonOf(res), Warning: warningOf(res), By: ByRemote})
+		d.end(DialogEvent{Status: res.StatusCode, Text: clean(res.Reason), Reason: reasonOf(res), Warning: warningOf(res), By: ByRemote, Places: placesOf(res)})
 	case d.state == dsEnding: // 487 to our CANCEL, as a rule
 		d.end(DialogEvent{Status: res.StatusCode, Text: clean(res.Reason), Reason: d.reasonWanted(), By: ByLocal})
 	}

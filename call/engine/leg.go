@@ -128,7 +128,7 @@ func (c *live) attemptFailed(cause call.Cause) {
 	if c.r.State.Final() {
 		return
 	}
-	if c.attempt+1 < len(c.way.Attempts) && c.way.Next != nil {
+	if len(c.onward.places) == 0 && c.attempt+1 < len(c.way.Attempts) && c.way.Next != nil {
 		if next, why := c.way.Next(c.attempt, cause); next {
 			c.note(call.EventWarning, why)
 			c.attempt++
@@ -136,7 +136,10 @@ func (c *live) attemptFailed(cause call.Cause) {
 			return
 		}
 	}
-	c.fail(cause)
+	cause, gone := c.goOn(cause)
+	if !gone {
+		c.fail(cause)
+	}
 }
 
 // adopt makes leg the call's leg.
@@ -197,6 +200,9 @@ func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 		return
 	}
 	if ev.Type == call.LegEnded {
+		if len(ev.Onward) > 0 {
+			c.sentOn(ev.Onward, ev.Cause)
+		}
 		c.legDown(ev.Cause)
 		return
 	}

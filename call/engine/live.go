@@ -52,6 +52,7 @@ type live struct {
 
 	way       Route
 	attempt   int      // index into way.Attempts
+	onward    onward   // where it was sent on to
 	placing   *placing // an attempt that is being started
 	leg       call.Leg
 	legEvents <-chan *call.LegEvent // nil when the leg has ended

@@ -56,7 +56,7 @@ var rules = []rule{
 	{"call/engine", []string{"call", "call/room", "call/event", "call/number", "call/route", "call/script", "call/toll", "media", "media/**"}},
 	// The suite drives lines with the real clock and tones.
 	{"call/line/linetest", []string{"call", "media", "media/**"}},
-	{"call/line/sipleg", []string{"call", "media", "media/**", "sip", "sip/sdp"}},
+	{"call/line/sipleg", []string{"call", "call/number", "media", "media/**", "sip", "sip/sdp"}},
 	{"call/line/sipleg/siptest", []string{"call", "call/line/linetest", "media", "media/**", "sip", "sip/sdp"}},
 	// Providers want numbers in forms of their own.
 	{"call/line/trunk", []string{"call", "call/number", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},

@@ -84,7 +84,7 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 			continue
 		}
 		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, u.Dialogs), make: func() (call.Line, error) {
-			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Identity: a.identity, Terms: terms(u.Dialogs), Advertise: a.stack.External},
+			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Identity: a.identity, Terms: terms(u.Dialogs), Onward: u.Redirects != "refuse", Advertise: a.stack.External},
 				a.stack, a.ports, a.log)
 		}})
 	}
@@ -165,7 +165,7 @@ func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
 	cfg := trunk.Config{ID: t.Name, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
 		FromHost: t.FromDomain, InUsername: t.InboundUsername, InPassword: t.InboundPassword.Reveal(), KeepAlive: t.KeepAlive.Std(),
-		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Terms: terms(t.Dialogs), Patience: t.Patience.Std(),
+		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Terms: terms(t.Dialogs), Onward: t.Redirects != "refuse", Patience: t.Patience.Std(),
 		Realm: t.Realm, Diversion: t.Diversion, InbandDigits: t.InbandDigits, Transfers: t.Transfers, Identity: identityOf(t.Identity, snap.Country)}
 	if t.Tenant != "" {
 		cfg.FromHost, cfg.ContactHost, cfg.KeepAlive = cmp.Or(t.FromDomain, t.Tenant), t.Tenant, teamsPing

@@ -15,6 +15,9 @@ type Dialogs struct {
 	// Reliable has ringing and early sound acknowledged (RFC 3262): off, supported
 	// (also empty), or required.
 	Reliable string `json:"reliable,omitempty"`
+	// Redirects says what becomes of calls that the far end sends on to others (3xx):
+	// follow (also empty: by the routes and under the guards), or refuse (they fail).
+	Redirects string `json:"redirects,omitempty"`
 	// HoldMusic is what the other party hears while this line holds it: the URL of a
 	// sound, none (what the far end sends), or, when empty, as the account says.
 	HoldMusic string `json:"hold_music,omitempty"`
@@ -37,6 +40,9 @@ func (v *validator) dialogs(f string, d Dialogs) {
 	}
 	if !slices.Contains([]string{"", "off", "supported", "required"}, d.Reliable) {
 		v.bad(f+".reliable", "%q is not off, supported, required or empty", d.Reliable)
+	}
+	if !slices.Contains([]string{"", "follow", "refuse"}, d.Redirects) {
+		v.bad(f+".redirects", "%q is not follow, refuse or empty", d.Redirects)
 	}
 	v.holdMusic(f+".hold_music", d.HoldMusic)
 }

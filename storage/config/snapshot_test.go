@@ -172,6 +172,7 @@ func TestValidate(t *testing.T) {
 		{"trunks[0].srtp", func(s *Snapshot) { s.Trunks[0].SRTP = "yes" }},
 		{"trunks[0].session_timer", func(s *Snapshot) { s.Trunks[0].SessionTimer = "always" }},
 		{"trunks[0].session_expires", func(s *Snapshot) { s.Trunks[0].SessionExpires = Duration(time.Minute) }},
+		{"trunks[0].redirects", func(s *Snapshot) { s.Trunks[0].Redirects = "no" }},
 		{"users[0].hold_music", func(s *Snapshot) { s.Users[0].HoldMusic = "music.wav" }},
 		{"accounts[0].hold_music", func(s *Snapshot) { s.Accounts[0].HoldMusic = "http://user:pass@music.example/" }},
 		{"users[0].reliable", func(s *Snapshot) { s.Users[0].Reliable = "yes" }},

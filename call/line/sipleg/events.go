@@ -90,12 +90,12 @@ func (o *outbox) hold(held bool) {
 }
 
 // end tells the end and closes the channel; the first cause counts.
-func (o *outbox) end(c call.Cause) {
+func (o *outbox) end(c call.Cause, onward []string) {
 	if o.told[call.LegEnded] {
 		return
 	}
 	o.told[call.LegEnded] = true
-	o.send(call.LegEvent{Type: call.LegEnded, Cause: c})
+	o.send(call.LegEvent{Type: call.LegEnded, Cause: c, Onward: onward})
 	close(o.ch)
 }
 

@@ -34,7 +34,7 @@ func TestOutboxNeverBlocks(t *testing.T) {
 	o.once(call.LegRinging)
 	o.once(call.LegEarly)
 	o.once(call.LegAnswered)
-	o.end(call.NormalClearing(call.Remote))
+	o.end(call.NormalClearing(call.Remote), nil)
 	count := map[call.LegEventType]int{}
 	types := drain(o)
 	for _, typ := range types {
@@ -80,8 +80,8 @@ func TestOutboxOrder(t *testing.T) {
 	o.hold(false)
 	o.hold(true)
 	o.hold(true)
-	o.end(call.NormalClearing(call.Remote))
-	o.end(call.NormalClearing(call.Box))
+	o.end(call.NormalClearing(call.Remote), nil)
+	o.end(call.NormalClearing(call.Box), nil)
 	o.digit('1', false)
 	o.hold(false)
 	o.once(call.LegAnswered)

@@ -68,6 +68,8 @@ type Config struct {
 	Silence time.Duration
 	// Terms are how the calls that are dialled are kept.
 	Terms sip.Terms
+	// Onward lets far ends send calls on to others (3xx).
+	Onward bool
 	// Logger takes one line per state change; nil discards.
 	Logger *slog.Logger
 }
@@ -139,6 +141,7 @@ type talk struct {
 	asked    *reoffering // our change that the far end has not answered yet
 	released *passage    // the far end was sent to another one; nil: it talks to us
 	worst    call.Cause
+	onward   []string  // where a phone or provider sends the call instead
 	packets  uint64    // received when last looked
 	heard    time.Time // when packets last rose
 	up       time.Time // when it was answered

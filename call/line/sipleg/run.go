@@ -3,6 +3,7 @@ package sipleg
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"callbox/call"
@@ -151,7 +152,7 @@ func (l *Leg) end(c call.Cause) {
 		}
 	}
 	l.audio.close()
-	l.events.end(c)
+	l.events.end(c, t.onward)
 	l.log.Info("leg ended", "cause", c.Q850, "sip", c.SIP, "who", string(c.Who), "text", c.Text)
 	close(l.over)
 	// What retransmissions need is the dialog's; the leg keeps nothing of it.
@@ -216,7 +217,13 @@ func (l *Leg) branchEnded(b *branch, e *sip.DialogEvent) {
 		n.line = n.party
 	}
 	c := n.cause(e)
-	if t.worst.Q850 == 0 || rank(c) > rank(t.worst) {
+	if len(e.Places) > 0 && l.cfg.Onward && len(t.onward) == 0 {
+		if t.onward = onward(b.d.Info(), e.Places); len(t.onward) > 0 {
+			c.Text = fmt.Sprintf("%s sent the call on to %s", n.party, strings.Join(t.onward, ", "))
+			t.worst = c
+		}
+	}
+	if len(t.onward) == 0 && (t.worst.Q850 == 0 || rank(c) > rank(t.worst)) {
 		t.worst = c
 	}
 	for _, other := range t.branches {

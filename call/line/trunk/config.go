@@ -78,6 +78,8 @@ type Config struct {
 	Security sdp.Security
 	// Silence ends a call whose far end sent no RTP for so long; 0: never.
 	Silence time.Duration
+	// Onward lets whom is called send calls on to others (3xx).
+	Onward bool
 	// Terms are how calls are kept.
 	Terms sip.Terms
 	// Transfers lets the far end have its calls transferred by the box.

@@ -45,6 +45,8 @@ type Config struct {
 	Identity *webrtc.Identity
 	// Silence ends a call whose phone sent no RTP for so long; 0: never.
 	Silence time.Duration
+	// Onward lets whom is called send calls on to others (3xx).
+	Onward bool
 	// Terms are how calls are kept.
 	Terms sip.Terms
 	// Advertise gives the address for sound that is shown to far ends outside of our
@@ -99,7 +101,7 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	l := &Line{cfg: cfg, stack: stack, log: logger.With("line", cfg.ID), since: time.Now(), text: "not running"}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.User, Title: "user " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Identity: cfg.Identity, Silence: cfg.Silence, Terms: cfg.Terms, Transfers: true, Logger: logger,
+		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Identity: cfg.Identity, Silence: cfg.Silence, Terms: cfg.Terms, Onward: cfg.Onward, Transfers: true, Logger: logger,
 	})
 	return l, nil
 }
