@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,9 @@ func socketCall(t *testing.T, config string) (*gateway, *hookApp, *baresip, stri
 // sees every status and verb, and ends the call.
 func TestSocketApplication(t *testing.T) {
 	t.Parallel()
-	g, a, bob, sid, says := socketCall(t, twoUsers)
+	voice := speak(t, "This is the voice that reads what an application writes.")
+	vendor := newSpeechVendor(t, voice)
+	g, a, bob, sid, says := socketCall(t, twoUsers+vendor.config())
 	pauseFor(time.Duration(len(says[0]))*time.Second/rate + time.Second)
 	bob.press("1234")
 	if d := a.told("/digits", 1, nil); d["reason"] != "dtmfDetected" || d["digits"] != "1234" || d["call_sid"] != sid {
@@ -122,8 +125,16 @@ func TestSocketApplication(t *testing.T) {
 	heard := bob.heard()
 	hears(t, "the phone", heard, says[0])
 	hears(t, "the phone", heard, says[1])
-	hears(t, "the phone", heard, speak(t, "Your parcel has arrived this morning."))
-	hears(t, "the phone", heard, speak(t, "The store is open until six in the evening."))
+	hears(t, "the phone", heard, voice)
+	vendor.mu.Lock()
+	defer vendor.mu.Unlock()
+	var texts []string
+	for _, u := range vendor.asked {
+		texts = append(texts, fmt.Sprint(u["text"]))
+	}
+	if want := []string{"Your parcel has arrived this morning.", "The store is open until six in the evening."}; !slices.Equal(texts, want) {
+		t.Errorf("the vendor spoke %q, want %q", texts, want)
+	}
 	a.verified()
 }
 

@@ -66,6 +66,7 @@ const orders = {
   odd: (s) => s.sendCommand('fly', { high: true }),
   bad: (s) => s.ws.send(JSON.stringify({ type: 'command', command: 'redirect', data: [{ verb: 'fly' }] })),
   tokens: async (s) => {
+    s.injectCommand('config', { ttsStream: { enable: true }, synthesizer: { vendor: 'parrot', language: 'en-US', voice: 'polly' } });
     for (const text of ['Your par', 'cel has arrived this morning. The st', 'ore is open until six in the evening', '.']) await s.sendTtsTokens(text);
     s.flushTtsTokens();
     tell('tokens', {});
