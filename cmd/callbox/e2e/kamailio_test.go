@@ -96,17 +96,23 @@ func startKamailio(t *testing.T, phonePort int) *kamailio {
 
 func startKamailioAt(t *testing.T, port, phonePort int) *kamailio {
 	t.Helper()
+	return runKamailio(t, place{}, port, fmt.Sprintf(providerScript, port, phonePort))
+}
+
+// runKamailio starts one somewhere with a script of its own.
+func runKamailio(t *testing.T, at place, port int, script string) *kamailio {
+	t.Helper()
 	k := &kamailio{log: &lockedBuffer{}, port: port}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "kamailio.cfg")
-	if err := os.WriteFile(file, fmt.Appendf(nil, providerScript, k.port, phonePort), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	program, err := exec.LookPath("kamailio")
 	if err != nil {
 		program = "/usr/sbin/kamailio" // where only root looks by itself
 	}
-	cmd := exec.Command(program, "-f", file, "-DD", "-E", "-m", "16", "-M", "4", "-w", dir, "-Y", dir)
+	cmd := at.command(program, "-f", file, "-DD", "-E", "-m", "16", "-M", "4", "-w", dir, "-Y", dir)
 	cmd.Stdout, cmd.Stderr = k.log, k.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
@@ -124,7 +130,7 @@ func startKamailioAt(t *testing.T, port, phonePort int) *kamailio {
 			t.Logf("kamailio:\n%s", k.log.String())
 		}
 	})
-	place{}.listens(t, k.port)
+	at.listens(t, k.port)
 	return k
 }
 
