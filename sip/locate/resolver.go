@@ -57,8 +57,9 @@ type Resolver struct {
 	conf    *watched[*dns.ClientConfig]
 	hosts   *watched[map[string][]netip.Addr]
 
-	mu    sync.Mutex // guards known
+	mu    sync.Mutex // guards known and quiet
 	known map[key]answer
+	quiet time.Time // no name server answered lately: old answers do until then
 }
 
 type key struct {
@@ -133,9 +134,13 @@ func (r *Resolver) look(ctx context.Context, host string, kind uint16) (record, 
 	now := time.Now()
 	r.mu.Lock()
 	old, have := r.known[k]
+	quiet := r.quiet
 	r.mu.Unlock()
 	have = have && now.Before(old.stale)
 	if !have || !now.Before(old.until) {
+		if have && now.Before(quiet) {
+			return old.found(host)
+		}
 		got, err := r.ask(ctx, k, have)
 		switch {
 		case err == nil:
@@ -145,12 +150,28 @@ func (r *Resolver) look(ctx context.Context, host string, kind uint16) (record, 
 		default: // better an old answer than none
 			old.until = now.Add(staleFor)
 		}
+		r.silent(have && err != nil, old.until)
 		r.remember(k, old)
 	}
-	if old.missing {
+	return old.found(host)
+}
+
+// found is what an answer says of a host.
+func (a answer) found(host string) (record, error) {
+	if a.missing {
 		return record{}, fmt.Errorf("look %s up: %w", host, ErrNotFound)
 	}
-	return old.record, nil
+	return a.record, nil
+}
+
+// silent notes whether the name servers are, so that a call that looks several
+// names up waits for them once.
+func (r *Resolver) silent(are bool, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.quiet = until; !are {
+		r.quiet = time.Time{}
+	}
 }
 
 // remember keeps an answer; the one that is worth the least makes room for it.
