@@ -40,20 +40,22 @@ type Dialog struct {
 	done     chan struct{} // closed with events
 	bound    atomic.Pointer[any]
 
-	mu      sync.Mutex // guards the rest
-	state   dialogState
-	told    bool // Ended was delivered, events is closed
-	path    path
-	arrival arrival
-	call    *exchange // outgoing INVITE
-	ack     *pendingAck
-	offer   *pendingOffer // of the far end, outstanding
-	mine    *ours         // our re-INVITE or UPDATE, outstanding
-	wanted  *Reason       // Hangup came before the ACK
-	timer   *wire.Timer   // the one running: ring repetition, offer, end
-	ringing bool          // Ringing was told
-	extra   *extra        // nil: none
-	session session
+	mu        sync.Mutex // guards the rest
+	state     dialogState
+	told      bool // Ended was delivered, events is closed
+	path      path
+	arrival   arrival
+	call      *exchange // outgoing INVITE
+	ack       *pendingAck
+	offer     *pendingOffer // of the far end, outstanding
+	mine      *ours         // our re-INVITE or UPDATE, outstanding
+	wanted    *Reason       // Hangup came before the ACK
+	timer     *wire.Timer   // the one running: ring repetition, offer, end
+	ringing   bool          // Ringing was told
+	probing   bool          // a Probe is under way
+	unreached int           // probes in a row without a way
+	extra     *extra        // nil: none
+	session   session
 
 	referral *Referral         // the latest of the far end; nil: none
 	early    map[string]*early // of our INVITE until its answer, by the far end's tag
@@ -485,9 +487,9 @@ func (d *Dialog) checkGone(err error) {
 	if d.state != dsUp {
 		return
 	}
-	ev := DialogEvent{Status: 408, Text: "the far end has lost the call", By: ByNetwork}
+	ev := DialogEvent{Status: 408, Text: "no answer from " + d.info.Remote.String(), By: ByNetwork}
 	if se != nil {
-		ev.Status = se.Status
+		ev.Status, ev.Text = se.Status, "the far end has lost the call"
 	}
 	d.bye(Reason{Q850: 102}, ev)
 }

@@ -160,7 +160,7 @@ func TestRefreshThatFails(t *testing.T) {
 					break
 				}
 			}
-			return 408, "lost"
+			return 408, "no answer from"
 		},
 		"500 until the end": func(_ *testing.T, r *raw) (int, string) {
 			r.answer(r.waits("UPDATE", 900*time.Second), 500, "", "Retry-After: 100\n", "")

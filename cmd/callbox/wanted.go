@@ -61,7 +61,7 @@ func (a *app) lineIDs(snap config.Snapshot) []string {
 // wanted lists the lines of a configuration on this board and how to make them.
 func (a *app) wanted(snap config.Snapshot) []wantedLine {
 	out := []wantedLine{{id: sipLine, make: func() (call.Line, error) {
-		return trunk.NewURILine(trunk.URIConfig{Advertise: a.stack.External}, a.stack, a.ports, a.log), nil
+		return trunk.NewURILine(trunk.URIConfig{Silence: silence, Advertise: a.stack.External}, a.stack, a.ports, a.log), nil
 	}}}
 	for _, t := range snap.Trunks {
 		if t.Disabled || t.InboundUsername == "" && !slices.ContainsFunc(gatewaysOf(t), func(g config.Gateway) bool { return !g.Disabled }) {
@@ -84,7 +84,7 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 			continue
 		}
 		out = append(out, wantedLine{id: u.Name, print: fingerprint(u.Name, u.Password, u.Codecs, u.SRTP, u.Dialogs), make: func() (call.Line, error) {
-			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Identity: a.identity, Terms: terms(u.Dialogs), Onward: u.Redirects != "refuse", Advertise: a.stack.External},
+			return user.New(user.Config{ID: u.Name, Password: u.Password.Reveal(), Codecs: u.Codecs, Security: protection(u.SRTP), Identity: a.identity, Terms: terms(u.Dialogs), Onward: u.Redirects != "refuse", Silence: silence, Advertise: a.stack.External},
 				a.stack, a.ports, a.log)
 		}})
 	}
@@ -162,7 +162,7 @@ func terms(d config.Dialogs) sip.Terms {
 
 // trunkConfig is a trunk's configuration as the line wants it.
 func trunkConfig(t config.Trunk, snap config.Snapshot) (trunk.Config, error) {
-	cfg := trunk.Config{ID: t.Name, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
+	cfg := trunk.Config{ID: t.Name, Silence: silence, Proxy: t.Proxy, Transport: t.Transport, Username: t.Username,
 		Password: t.Password.Reveal(), Register: t.Register, Expires: t.Expires.Std(), FromUser: t.FromUser,
 		FromHost: t.FromDomain, InUsername: t.InboundUsername, InPassword: t.InboundPassword.Reveal(), KeepAlive: t.KeepAlive.Std(),
 		Channels: t.MaxChannels, In: t.MaxInbound, Out: t.MaxOutbound, Codecs: t.Codecs, Security: protection(t.SRTP), Terms: terms(t.Dialogs), Onward: t.Redirects != "refuse", Patience: t.Patience.Std(),
@@ -219,6 +219,10 @@ func identityOf(id config.Identity, country string) trunk.Identity {
 	}
 	return out
 }
+
+// silence is after how long without sound a SIP far end is asked whether it still
+// has the call. When the network is gone a call ends half a minute later.
+const silence = 30 * time.Second
 
 // teamsPing is how often Microsoft Teams wants to be asked for a sign of life.
 const teamsPing = time.Minute

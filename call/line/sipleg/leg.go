@@ -62,9 +62,10 @@ type Config struct {
 	// Identity is shown to browsers, whose sound is keyed by DTLS whatever Security
 	// says; nil: they are refused.
 	Identity *webrtc.Identity
-	// Silence ends an answered leg that received no RTP for so long while its far
-	// end should send; 0: never. Phones that suppress silence send nothing for
-	// long, so it is off unless asked for.
+	// Silence is after how long without RTP, while it should send, the far end of an
+	// answered leg is asked by OPTIONS whether it still has the call, again and
+	// again: phones that suppress silence send nothing for long. One that has lost it
+	// or does not answer ends the leg. 0: never.
 	Silence time.Duration
 	// Terms are how the calls that are dialled are kept.
 	Terms sip.Terms
@@ -143,7 +144,7 @@ type talk struct {
 	worst    call.Cause
 	onward   []string  // where a phone or provider sends the call instead
 	packets  uint64    // received when last looked
-	heard    time.Time // when packets last rose
+	heard    time.Time // when packets last rose, or the far end was asked
 	up       time.Time // when it was answered
 	waiting  bool      // the answer is told when there are keys
 }

@@ -76,7 +76,8 @@ func (l *Leg) watch() (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// supervise ends an answered leg whose far end should send and does not.
+// supervise asks an answered far end that should send and does not whether it
+// still has the call, and ends the leg when it has not.
 func (l *Leg) supervise() {
 	t := &l.talk
 	now := time.Now()
@@ -88,13 +89,10 @@ func (l *Leg) supervise() {
 		t.packets, t.heard = in, now
 		return
 	}
-	if now.Sub(t.heard) < l.cfg.Silence {
-		return
+	if now.Sub(t.heard) >= l.cfg.Silence {
+		t.heard = now // the next question in as much time
+		t.chosen.d.Probe()
 	}
-	l.hangup(call.Cause{
-		Q850: call.Q850NetworkOutOfOrder, SIP: 408, Who: call.Network,
-		Text: fmt.Sprintf("%s sent no sound for %v", l.cfg.Title, l.cfg.Silence),
-	})
 }
 
 // do answers an ask.

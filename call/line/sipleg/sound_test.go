@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -140,24 +141,77 @@ func TestLateOffer(t *testing.T) {
 	says(t, b.far, c, 1)
 }
 
-// TestSilence: an answered call without RTP is ended when that is asked for,
-// but not while the far end holds us.
+// TestSilence: an answered far end that sends no RTP is asked whether it still has
+// the call. One that answers keeps it, for as long as it likes.
 func TestSilence(t *testing.T) {
-	b := newBox(t, siptest.Config{}, func(c *sipleg.Config) { c.Silence = 400 * time.Millisecond })
+	b := newBox(t, siptest.Config{}, func(c *sipleg.Config) { c.Silence = 200 * time.Millisecond })
 	c := b.talk()
 	says(t, c, b.far, 0)
-	b.must(b.far.Reoffer(b.ctx(), sdp.RecvOnly, false))
 	b.far.Mute(true)
+	asked := b.far.Stack.Counters().Received
 	heard := len(c.Heard())
-	poll(t, "800 ms", func() bool { return len(c.Heard()) > heard+6400 })
+	poll(t, "1 s", func() bool { return len(c.Heard()) > heard+8000 })
+	if n := b.far.Stack.Counters().Received - asked; n < 2 || n > 8 {
+		t.Errorf("%d requests in a second of silence", n)
+	}
 	select {
-	case <-c.Events():
-		t.Fatal("ended although the far end need not send")
+	case e := <-c.Events():
+		t.Fatalf("%v although the far end answers", e)
 	default:
 	}
-	b.must(b.far.Reoffer(b.ctx(), sdp.SendRecv, false))
-	if e := c.until(call.LegEnded); e.Cause.Who != call.Network || !strings.Contains(e.Cause.Text, "sent no sound for 400ms") {
-		t.Errorf("cause %+v", e.Cause)
+	b.far.Mute(false)
+	says(t, b.far, c, 1)
+}
+
+// TestSilenceOfTheDead: a far end that neither sends nor answers has lost its call.
+func TestSilenceOfTheDead(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, siptest.Config{}, func(c *sipleg.Config) { c.Silence = 200 * time.Millisecond })
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)})
+	b.must(err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		answerOnce(conn)
+	}()
+	t.Cleanup(func() { _ = conn.Close(); <-done })
+	leg, err := b.group.Dial(b.ctx(), b.stack, b.outgoing("sip:x@"+conn.LocalAddr().String()))
+	b.must(err)
+	c := b.clock(leg)
+	c.until(call.LegAnswered)
+	got := c.until(call.LegEnded).Cause
+	if got.Who != call.Network || got.SIP != 408 || !strings.Contains(got.Text, "was lost (no answer from "+conn.LocalAddr().String()+")") {
+		t.Errorf("cause %+v", got)
+	}
+}
+
+// answerOnce answers every INVITE with 200, and says nothing else.
+func answerOnce(conn *net.UDPConn) {
+	buf := make([]byte, 65536)
+	for {
+		n, from, err := conn.ReadFromUDP(buf)
+		if err != nil {
+			return
+		}
+		text := string(buf[:n])
+		if !strings.HasPrefix(text, "INVITE ") {
+			continue
+		}
+		var res strings.Builder
+		res.WriteString("SIP/2.0 200 OK\r\n")
+		for line := range strings.SplitSeq(text, "\r\n") {
+			name, _, _ := strings.Cut(line, ":")
+			switch name {
+			case "To":
+				line += ";tag=once"
+				fallthrough
+			case "Via", "From", "Call-ID", "CSeq":
+				res.WriteString(line + "\r\n")
+			}
+		}
+		body := "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
+		fmt.Fprintf(&res, "Contact: <sip:x@%s>\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", conn.LocalAddr(), len(body), body)
+		_, _ = conn.WriteToUDP([]byte(res.String()), from)
 	}
 }
 

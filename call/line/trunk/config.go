@@ -76,7 +76,8 @@ type Config struct {
 	InbandDigits bool
 	// Security says whether sound is protected (SRTP): the zero value is not.
 	Security sdp.Security
-	// Silence ends a call whose far end sent no RTP for so long; 0: never.
+	// Silence is after how long without RTP the far end is asked whether it still has
+	// the call; 0: never.
 	Silence time.Duration
 	// Onward lets whom is called send calls on to others (3xx).
 	Onward bool

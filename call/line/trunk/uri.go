@@ -26,7 +26,7 @@ const URILineID = "sip"
 type URIConfig struct {
 	Channels  int               // 0: no limit
 	Codecs    []string          // best first; empty: PCMU and PCMA
-	Silence   time.Duration     // ends a call without RTP for so long; 0: never
+	Silence   time.Duration     // without RTP, then the far end is asked whether it has the call; 0: never
 	Advertise func() netip.Addr // as in Config
 }
 

@@ -43,7 +43,8 @@ type Config struct {
 	Security sdp.Security
 	// Identity is shown to browsers; nil: they cannot talk.
 	Identity *webrtc.Identity
-	// Silence ends a call whose phone sent no RTP for so long; 0: never.
+	// Silence is after how long without RTP the phone is asked whether it still has
+	// the call; 0: never.
 	Silence time.Duration
 	// Onward lets whom is called send calls on to others (3xx).
 	Onward bool
