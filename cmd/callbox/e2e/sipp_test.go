@@ -125,7 +125,8 @@ type sipp struct {
 	done chan error
 }
 
-// startSIPp runs a scenario on 127.0.0.1:port until it has seen calls calls.
+// startSIPp runs a scenario on 127.0.0.1:port until it has seen calls calls. It says
+// OK to OPTIONS, by which the box asks far ends without sound for a sign of life.
 func startSIPp(t *testing.T, port, calls int, scenario string, args ...string) *sipp {
 	t.Helper()
 	return place{}.startSIPp(t, port, calls, scenario, args...)
@@ -141,7 +142,7 @@ func (p place) startSIPp(t *testing.T, port, calls int, scenario string, args ..
 	}
 	media := 20000 + port
 	args = append([]string{"-sf", file, "-i", p.host(), "-p", strconv.Itoa(port), "-mi", p.host(),
-		"-mp", strconv.Itoa(media &^ 1), "-m", strconv.Itoa(calls), "-nostdin", "-trace_err",
+		"-mp", strconv.Itoa(media &^ 1), "-m", strconv.Itoa(calls), "-nostdin", "-aa", "-trace_err",
 		"-error_file", filepath.Join(s.dir, "errors"), "-timeout", "1200", "-timeout_error"}, args...)
 	s.cmd = p.command("sipp", args...)
 	s.cmd.Dir = s.dir

@@ -10,15 +10,18 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 )
 
-// nameServer answers for the records of a zone on UDP port 53 of 127.0.0.1.
-func nameServer(t *testing.T, zone ...string) {
+// nameServer answers for the records of a zone on UDP port 53 of 127.0.0.1, as
+// long as it is not dead.
+func nameServer(t *testing.T, zone ...string) (dead *atomic.Bool) {
 	t.Helper()
+	dead = &atomic.Bool{}
 	records := map[dns.Question][]dns.RR{}
 	for _, line := range zone {
 		rr, err := dns.NewRR(line)
@@ -40,11 +43,14 @@ func nameServer(t *testing.T, zone ...string) {
 		res := new(dns.Msg)
 		res.SetReply(m)
 		res.Answer = records[q]
-		w.WriteMsg(res)
+		if !dead.Load() {
+			w.WriteMsg(res)
+		}
 	})}
 	go func() { defer close(ended); s.ActivateAndServe() }()
 	<-started
 	t.Cleanup(func() { s.Shutdown(); <-ended })
+	return dead
 }
 
 // TestServiceRecords dials trunks that have a name and no port: their SRV records

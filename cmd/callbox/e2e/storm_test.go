@@ -22,6 +22,7 @@ import (
 // INVITE, speaks µ-law and keeps what it hears.
 type rawPhone struct {
 	t        *testing.T
+	at       place
 	sip, rtp *net.UDPConn
 	running  sync.WaitGroup
 
@@ -38,13 +39,25 @@ type rawPhone struct {
 // samples from the answer on.
 func newRawPhone(t *testing.T, port, rtpPort int, says []byte) *rawPhone {
 	t.Helper()
-	p := &rawPhone{t: t, heard: map[uint16][]byte{}}
-	for conn, n := range map[**net.UDPConn]int{&p.sip: port, &p.rtp: rtpPort} {
-		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: n})
-		if err != nil {
-			t.Fatal(err)
+	return place{}.newRawPhone(t, port, rtpPort, says)
+}
+
+// newRawPhone is the same at another place.
+func (at place) newRawPhone(t *testing.T, port, rtpPort int, says []byte) *rawPhone {
+	t.Helper()
+	p := &rawPhone{t: t, at: at, heard: map[uint16][]byte{}}
+	err := at.inside(func() error {
+		for conn, n := range map[**net.UDPConn]int{&p.sip: port, &p.rtp: rtpPort} {
+			c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(at.host()), Port: n})
+			if err != nil {
+				return err
+			}
+			*conn = c
 		}
-		*conn = c
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	p.running.Add(3)
 	stop := make(chan struct{})
@@ -77,8 +90,8 @@ func (p *rawPhone) answer() {
 			continue
 		case "INVITE":
 			p.taken(text)
-			body = fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n",
-				p.rtp.LocalAddr().(*net.UDPAddr).Port)
+			body = fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\nm=audio %[2]d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n",
+				p.at.host(), p.rtp.LocalAddr().(*net.UDPAddr).Port)
 			typ = "Content-Type: application/sdp\r\n"
 		case "BYE":
 			p.mu.Lock()
@@ -107,11 +120,12 @@ func (p *rawPhone) taken(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m := regexp.MustCompile(`(?m)^m=audio (\d+) `).FindStringSubmatch(text)
-	if m == nil || p.box != nil {
+	c := regexp.MustCompile(`(?m)^c=IN IP4 ([\d.]+)`).FindStringSubmatch(text)
+	if m == nil || c == nil || p.box != nil {
 		return
 	}
 	port, _ := strconv.Atoi(m[1])
-	p.invite, p.box = text, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+	p.invite, p.box = text, &net.UDPAddr{IP: net.ParseIP(c[1]), Port: port}
 }
 
 // media is where the box wants sound, nil before the INVITE.

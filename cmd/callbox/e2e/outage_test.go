@@ -1,0 +1,143 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestNetworkGone takes the way to the provider away while its trunk is
+// registered and a call is up, and gives it back a good minute later. The call
+// ends by itself and says why, new ones fail with a sentence, the trunk is shown
+// as down, and comes back by itself.
+func TestNetworkGone(t *testing.T) {
+	t.Parallel()
+	if !ownNetwork(t) {
+		return
+	}
+	far := place{"provider", "203.0.113.10"}
+	link := newBadLink(t, "wan", "203.0.113.1", far, trouble{delay: 5 * time.Millisecond})
+	g := &gateway{t: t, dir: t.TempDir(), listen: "0.0.0.0:5060"}
+	g.start()
+	story := speak(t, "This call goes on until somebody cuts the line to the town.")
+	far.newRawPhone(t, 5060, 20000, muLawOf(t, story))
+	g.configure(`
+trunks:
+- {name: provider, host: 203.0.113.10, port: 5060, register: true, username: box, password: sesame-sesame, expires: 1m}
+routes:
+- {name: all, prefix: "+", lines: [provider]}
+`)
+	a := newApp(t)
+	a.doc("/voice", `<Response><Pause length="600"/></Response>`)
+	place := func() string {
+		return g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "StatusCallback": {a.URL + "/status"}})
+	}
+	up := func() bool {
+		ready, text := g.status("provider")
+		return ready && strings.Contains(text, "registered at 203.0.113.10")
+	}
+	poll(t, "the trunk has registered", up)
+	sid := place()
+	g.until(sid, "in-progress")
+	pauseFor(2 * time.Second)
+
+	link.darken(true)
+	began := time.Now()
+	during := place()
+	g.until(during, "no-answer")
+	g.ends(during, "trunk provider cannot be reached (no answer from 203.0.113.10:5060)")
+	g.until(sid, "completed")
+	t.Logf("the call ended %s after its network", time.Since(began).Round(time.Second))
+	g.ends(sid, "the connection to +14155550123 on trunk provider was lost (no answer from 203.0.113.10:5060)")
+	poll(t, "the trunk is shown as down", func() bool {
+		ready, text := g.status("provider")
+		return !ready && strings.Contains(text, "no answer from 203.0.113.10")
+	})
+	refused := place()
+	g.until(refused, "failed")
+	g.ends(refused, "trunk provider")
+
+	link.darken(false)
+	began = time.Now()
+	poll(t, "the trunk has come back", up)
+	t.Logf("the trunk came back %s after its network", time.Since(began).Round(time.Second))
+	after := place()
+	g.until(after, "in-progress")
+	g.post("/Calls/"+after+".json", url.Values{"Status": {"completed"}})
+	g.until(after, "completed")
+	if n := g.metrics()["callbox_calls"]; n != 0 {
+		t.Errorf("%v calls are left", n)
+	}
+}
+
+// ends checks the sentence that a call ended with.
+func (g *gateway) ends(sid, sentence string) {
+	g.t.Helper()
+	ladder := strings.TrimRight(g.run("trace", sid), "\n")
+	last := ladder[strings.LastIndexByte(ladder, '\n')+1:]
+	if !strings.Contains(last, sentence) {
+		g.t.Errorf("the call ended with %q, want %q:\n%s", last, sentence, ladder)
+	}
+}
+
+// TestNameServerGone lets the only name server fall silent: trunks whose address
+// is known go on being called, others fail at once with a sentence, and are called
+// as soon as it speaks again.
+func TestNameServerGone(t *testing.T) {
+	t.Parallel()
+	if !ownNetwork(t) {
+		return
+	}
+	resolvConf(t)
+	known, unknown := startAnswering(t), startAnswering(t)
+	known.up.Store(true)
+	unknown.up.Store(true)
+	dead := nameServer(t, "known.example. 1 A 127.0.0.1", "unknown.example. 1 A 127.0.0.1",
+		fmt.Sprintf("_sip._udp.known.example. 1 SRV 1 1 %s known.example.", portOf(known.pc)), fmt.Sprintf("_sip._udp.unknown.example. 1 SRV 1 1 %s unknown.example.", portOf(unknown.pc)))
+	g := startGateway(t, "")
+	// Looking at a trunk would make its address known.
+	dead.Store(true)
+	g.configure(`
+trunks:
+- {name: unknown, host: unknown.example}
+`)
+	dead.Store(false)
+	g.change("trunks:\n", "trunks:\n- {name: known, host: known.example}\n")
+	g.configure(`
+routes:
+- {name: known, prefix: "+1415", lines: [known]}
+- {name: unknown, prefix: "+1212", lines: [unknown]}
+`)
+	call := func(number, status string) (string, time.Duration) {
+		began := time.Now()
+		sid := g.create(url.Values{"To": {number}, "From": {"+14155550100"}, "Twiml": {"<Response/>"}})
+		g.until(sid, status)
+		return sid, time.Since(began)
+	}
+	call("+14155550123", "busy")
+	dead.Store(true)
+	pauseFor(7 * time.Second) // an answer is good for 5 s at least
+	for range 3 {
+		sid, took := call("+14155550123", "busy")
+		g.ends(sid, "is busy (SIP 486 Busy Here)")
+		t.Logf("the known trunk was called after %s", took.Round(time.Millisecond))
+	}
+	if n := known.asks.Load(); n != 4 {
+		t.Errorf("the known trunk got %d calls, want 4", n)
+	}
+	sid, took := call("+12125550123", "failed")
+	g.ends(sid, "trunk unknown cannot be called: look unknown.example up: no name server answers")
+	if took > 20*time.Second {
+		t.Errorf("the call to a name that nobody knows took %s", took)
+	}
+	t.Logf("the unknown trunk was given up after %s", took.Round(time.Millisecond))
+	dead.Store(false)
+	call("+12125550123", "busy")
+	if n := unknown.asks.Load(); n != 1 {
+		t.Errorf("the unknown trunk got %d calls, want 1", n)
+	}
+}
