@@ -154,7 +154,7 @@ func runBaresip(t *testing.T, p phone) *baresip {
 	}
 	files := map[string]string{
 		"config": trust + more + fmt.Sprintf(`poll_method epoll
-sip_listen %s:%d
+sip_listen %s
 net_interface %s
 audio_source aufile,%s/says.wav
 ausrc_srate 8000
@@ -171,9 +171,9 @@ module srtp.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen %s:%d
+ctrl_tcp_listen %s
 snd_path %s
-`, host, port, host, dir, host, port+2, dir),
+`, net.JoinHostPort(host, strconv.Itoa(port)), host, dir, net.JoinHostPort(host, strconv.Itoa(port+2)), dir),
 		"accounts": fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;regint=%d;answermode=%s;audio_codecs=%s;dtmfmode=rtpevent%s\n",
 			p.name, p.registrar, p.transport, p.name, p.password, regint, p.answer, p.codecs, protection),
 		"contacts": "",

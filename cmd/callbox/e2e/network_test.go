@@ -128,7 +128,7 @@ func newNetwork(t *testing.T, name string, ours []string, hosts ...place) {
 	t.Helper()
 	command(t, "ip", "link", "add", "name", name, "type", "bridge")
 	for _, a := range ours {
-		command(t, "ip", "addr", "add", a, "dev", name)
+		command(t, "ip", atOnce("addr", "add", a, "dev", name)...)
 	}
 	command(t, "ip", "link", "set", "dev", name, "up")
 	for _, h := range hosts {
@@ -136,9 +136,22 @@ func newNetwork(t *testing.T, name string, ours []string, hosts ...place) {
 		command(t, "ip", "-n", h.netns, "link", "set", "dev", "lo", "up")
 		command(t, "ip", "link", "add", "name", h.netns, "type", "veth", "peer", "name", "eth0", "netns", h.netns)
 		command(t, "ip", "link", "set", "dev", h.netns, "master", name, "up")
-		command(t, "ip", "-n", h.netns, "addr", "add", h.addr+"/24", "dev", "eth0")
+		bits := "/24"
+		if strings.Contains(h.addr, ":") {
+			bits = "/64"
+		}
+		command(t, "ip", atOnce("-n", h.netns, "addr", "add", h.addr+bits, "dev", "eth0")...)
 		command(t, "ip", "-n", h.netns, "link", "set", "dev", "eth0", "up")
 	}
+}
+
+// atOnce makes a command that adds an address not wait for the moment in which
+// others might object to one of IPv6 (RFC 4862 §5.4).
+func atOnce(args ...string) []string {
+	if strings.Contains(strings.Join(args, " "), ":") {
+		args = append(args, "nodad")
+	}
+	return args
 }
 
 // newRouter makes a host of one of our networks a router with a NAT: beyond is
