@@ -69,6 +69,8 @@ type Quality struct {
 	// lines without.
 	ReturnLoss  *float64 `json:"echo_return_loss_db,omitempty"`
 	Enhancement *float64 `json:"echo_enhancement_db,omitempty"`
+	// Fax says that a fax machine or a modem was heard: the sound was left as it is.
+	Fax bool `json:"fax,omitempty"`
 }
 
 // Loudness is how loud one direction of a leg is.

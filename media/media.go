@@ -76,6 +76,15 @@ type Scheduler interface {
 	Remove(t Ticker)
 }
 
+// Transparent is implemented by a [Port] that improves its sound: it cancels echo,
+// makes up what was lost, fits its delay to the network. Modems and fax machines
+// need the sound as it is. It is found by type assertion.
+type Transparent interface {
+	// SetTransparent ends all that, for the rest of the port's life. It may be called
+	// from any goroutine, also on the media tick.
+	SetTransparent()
+}
+
 // Relayer is implemented by a [Port] that can forward what it receives without
 // decoding it (media/rtp). It is found by type assertion.
 type Relayer interface {

@@ -32,7 +32,7 @@ func (s *sounding) quality() *call.Quality {
 	if !in.Known && !out.Known && m.PacketsIn == 0 && m.PacketsOut == 0 {
 		return nil
 	}
-	q := &call.Quality{In: loudness(in), Out: loudness(out)}
+	q := &call.Quality{In: loudness(in), Out: loudness(out), Fax: s.sess.Stats().Fax}
 	codec := ""
 	if t, ok := s.leg.(call.CodecTeller); ok {
 		codec = t.Codec()

@@ -24,8 +24,8 @@ var rules = []rule{
 	{"media", nil},
 	// What browsers want beside the sound is ICE, DTLS, and SRTP keyed by it.
 	{"media/webrtc", []string{"media/ice", "media/srtp"}},
-	// Sessions measure what passes.
-	{"media/session", []string{"media", "media/codec", "media/quality"}},
+	// Sessions measure what passes, and hear fax machines in it.
+	{"media/session", []string{"media", "media/codec", "media/quality", "media/tone"}},
 	// It makes recordings for tests and training; nothing of it is in the gateway.
 	{"media/amd/corpus", []string{"media", "media/codec", "media/wav"}},
 	{"media/**", []string{"media", "media/codec"}},

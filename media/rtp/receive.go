@@ -153,7 +153,9 @@ func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 // buffer is the jitter buffer, made when it is needed. The caller holds s.mu.
 func (s *Stream) buffer() *jitterBuffer {
 	if s.jb == nil {
-		s.jb = newJitterBuffer(s.params.Codec, &s.cfg.Pool.sounds)
+		if s.jb = newJitterBuffer(s.params.Codec, &s.cfg.Pool.sounds); s.clear {
+			s.jb.fix()
+		}
 	}
 	return s.jb
 }

@@ -163,6 +163,7 @@ type Stream struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	running bool // the receive goroutine was started
+	clear   bool // see SetTransparent
 	remote  Remote
 	params  Params
 	latch   latch
@@ -189,6 +190,8 @@ type counters struct {
 var (
 	_ media.Port    = (*Stream)(nil)
 	_ media.Relayer = (*Stream)(nil)
+
+	_ media.Transparent = (*Stream)(nil)
 )
 
 // Listen opens a pair of ports, so that their numbers can be offered. Nothing
@@ -370,6 +373,17 @@ func (s *Stream) stalled(now time.Time) bool {
 // WriteFrame sends f, or drops it while nothing may be sent or a relay feeds
 // the stream. A tick without WriteFrame sends nothing.
 func (s *Stream) WriteFrame(f *media.Frame) { s.send.write(f, time.Now()) }
+
+// SetTransparent implements [media.Transparent]: the jitter buffer keeps its delay,
+// and nothing is made up in place of what is lost.
+func (s *Stream) SetTransparent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear = true
+	if s.jb != nil {
+		s.jb.fix()
+	}
+}
 
 // SetQuiet says whether the stream sends nothing of its own, neither sound nor
 // reports, because the far end exchanges its sound with somebody else. What a relay

@@ -6,6 +6,7 @@ import (
 
 	"callbox/media"
 	"callbox/media/quality"
+	"callbox/media/tone"
 )
 
 // Direction names one of the two ways of a session.
@@ -32,6 +33,7 @@ type Stats struct {
 	Switches  uint64 // changes between relay and decoded path
 	Clips     uint64 // clips begun
 	ClipFails uint64 // clips whose Close failed
+	Fax       bool   // a fax machine or a modem was heard, see media.Transparent
 }
 
 // Session is the sound of one leg. Collect and Deliver belong to the clock; all
@@ -66,6 +68,7 @@ type Session struct {
 	stats    Stats
 	// What was heard and what was said, while the session had it.
 	meterIn, meterOut quality.Meter
+	fax               *tone.FaxDetector // nil: it has been heard
 }
 
 // tap is one listener.
@@ -82,7 +85,7 @@ var _ media.Ticker = (*Session)(nil)
 // New makes a session of port and puts it on the clock. It is silent: it writes
 // silence until something is played or bridged.
 func New(sched media.Scheduler, port media.Port) *Session {
-	s := &Session{sched: sched, port: port, done: make(chan struct{}), loudness: unity}
+	s := &Session{sched: sched, port: port, done: make(chan struct{}), loudness: unity, fax: tone.NewFaxDetector()}
 	sched.Add(s)
 	return s
 }
@@ -182,6 +185,20 @@ func (s *Session) busy() bool {
 	return s.player != nil || len(s.taps) > 0 || len(s.voices) > 0 || s.muted || s.holding || s.loudness != unity || s.beside != [MaxBeside]*Playback{}
 }
 
+// transparent leaves the sound of both far ends as it is: there is a fax machine or a
+// modem at this one. The caller holds s.mu.
+func (s *Session) transparent() {
+	s.fax, s.stats.Fax = nil, true
+	for _, x := range [...]*Session{s, s.peer} {
+		if x == nil {
+			continue
+		}
+		if p, ok := x.port.(media.Transparent); ok {
+			p.SetTransparent()
+		}
+	}
+}
+
 // recheckTicks is how often a bridge looks whether it can relay, or still can:
 // every 100 ms.
 const recheckTicks = 5
@@ -198,6 +215,9 @@ func (s *Session) Collect() {
 		}
 		if s.heard {
 			s.meterIn.WriteFrame(&s.in)
+			if s.fax != nil && s.fax.WriteFrame(&s.in) {
+				s.transparent()
+			}
 		}
 		if !s.heard || s.muted || s.holding {
 			s.in.Clear()

@@ -5,7 +5,8 @@
 // [Tone] is steps in a loop, a [Country] is the tones and the ring cadence of
 // one national network ([ByCountry]), with its source, a [Generator] plays a tone as
 // an endless [media.Source]. A [Detector] hears in a call's sound which tone of a
-// country it is. [Beep] is the sound before a recording.
+// country it is, a [FaxDetector] whether a fax machine is there. [Beep] is the sound
+// before a recording.
 //
 // It may import media only. The sound of every country is tested for frequency,
 // level and cadence as it is measured back from the samples; the detector's misses

@@ -88,6 +88,30 @@ func TestEchoOfTheHybridIsCancelled(t *testing.T) {
 	}
 }
 
+// A fax machine needs its line as it is: once one was heard, nothing is cancelled.
+func TestEchoStaysInForFaxMachines(t *testing.T) {
+	far := spoken(t, "en", "This stands for a fax machine, whose sound nobody may touch.")
+	synctest.Test(t, func(t *testing.T) {
+		r := serveEcho(t, fxs.Config{})
+		l := r.talk()
+		with := media.DBm0(r.converse(l, far, 2*time.Second)[media.SampleRate/2:])
+		l.Audio().(media.Transparent).SetTransparent()
+		without := media.DBm0(r.converse(l, far, 2*time.Second)[media.SampleRate/2:])
+		l.Hangup(call.NormalClearing(call.API))
+		r.phone.OnHook()
+		r.pass(time.Second)
+		next := r.talk()
+		again := media.DBm0(r.converse(next, far, 2*time.Second)[media.SampleRate/2:])
+		t.Logf("echo at %.1f dBm0, for a fax machine %.1f, in the next call %.1f", with, without, again)
+		if without < -35 || with > -60 || again > -60 {
+			t.Errorf("echo at %.1f dBm0, for a fax machine %.1f, in the next call %.1f", with, without, again)
+		}
+		next.Hangup(call.NormalClearing(call.API))
+		r.phone.OnHook()
+		r.pass(time.Second)
+	})
+}
+
 // alike is the share of the 50 ms pieces of said that come at one and the same
 // delay in heard with a correlation of at least 0.95.
 func alike(heard, said []int16) float64 {

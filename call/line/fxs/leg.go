@@ -146,9 +146,13 @@ func (g *leg) end(c call.Cause) {
 type port struct {
 	in, out *media.Ring
 	open    atomic.Bool // sound flows
+	clear   atomic.Bool // see SetTransparent
 }
 
-var _ media.Port = (*port)(nil)
+var (
+	_ media.Port        = (*port)(nil)
+	_ media.Transparent = (*port)(nil)
+)
 
 func newPort() port {
 	c := media.RingConfig{Frames: ringFrames, Prefill: prefill}
@@ -164,6 +168,9 @@ func (p *port) WriteFrame(f *media.Frame) {
 		p.out.WriteFrame(f)
 	}
 }
+
+// SetTransparent implements [media.Transparent]: the echo stays in.
+func (p *port) SetTransparent() { p.clear.Store(true) }
 
 // start lets sound flow.
 func (p *port) start() {

@@ -103,7 +103,10 @@ func (s *sound) hear(quit <-chan struct{}) {
 		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
 			continue
 		}
-		s.hybrid.clean(&f)
+		p := s.listener()
+		if p == nil || !p.clear.Load() {
+			s.hybrid.clean(&f)
+		}
 		if key, ok := d.Write(&f); ok {
 			select {
 			case s.digits <- key:
@@ -116,7 +119,7 @@ func (s *sound) hear(quit <-chan struct{}) {
 		if d.Down() != 0 {
 			f.Clear()
 		}
-		if p := s.listener(); p != nil {
+		if p != nil {
 			p.in.Push(f[:])
 		}
 	}

@@ -19,6 +19,8 @@ import (
 var (
 	_ media.Port    = (*audio)(nil)
 	_ media.Relayer = (*audio)(nil)
+
+	_ media.Transparent = (*audio)(nil)
 )
 
 // audio is the sound of a leg: the RTP stream and, where the far end has no
@@ -162,6 +164,9 @@ func (a *audio) RelayTo(peer media.Port) bool {
 	}
 	return a.stream.RelayTo(peer)
 }
+
+// SetTransparent implements media.Transparent.
+func (a *audio) SetTransparent() { a.stream.SetTransparent() }
 
 // StopRelay implements media.Relayer.
 func (a *audio) StopRelay() { a.stream.StopRelay() }

@@ -264,6 +264,23 @@ func TestTonesBothWays(t *testing.T) {
 	}
 }
 
+// TestFaxOverT38IsRefused: a far end that wants to go on as fax over UDP is told 488
+// and stays in the call with its sound (ITU-T T.38 annex D), which a fax machine
+// then uses.
+func TestFaxOverT38IsRefused(t *testing.T) {
+	b := newBox(t, siptest.Config{})
+	c := b.talk()
+	says(t, b.far, c, 0)
+	_, err := b.far.ReofferRaw(b.ctx(), []byte("v=0\r\no=- 1 2 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n"+
+		"m=image 4004 udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxRateManagement:transferredTCF\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n"))
+	var refused *sip.StatusError
+	if !errors.As(err, &refused) || refused.Status != 488 {
+		t.Fatalf("T.38 was answered with %v, want 488", err)
+	}
+	says(t, b.far, c, 1)
+	says(t, c, b.far, 2)
+}
+
 // TestKeysInTwoWays: a phone that says its keys as tones and tells them by INFO as
 // well presses each of them once.
 func TestKeysInTwoWays(t *testing.T) {
