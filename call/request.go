@@ -209,6 +209,7 @@ type Change struct {
 	Status    *StatusHook    // replace the status hook
 	TimeLimit *time.Duration // replace the time limit, counted from the answer
 	Child     *ScriptSource  // run by the other party, which leaves the Dial that has connected it with this call
+	AnyChild  bool           // that there is no other party is then no error
 	// Participant changes the call's part in the conference that it is in.
 	Participant *ParticipantChange
 	Messages    *Hook            // replace Session.Messages

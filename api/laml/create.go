@@ -285,8 +285,11 @@ func (d *Dialect) readChange(form url.Values, rec call.Record, warn func(string)
 			c.Script = &src
 		}
 	}
+	if v.Bool("MoveConnectedCallLeg") && c.Script != nil { // the other party runs the same
+		c.Child, c.AnyChild = &src, true
+	}
 	if v.Has("Mute") {
-		return c, refuse(CodeInvalid, "Mute is not available on this box yet; nothing was changed")
+		c.Muted = new(v.Bool("Mute"))
 	}
 	if c.IsZero() {
 		p := refuse(CodeInvalid, "nothing to change: give %s", names(d.p.Tables.Update))

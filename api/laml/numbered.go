@@ -20,6 +20,11 @@ func (s rest) listCalls(w http.ResponseWriter, q *api.Request) {
 		return
 	}
 	f.Account = q.Account.ID
+	form, _ := parseForm(q.URL.RawQuery) // it was read before
+	if order := form.Get("SortBy"); order != "" {
+		numberedPage(w, s, q, s.p.Tables.List, s.sortedCalls(q, f, order))
+		return
+	}
 	numberedPage(w, s, q, s.p.Tables.List, listing[call.Record]{"Call", "calls", func(cursor string) ([]call.Record, string, error) {
 		f.Cursor, f.Limit = cursor, maxPageSize
 		p, err := s.h.Calls.Calls(q.Context(), f)

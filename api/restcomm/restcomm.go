@@ -88,17 +88,17 @@ var createParams = []laml.Param{
 // updateParams are the parameters of a change of a call (§2.3).
 var updateParams = laml.With(laml.UpdateParams(0),
 	laml.Param{Name: "Mute", Kind: laml.Bool},
-	laml.Param{Name: "MoveConnectedCallLeg", Kind: laml.Ignored},
+	laml.Param{Name: "MoveConnectedCallLeg", Kind: laml.Bool},
 )
 
-// listParams are the filters of a list of calls (§2.2). The order is always that
-// of creation, newest first.
+// listParams are the filters of a list of calls (§2.2), newest first unless SortBy
+// says otherwise.
 var listParams = laml.With(laml.ListParams(),
 	laml.Param{Name: "ConferenceSid", Kind: laml.Text, Max: 64},
 	laml.Param{Name: "SubAccounts", Kind: laml.Ignored},
 	laml.Param{Name: "localOnly", Kind: laml.Ignored},
 	laml.Param{Name: "Reverse", Kind: laml.Ignored},
-	laml.Param{Name: "SortBy", Kind: laml.Ignored},
+	laml.Param{Name: "SortBy", Kind: laml.Match, Pattern: laml.IsOrder, Hint: "DateCreated, From, To, Direction, Status, Duration or Price, with :asc or :desc behind it"},
 )
 
 // listRecordingParams are the filters of a list of recordings.

@@ -269,7 +269,13 @@ func TestPages(t *testing.T) {
 	if some := get(base + "/Calls.json?ConferenceSid=CF1"); some.Total != 2 || some.Calls[0].Sid != ids[2] || some.Calls[1].Sid != ids[1] {
 		t.Fatalf("calls of a conference: %+v", some)
 	}
-	for _, query := range []string{"Page=3&PageSize=2", "Page=-1", "PageSize=0", "Status=x", "StartTime=x"} {
+	for order, want := range map[string][]string{"DateCreated:asc": ids, "DateCreated": ids, "DateCreated:desc": {ids[4], ids[3]}, "To:desc": nil, "Duration:asc": nil, "Price": nil} {
+		p := get(base + "/Calls.json?PageSize=2&SortBy=" + order)
+		if p.Total != 5 || len(p.Calls) != 2 || !strings.Contains(p.Next, "SortBy=") || want != nil && (p.Calls[0].Sid != want[0] || p.Calls[1].Sid != want[1]) {
+			t.Errorf("by %s: %+v", order, p)
+		}
+	}
+	for _, query := range []string{"SortBy=Weight", "SortBy=From:up", "Page=3&PageSize=2", "Page=-1", "PageSize=0", "Status=x", "StartTime=x"} {
 		if resp, body := s.Do(t, "GET", base+"/Calls.json?"+query, ""); resp.StatusCode != 400 || !strings.HasSuffix(body, "\n") {
 			t.Errorf("%s: %s %s", query, resp.Status, body)
 		}
@@ -284,7 +290,7 @@ func TestChange(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"", 409, "nothing to change"}, {"MoveConnectedCallLeg=true", 409, "nothing to change"}, {"Mute=true", 400, "Mute is not available"},
+		{"", 409, "nothing to change"}, {"MoveConnectedCallLeg=true", 409, "nothing to change"},
 		{"Status=x", 400, "Status"}, {"Url=x", 400, "Url"}, {"Mute=x", 400, "Mute"},
 	} {
 		resp, body := s.Do(t, "POST", base+"/Calls/"+id+".json", tc.body)
@@ -296,8 +302,15 @@ func TestChange(t *testing.T) {
 		t.Fatalf("%d changes were made", n)
 	}
 	resp, body := s.Do(t, "POST", base+"/Calls.json/"+id, "Url=http://pbx.lan/next&Method=GET&MoveConnectedCallLeg=true")
-	if c := s.Box.Changes(); resp.StatusCode != 200 || len(c) != 1 || c[0].Script.Main != (call.Hook{URL: "http://pbx.lan/next", Method: "GET"}) {
+	next := call.Hook{URL: "http://pbx.lan/next", Method: "GET"}
+	if c := s.Box.Changes(); resp.StatusCode != 200 || len(c) != 1 || c[0].Script.Main != next || c[0].Child == nil || c[0].Child.Main != next || !c[0].AnyChild {
 		t.Errorf("redirect: %s %s", resp.Status, body)
+	}
+	for n, mute := range []bool{true, false} {
+		resp, body := s.Do(t, "POST", base+"/Calls/"+id+".json", fmt.Sprintf("Mute=%t", mute))
+		if c := s.Box.Changes(); resp.StatusCode != 200 || len(c) != n+2 || c[n+1].Muted == nil || *c[n+1].Muted != mute || c[n+1].Script != nil {
+			t.Errorf("mute %t: %s %s", mute, resp.Status, body)
+		}
 	}
 	s.Box.Edit(id, func(r *call.Record) { r.State = call.InProgress })
 	if resp, body = s.Do(t, "POST", base+"/Calls/"+id, "Status=canceled"); resp.StatusCode != 409 {

@@ -273,7 +273,7 @@ func (e *Engine) Modify(ctx context.Context, account, id string, ch call.Change)
 // goroutine alone, because others are asked.
 func (c *live) changeElsewhere(ctx context.Context, ch call.Change) error {
 	if ch.Child != nil {
-		if err := c.e.redirectChild(ctx, c, *ch.Child); err != nil {
+		if err := c.e.redirectChild(ctx, c, *ch.Child); err != nil && !(ch.AnyChild && errors.Is(err, call.ErrWrongState)) {
 			return err
 		}
 	}

@@ -178,3 +178,18 @@ func TestResetSpeech(t *testing.T) {
 		}
 	})
 }
+
+// TestRedirectWhoeverIsThere: a request that takes the other party along, if there
+// is one, is done also where there is none.
+func TestRedirectWhoeverIsThere(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		caller, id, _ := w.arrive(script.Dial{Targets: users("201")})
+		next := w.doc("http://app/next", play("clip:100"))
+		if err := modify(w, id, call.Change{Child: &next, AnyChild: true, Script: &next}); err != nil {
+			t.Fatal(err)
+		}
+		hears(t, "the caller", caller, 300)
+		pass(3 * time.Second)
+		w.ends(id, call.Completed)
+	})
+}
