@@ -145,3 +145,46 @@ func TestAttendedTransfer(t *testing.T) {
 		t.Errorf("%d calls are remembered, want 4", n)
 	}
 }
+
+// TestLinphoneTransfersAttended: a phone that knows attended transfers itself asks
+// carol while alice waits, and connects the two.
+func TestLinphoneTransfersAttended(t *testing.T) {
+	t.Parallel()
+	if !ownNetwork(t) {
+		return
+	}
+	atAlice, atBob, atCarol := place{"alice", "10.72.1.10"}, place{"bob", "10.72.1.11"}, place{"carol", "10.72.1.12"}
+	newNetwork(t, "office", []string{"10.72.1.1/24"}, atAlice, atBob, atCarol)
+	command(t, "ip", "-n", atBob.netns, "route", "add", "default", "via", "10.72.1.1")
+	g := &gateway{t: t, dir: t.TempDir(), listen: "0.0.0.0:5060"}
+	g.start()
+	g.configure(threeUsers)
+	fromAlice := speak(t, "Alice here, the piano was tuned on Thursday.")
+	fromBob := speak(t, "Bob speaking, we need eleven chairs.", "-v", "en-us")
+	fromCarol := speak(t, "This is Carol from the workshop upstairs.", "-v", "en+f3")
+	const registrar = "10.72.1.1:5060"
+	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: registrar, answer: "auto", says: again(fromAlice), place: atAlice})
+	carol := startBaresip(t, phone{name: "carol", password: "c1a2r3o4l5", registrar: registrar, answer: "auto", says: again(fromCarol), place: atCarol})
+	bob := startLinphone(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: registrar, answer: "auto", says: again(fromBob), place: atBob})
+	alice.do("dial", "sip:bob@10.72.1.1")
+	alice.wait("CALL_ESTABLISHED")
+	pauseFor(5 * time.Second)
+	bob.do("pause")
+	bob.wait("is now paused")
+	bob.do("call sip:carol@10.72.1.1")
+	carol.wait("CALL_ESTABLISHED")
+	pauseFor(5 * time.Second)
+	bob.do("transfer 1 --to-call 2")
+	poll(t, "bob's two calls end", func() bool { return strings.Count(bob.out.String(), " ended (") == 2 })
+	pauseFor(8 * time.Second)
+	carol.do("hangup", "")
+	alice.wait("CALL_CLOSED")
+	g.idle()
+	toAlice, toCarol := alice.heard(), carol.heard()
+	hearsOnce(t, "alice, before", toAlice, fromBob)
+	hearsOnce(t, "alice, after", toAlice, fromCarol)
+	hearsOnce(t, "carol, after", toCarol, fromAlice)
+	if log := bob.log(); !strings.Contains(log, "Replaces=") || !strings.Contains(log, "message/sipfrag") {
+		t.Error("the phone sent no Replaces, or was told nothing")
+	}
+}
