@@ -119,7 +119,7 @@ func (p *Peer) Keyed() bool { return p.out.Load() != nil }
 // packet with the right keys; zero: never.
 func (p *Peer) Heard() time.Time {
 	at := p.agent.Heard()
-	if n := p.heard.Load(); n > at.UnixNano() {
+	if n := p.heard.Load(); n != 0 && time.Unix(0, n).After(at) {
 		return time.Unix(0, n)
 	}
 	return at

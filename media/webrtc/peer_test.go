@@ -118,6 +118,9 @@ func TestKeys(t *testing.T) {
 	if _, err := box.Seal(nil, packet(1, "early")); err == nil || box.Keyed() {
 		t.Error("something is sent before there are keys")
 	}
+	if !box.Heard().IsZero() {
+		t.Error("somebody was heard who has said nothing")
+	}
 	if _, err := box.Open(nil, packet(1, "early")); err == nil {
 		t.Error("something is taken before there are keys")
 	}

@@ -34,6 +34,7 @@ const (
 	maxServerTx   = 16384 // server transactions
 	maxConns      = 1024  // TCP and TLS connections
 	maxConnsPerIP = 256   // accepted ones from one address
+	maxWebConns   = 192   // of browsers: the web server has others to serve as well
 	maxOutQueue   = 256   // messages waiting on one connection
 )
 

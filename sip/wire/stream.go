@@ -82,13 +82,16 @@ func (l *Layer) accepted(nc net.Conn, transport string) {
 // enter serves an incoming connection unless there are too many.
 func (l *Layer) enter(c *conn) {
 	l.mu.Lock()
-	same := 0
+	same, web := 0, 0
 	for _, o := range l.conns {
 		if o.remote.Addr() == c.remote.Addr() {
 			same++
 		}
+		if Web(o.transport) {
+			web++
+		}
 	}
-	if l.closed || len(l.conns) >= maxConns || same >= maxConnsPerIP {
+	if l.closed || len(l.conns) >= maxConns || same >= maxConnsPerIP || Web(c.transport) && web >= maxWebConns {
 		l.mu.Unlock()
 		l.count.connsRefused.Add(1)
 		_ = c.nc.Close()

@@ -161,6 +161,26 @@ func TestBrowserLimits(t *testing.T) {
 	eventually(t, "connections are forgotten", func() bool { return l.Counters().Conns == 0 })
 }
 
+// TestManyBrowsers: one more than there may be is let go, and then another may come.
+func TestManyBrowsers(t *testing.T) {
+	t.Parallel()
+	l := startLayer(t, newHandler(status(200)), func(c *Config) { c.T1 = time.Minute })
+	srv := serveWeb(t, l)
+	first := openBrowser(t, srv)
+	for range maxWebConns - 1 {
+		openBrowser(t, srv)
+	}
+	openBrowser(t, srv).ended()
+	if c := l.Counters(); c.Conns != maxWebConns || c.ConnsRefused != 1 {
+		t.Errorf("%+v", c)
+	}
+	_ = first.ws.CloseNow()
+	eventually(t, "a place is free", func() bool { return l.Counters().Conns == maxWebConns-1 })
+	b := openBrowser(t, srv)
+	b.send(websocket.MessageText, webMessage("OPTIONS", "z9hG4bKlast"))
+	b.take()
+}
+
 // TestBrowserIdle: a browser that does not answer pings is gone; one that nobody
 // needs is let go.
 func TestBrowserIdle(t *testing.T) {
