@@ -181,16 +181,23 @@ const (
 	LegResumed                      // the far end took us back
 	LegMessage                      // the far end sent LegEvent.Message, which is no key
 	LegTransfer                     // the far end wants LegEvent.Transfer
+	LegParty                        // the far end is LegEvent.Party now
 	LegEnded                        // final; LegEvent.Cause says why
 )
 
 // String gives the event's name for logs.
 func (t LegEventType) String() string {
-	names := [...]string{"ringing", "early", "answered", "digit", "held", "resumed", "message", "transfer", "ended"}
+	names := [...]string{"ringing", "early", "answered", "digit", "held", "resumed", "message", "transfer", "party", "ended"}
 	if t < 0 || int(t) >= len(names) {
 		return "unknown"
 	}
 	return names[t]
+}
+
+// Party is whom a far end speaks to.
+type Party struct {
+	Number string // or a user's name; "anonymous" is somebody who does not want to be known
+	Name   string // may be empty
 }
 
 // LegEvent is something that happened to a leg.
@@ -207,4 +214,6 @@ type LegEvent struct {
 	Message *SIPMessage
 	// Transfer of LegTransfer.
 	Transfer *Transfer
+	// Party of LegParty.
+	Party *Party
 }

@@ -57,6 +57,14 @@ type CodecChooser interface {
 	Prefer(codecs []string)
 }
 
+// Identifier is an answered leg whose far end can be told that it speaks to somebody
+// else now.
+type Identifier interface {
+	// Identify shows p on the far end's display, where the line may, and waits until
+	// that is done. The error is ErrLegEnded, that of ctx, or says why not.
+	Identify(ctx context.Context, p Party) error
+}
+
 // Reporter is a line that can say how it is.
 type Reporter interface {
 	// Status is the line's present condition in one sentence.

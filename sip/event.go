@@ -24,13 +24,16 @@ const (
 	// Reanswered is the outcome of Reoffer: SDP is the answer, or Err says why there
 	// is none.
 	Reanswered
+	// Identified is a re-INVITE or UPDATE whose identity headers show another party:
+	// Message.Headers.
+	Identified
 	// Referred is a REFER of the far end: Referral.
 	Referred
 	// Ended is the last event; the channel is closed after it.
 	Ended
 )
 
-var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "reanswered", "referred", "ended"}
+var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "reanswered", "identified", "referred", "ended"}
 
 // String gives the event's name for logs.
 func (t EventType) String() string {
@@ -58,7 +61,7 @@ type DialogEvent struct {
 	Reason   Reason    // from the Reason header of the message, zero when it had none
 	Warning  string    // text of the Warning header of the message (RFC 3261 §20.43), its code first
 	By       By        // Ended
-	Message  *Message  // Told
+	Message  *Message  // Told, Identified
 	Err      error     // Reanswered: ErrGlare, a *StatusError, ErrTimeout, ErrTransport
 	Referral *Referral // Referred
 	Places   []string  // Ended by a 3xx: the addresses that it names, best first

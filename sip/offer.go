@@ -42,6 +42,7 @@ func (d *Dialog) onOffer(req *gosip.Request, flow wire.Flow, tx *wire.ServerTx, 
 		p.target = cs[0].Address
 	}
 	p.flow = flow
+	d.identified(req)
 	if !req.IsInvite() && sdp == nil { // a session timer or target refresh
 		res := d.response(req, 200, nil)
 		if d.state == dsUp || d.state == dsAnswered {
@@ -159,6 +160,7 @@ type ours struct {
 	spare  bool                // nobody needs it: see Propose
 	// refresh only shows that we are there: only a changed answer is told.
 	refresh bool
+	headers []Header // besides
 }
 
 // Reinvite offers a changed session in an answered dialog and gives the answer.
@@ -233,6 +235,9 @@ func (d *Dialog) ask(o ours) error {
 	req := d.request(o.method, 0)
 	for _, h := range d.session.wish(false) {
 		req.AppendHeader(h)
+	}
+	for _, h := range o.headers {
+		req.AppendHeader(gosip.NewHeader(h.Name, h.Value))
 	}
 	setBody(req, sdpType, o.sdp)
 	x := &exchange{s: d.s, req: req, dest: d.dest(), creds: d.path.creds, seq: d.nextSeq}

@@ -121,12 +121,14 @@ func TestUnacknowledgedRinging(t *testing.T) {
 		}
 	})
 	inBubble(t, func(t *testing.T, n *memNet) {
-		_, r, in := timerTrunk(t, n, Terms{Reliable: Off})
+		_, r, _ := timerTrunk(t, n, Terms{Reliable: Off})
 		r.send(r.invite("bob", "off", "Require: 100rel"))
 		if v := headerValue(r.response(420), "Unsupported"); v != "100rel" {
 			t.Errorf("Unsupported %q", v)
 		}
-		_, r, in = timerTrunk(t, n, Terms{})
+	})
+	inBubble(t, func(t *testing.T, n *memNet) {
+		_, r, in := timerTrunk(t, n, Terms{})
 		r.send(r.invite("bob", "maybe", "Supported: 100rel"))
 		d := in.take(t)
 		if err := d.Ring(180, nil); err != nil {

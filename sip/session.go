@@ -24,6 +24,7 @@ type session struct {
 	ours    bool          // we are the one who refreshes
 	update  bool          // the far end takes UPDATE
 	sdp     []byte        // what we said last: a refresh says it again
+	party   string        // the far end's latest identity headers within the dialog
 	next    *wire.Timer   // the refresh
 	end     *wire.Timer   // of the session
 }

@@ -94,6 +94,7 @@ func (k control) join(ctx context.Context, other *live, d *script.Dial, still fu
 			return errCalleeGone
 		}
 		other.link = &link{b: b, keys: watch{sequences: d.Keys.Callee}}
+		other.meets(k.c.party())
 		return nil
 	})
 	if err != nil {
@@ -105,6 +106,7 @@ func (k control) join(ctx context.Context, other *live, d *script.Dial, still fu
 	}
 	err = k.ask(ctx, func() error {
 		k.c.link = &link{b: b, mine: true, keys: watch{sequences: d.Keys.Caller}}
+		k.c.meets(other.party())
 		return nil
 	})
 	if err == nil {

@@ -27,7 +27,8 @@ type farLeg struct {
 	info   call.LegInfo
 	events chan *call.LegEvent
 	port   port
-	sent   chan byte // digits through SendDigit
+	shown  []call.Party // guarded by mu
+	sent   chan byte    // digits through SendDigit
 
 	mu       sync.Mutex
 	answered bool

@@ -220,6 +220,8 @@ func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 		c.onTransfer(ev.Transfer)
 	case call.LegMessage:
 		c.onMessage(ev.Message)
+	case call.LegParty:
+		c.isNow(*ev.Party)
 	case call.LegHeld:
 		c.mention(call.EventWarning, "the far end put the call on hold")
 		if c.link != nil {

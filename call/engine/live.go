@@ -51,9 +51,10 @@ type live struct {
 	watch       *news       // of the Dial that made this call; nil without one, or when the call has left it
 
 	way       Route
-	attempt   int      // index into way.Attempts
-	onward    onward   // where it was sent on to
-	placing   *placing // an attempt that is being started
+	attempt   int        // index into way.Attempts
+	onward    onward     // where it was sent on to
+	met       call.Party // whom its far end was told that it speaks to
+	placing   *placing   // an attempt that is being started
 	leg       call.Leg
 	legEvents <-chan *call.LegEvent // nil when the leg has ended
 	early     bool                  // this leg sent sound before the answer

@@ -66,6 +66,14 @@ func (o *outbox) message(m *call.SIPMessage) {
 	o.send(call.LegEvent{Type: call.LegMessage, Message: m})
 }
 
+// party tells who the far end is now.
+func (o *outbox) party(p call.Party) {
+	if o.told[call.LegEnded] || len(o.ch) >= messageRoom {
+		return
+	}
+	o.send(call.LegEvent{Type: call.LegParty, Party: &p})
+}
+
 // transfer tells what the far end wants; false: nobody could be told.
 func (o *outbox) transfer(t *call.Transfer) bool {
 	if o.told[call.LegEnded] || len(o.ch) >= messageRoom {

@@ -24,6 +24,7 @@ var (
 	_ call.MediaReporter = (*Leg)(nil)
 	_ call.Teller        = (*Leg)(nil)
 	_ call.Adorner       = (*Leg)(nil)
+	_ call.Identifier    = (*Leg)(nil)
 	_ call.CodecChooser  = (*Leg)(nil)
 	_ call.Releaser      = (*Leg)(nil)
 )
@@ -69,6 +70,11 @@ type Config struct {
 	Silence time.Duration
 	// Terms are how the calls that are dialled are kept.
 	Terms sip.Terms
+	// Show gives the headers by which the far end is told another party; host is our
+	// address. nil: it is not told.
+	Show func(p call.Party, host string) []sip.Header
+	// Believe reads who the far end says is there now; nil: it is not believed.
+	Believe func(headers []sip.Header) (p call.Party, ok bool)
 	// Onward lets far ends send calls on to others (3xx).
 	Onward bool
 	// Logger takes one line per state change; nil discards.

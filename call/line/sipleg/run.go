@@ -197,6 +197,8 @@ func (l *Leg) signal(s branchEvent) {
 		l.confirmed(s.b, s.e.SDP)
 	case sip.Reanswered:
 		l.reanswered(s.b, s.e.SDP, s.e.Err)
+	case sip.Identified:
+		l.identified(s.e.Message)
 	case sip.Referred:
 		l.transfer(s.e.Referral)
 	case sip.Told:

@@ -1,6 +1,7 @@
 package trunk
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -230,4 +231,25 @@ func (id Identity) vouched(di sip.DialogInfo) string {
 		return id.read(u)
 	}
 	return ""
+}
+
+// show are the headers by which the provider is told another party, if it wants any.
+func (c Config) show(p call.Party, host string) []sip.Header {
+	if !slices.Contains(c.Identity.Send, Asserted) {
+		return nil
+	}
+	if strings.EqualFold(p.Number, anonymous) {
+		return []sip.Header{{Name: "P-Asserted-Identity", Value: "<sip:anonymous@anonymous.invalid>"}, {Name: "Privacy", Value: "id"}}
+	}
+	p.Number = c.Identity.write(p.Number)
+	return []sip.Header{sipleg.Asserted(p, cmp.Or(c.FromHost, c.domain(), host))}
+}
+
+// party is who is there now, by headers that the provider asserts.
+func (id Identity) party(headers []sip.Header) (call.Party, bool) {
+	number, name, private := id.caller(sip.DialogInfo{Headers: headers})
+	if private {
+		return call.Party{Number: anonymous}, true
+	}
+	return call.Party{Number: number, Name: name}, number != ""
 }

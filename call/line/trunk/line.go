@@ -59,7 +59,8 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.Trunk, Title: "trunk " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, In: cfg.In, Out: cfg.Out, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Terms: cfg.Terms, Onward: cfg.Onward, Transfers: cfg.Transfers, Logger: logger,
+		Channels: cfg.Channels, In: cfg.In, Out: cfg.Out, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Silence: cfg.Silence, Terms: cfg.Terms, Onward: cfg.Onward, Show: cfg.show, Believe: cfg.Identity.party,
+		Transfers: cfg.Transfers, Logger: logger,
 	})
 	return l, nil
 }

@@ -102,7 +102,9 @@ func New(cfg Config, stack *sip.Stack, ports *rtp.PortPool, logger *slog.Logger)
 	l := &Line{cfg: cfg, stack: stack, log: logger.With("line", cfg.ID), since: time.Now(), text: "not running"}
 	l.legs = sipleg.NewGroup(sipleg.Config{
 		Line: cfg.ID, Kind: call.User, Title: "user " + cfg.ID, Ports: ports, Advertise: cfg.Advertise,
-		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Identity: cfg.Identity, Silence: cfg.Silence, Terms: cfg.Terms, Onward: cfg.Onward, Transfers: true, Logger: logger,
+		Channels: cfg.Channels, Codecs: cfg.Codecs, InbandDigits: cfg.InbandDigits, Security: cfg.Security, Identity: cfg.Identity, Silence: cfg.Silence, Terms: cfg.Terms, Onward: cfg.Onward,
+		Show:      func(p call.Party, host string) []sip.Header { return []sip.Header{sipleg.Asserted(p, host)} },
+		Transfers: true, Logger: logger,
 	})
 	return l, nil
 }

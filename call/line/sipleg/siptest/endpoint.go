@@ -73,6 +73,7 @@ type Endpoint struct {
 	busy   bool
 	refuse *refusal
 	mute   bool   // send no RTP
+	shown  string // the identity that the box told last
 	fixed  int    // refuse changes of the session with this status; 0: take them
 	answer []byte // answer with this instead of a session description
 	now    *party // the present call
@@ -438,4 +439,20 @@ func (a *Endpoint) ReofferPatiently(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// Shown is the identity that the box has told last within the present call.
+func (a *Endpoint) Shown() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.shown
+}
+
+// Identify tells the box another identity.
+func (a *Endpoint) Identify(ctx context.Context, value string) error {
+	p, err := a.talking(ctx)
+	if err != nil {
+		return err
+	}
+	return p.d.Identify(ctx, []sip.Header{{Name: "P-Asserted-Identity", Value: value}})
 }

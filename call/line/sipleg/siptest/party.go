@@ -189,6 +189,14 @@ func (p *party) event(e *sip.DialogEvent) error {
 			return err
 		}
 		return p.d.AcceptOffer(body)
+	case sip.Identified:
+		p.a.mu.Lock()
+		defer p.a.mu.Unlock()
+		for _, h := range e.Message.Headers {
+			if h.Name == "P-Asserted-Identity" {
+				p.a.shown = h.Value
+			}
+		}
 	case sip.Told:
 		if key, ok := strings.CutPrefix(string(e.Message.Body), "Signal="); ok && key != "" {
 			p.digit(key[0])
