@@ -46,8 +46,8 @@ func (c *rawCallee) next(method string) string {
 }
 
 // respond answers a request as the branch with this tag; sound at port 0: without
-// a session description.
-func (c *rawCallee) respond(request, status, tag string, port int) {
+// a session description. extra are further headers.
+func (c *rawCallee) respond(request, status, tag string, port int, extra ...string) {
 	c.t.Helper()
 	out := "SIP/2.0 " + status + "\r\n"
 	for _, l := range strings.Split(request, "\r\n") {
@@ -65,6 +65,9 @@ func (c *rawCallee) respond(request, status, tag string, port int) {
 	if port != 0 {
 		body = fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n", port)
 		typ = "Content-Type: application/sdp\r\n"
+	}
+	for _, e := range extra {
+		typ += e + "\r\n"
 	}
 	out += fmt.Sprintf("Contact: <sip:%s@%s>\r\n%sContent-Length: %d\r\n\r\n%s", tag, c.conn.LocalAddr(), typ, len(body), body)
 	if _, err := c.conn.WriteTo([]byte(out), c.box); err != nil {

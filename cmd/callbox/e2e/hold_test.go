@@ -89,3 +89,31 @@ users:
 	hears(t, "bob, the account's music,", heard, first)
 	hears(t, "bob, the account's other music,", heard, second)
 }
+
+// TestConnectedParty: a caller whose side of a call changes says so by UPDATE, and
+// the provider on the other side is told by another one, as it wants it.
+func TestConnectedParty(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	a.doc("/in", `<Response><Dial answerOnBridge="true"><Number>+14155550123</Number></Dial></Response>`)
+	g, port := trunked(t, a, "  identity: {headers: [pai], form: plain}")
+	c := newRawCallee(t, port)
+	r := newRawCaller(t, g, "party", freePorts(t, 2))
+	r.send(r.request("INVITE", "a", 1), 1)
+	c.respond(c.next("INVITE"), "200 OK", "bob", freePorts(t, 2), "Allow: INVITE, ACK, BYE, UPDATE")
+	c.next("ACK")
+	r.must("1 INVITE", 200)
+	r.send(r.request("ACK 200", "b", 1), 1)
+	pauseFor(time.Second) // they are connected
+	update := strings.Replace(r.request("UPDATE", "c", 2), "Max-Forwards: 70\r\n", "Max-Forwards: 70\r\nP-Asserted-Identity: \"Carol\" <sip:+14155550188@biloxi.example>\r\n", 1)
+	r.send(update, 1)
+	r.must("2 UPDATE", 200)
+	told := c.next("UPDATE")
+	if got := header(told, "P-Asserted-Identity"); got != "<sip:14155550188@127.0.0.1>" {
+		t.Errorf("the provider is shown %q", got)
+	}
+	c.respond(told, "200 OK", "", 0)
+	r.send(r.request("BYE", "z", 3), 1)
+	r.must("3 BYE", 200)
+	c.respond(c.next("BYE"), "200 OK", "", 0)
+}
