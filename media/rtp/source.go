@@ -176,11 +176,14 @@ func (l *latch) admit(a netip.AddrPort, now time.Time) bool {
 	case !l.cur.IsValid() || a == l.sdp:
 		l.cur = a
 	default:
-		if a != l.cand || now.Sub(l.last) < relatchSilence {
+		silent := now.Sub(l.last) >= relatchSilence
+		if a != l.cand || !silent {
 			l.cand, l.n = a, 0
 		}
-		l.n++
-		if l.n < relatchPackets || now.Sub(l.last) < relatchSilence {
+		if silent {
+			l.n++
+		}
+		if l.n < relatchPackets {
 			l.bad++
 			return false
 		}
