@@ -384,3 +384,40 @@ func (oneAccount) Account(id string) (api.Account, bool) {
 func (oneAccount) Accounts() []api.Account { return nil }
 
 func (oneAccount) Application(_, _ string) (api.Application, bool) { return api.Application{}, false }
+
+// TestUpgrades: an address of another protocol is taken by GET alone, from pages
+// of every origin, with the connection within reach.
+func TestUpgrades(t *testing.T) {
+	s := newServer(t, api.Config{Upgrades: []api.Upgrade{{Path: "/sip", Handler: func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+		_ = c.Close()
+	}}}})
+	srv := httptest.NewServer(s)
+	defer srv.Close()
+	for _, tc := range []struct {
+		method, path string
+		want         int
+	}{{"GET", "/sip", 101}, {"POST", "/sip", 405}, {"GET", "/sip/", 404}, {"GET", "/sip/x", 404}} {
+		req, err := http.NewRequestWithContext(t.Context(), tc.method, srv.URL+tc.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", "https://phones.atlanta.example")
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		req.Header.Set("Connection", "Upgrade")
+		req.Header.Set("Upgrade", "x")
+		res, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != tc.want {
+			t.Errorf("%s %s: %d, want %d", tc.method, tc.path, res.StatusCode, tc.want)
+		}
+	}
+}

@@ -9,6 +9,9 @@
 // after the other on its reader, so the order of the wire is the order of the
 // handler; nothing here blocks the reader.
 //
+// Browsers come by [Layer.Upgrade] from a web server (RFC 7118). Their connections
+// are as those of TCP are, save that nobody can be called back on one that is lost.
+//
 // Messages, headers, URIs and their parser are sipgo's. Its transport and
 // transaction layers are not used, for reasons found by reading v1.7.2: it starts a goroutine for each message, which reorders them (a 200
 // overtakes its 183, an INFO the one before); it keeps each finished

@@ -14,6 +14,11 @@
 // once; the dialog's own end, which the far end may delay, goes on behind it
 // and is waited for by [Group.Close].
 //
+// A far end in a browser is a branch with a webrtc.Peer, which finds the way and
+// the keys of the sound (browser.go). The offer says so: ours to contacts over
+// websockets, and whatever arrives with DTLS over ICE. Its answer is told when
+// there are keys, and a browser that is not heard any more ends the leg.
+//
 // It may import call, media/*, sip and sip/sdp. It is tested over loopback
 // sockets against far ends on the same stacks (siptest), by the suite in
 // linetest through the trunk and user lines, and by tables of causes.
