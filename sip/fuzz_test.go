@@ -15,12 +15,14 @@ import (
 // panic.
 func FuzzStack(f *testing.F) {
 	head := "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\nMax-Forwards: 70\nFrom: \"A\" <sip:201@atlanta.example>;tag=r\nTo: <sip:201@biloxi.example>TAG\nCall-ID: fuzz\nContact: <sip:a@192.0.2.1>\n"
-	for _, m := range []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "UPDATE", "INFO", "PRACK", "NOTIFY"} {
+	for _, m := range []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "UPDATE", "INFO", "PRACK", "NOTIFY", "REFER", "SUBSCRIBE"} {
 		for _, tag := range []string{"", ";tag=LOCAL"} {
 			for _, extra := range []string{
 				"Content-Length: 0\n\n",
 				"Content-Type: application/sdp\nContent-Length: 5\n\nv=0\r\n",
 				"Content-Type: multipart/mixed; boundary=b\nContent-Length: 60\n\n--b\nContent-Type: application/sdp\n\nv=0\n--b--\n                     ",
+				"Refer-To: \"B\" <sip:b@biloxi.example;x=1?Replaces=fuzz%3Bto-tag%3D1%3Bfrom-tag%3D2>\nReferred-By: sip:c\nEvent: refer\nContent-Length: 0\n\n",
+				"Replaces: fuzz;to-tag=LOCAL;from-tag=r;early-only\nRefer-To: tel:+1;x\nRefer-Sub: false\nContent-Length: 0\n\n",
 				"Reason: Q.850;cause=16;text=\"x\\\"\", SIP;cause=\nExpires: 0\nRequire: 100rel\nContent-Length: 0\n\n",
 				"Authorization: Digest username=\"201\", realm=\"callbox\", nonce=\"AAAA\", uri=\"sip:x\", response=\"\", qop=auth, nc=1, cnonce=\"a\"\nRecord-Route: <sip:p;lr>, <sip:q>\nContent-Length: 0\n\n",
 			} {

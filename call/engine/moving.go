@@ -178,7 +178,7 @@ type moving struct {
 // move transfers the partner as plan says; the zero Plan says to the target.
 func (w *wish) move(plan Plan) *call.Cause {
 	m := &moving{wish: w, w: w.link.b.owner, partner: w.partner(), first: !w.link.mine, done: make(chan struct{})}
-	if !plan.Script.IsZero() {
+	if !plan.Script.IsZero() || m.w == nil { // a connection out of a queue has no Dial to come back to
 		return m.hand(plan)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -217,9 +217,12 @@ func (w *wish) move(plan Plan) *call.Cause {
 	return nil
 }
 
-// hand gives the partner to the script that answers calls to the target.
+// hand gives the partner to the script that answers calls to the target, or has it
+// call the target by itself.
 func (m *moving) hand(plan Plan) *call.Cause {
-	if plan.API != m.partner.rec.Load().API {
+	if plan.Script.IsZero() {
+		plan.Document = &script.Document{Verbs: []script.Verb{&script.DialVerb{Dial: script.Dial{Targets: m.targets(plan)}}}}
+	} else if plan.API != m.partner.rec.Load().API {
 		return &call.Cause{Q850: call.Q850Rejected, SIP: 603, Who: call.Box,
 			Text: "the application of " + m.target() + " speaks another dialect than that of the call"}
 	}
@@ -251,7 +254,7 @@ func (m *moving) targets(plan Plan) []script.Target {
 	}
 	for i := range list {
 		t := &list[i]
-		if !m.first { // the one that was called is shown, not its caller
+		if m.partner.rec.Load().Direction == call.OutboundDial { // the one that was called is shown, not its caller
 			t.From = strings.TrimPrefix(m.partner.rec.Load().To, "client:")
 		}
 		for _, h := range m.Headers {

@@ -597,3 +597,28 @@ func TestTransferIsGuarded(t *testing.T) {
 		talking(t, other, phone)
 	})
 }
+
+// TestTransferOutOfAQueue: an agent sends on the caller that waited in a queue; there
+// is no way back then.
+func TestTransferOutOfAQueue(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		caller, _ := w.place("201", 1000, script.EnqueueVerb{Enqueue: script.Enqueue{Name: "support", Wait: call.WaitSound{Silent: true}}})
+		agent, _ := w.place("202", 2000, script.DequeueVerb{Dequeue: script.Dequeue{Name: "support"}})
+		pass(100 * time.Millisecond)
+		talking(t, caller, agent)
+		wish := agent.wants("203")
+		next := <-w.lines["203"].dialed
+		next.answer()
+		pass(time.Second)
+		wish.want(t, 0, 202, 200)
+		talking(t, caller, next)
+		if c := agent.cause(); c == nil || !strings.Contains(c.Text, "202 transferred the call to 203") {
+			t.Errorf("the agent's leg ended with %+v", c)
+		}
+		next.end(call.NormalClearing(call.Remote))
+		pass(time.Minute)
+		if caller.cause() == nil {
+			t.Error("the caller is still up")
+		}
+	})
+}

@@ -9,6 +9,9 @@
 // digits into call.LegEvents and causes into SIP statuses and Reason headers,
 // and answers re-INVITEs.
 //
+// A REFER of the far end becomes a call.Transfer, and a Replaces header the leg
+// that it means (transfer.go): what comes of them is decided above.
+//
 // Digits travel as telephone events (RFC 4733) when both sides have them, else
 // as tones; arriving SIP INFO is understood too. LegEnded follows a Hangup at
 // once; the dialog's own end, which the far end may delay, goes on behind it
