@@ -385,7 +385,7 @@ func (e *Engine) child(parent *live, t *script.Target, d *script.Dial, watch *ne
 	c := e.newLive(&call.Record{
 		ID: e.cfg.NewID(p.API, "call"), API: p.API, Account: p.Account, Parent: p.ID,
 		Direction: call.OutboundDial, From: from, To: party(*t), Status: t.Status, AMD: t.AMD, Forwarded: p.Forwarded,
-		Application: p.Application, Session: p.Session,
+		Application: p.Application, Session: p.Session, Reason: d.Reason,
 	})
 	if d.Tag != "" {
 		c.r.Session.Tag = d.Tag

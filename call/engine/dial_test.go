@@ -451,12 +451,12 @@ func TestForeignCallerID(t *testing.T) {
 func TestVouchedCaller(t *testing.T) {
 	for _, assert := range []bool{true, false} {
 		in(t, func(t *testing.T, w *world) {
-			src := w.doc("http://app/dial", &script.DialVerb{Dial: script.Dial{Targets: users("201"), CallerID: "+15550100001", Assert: assert}})
+			src := w.doc("http://app/dial", &script.DialVerb{Dial: script.Dial{Targets: users("201"), CallerID: "+15550100001", Reason: "your parcel", Assert: assert}})
 			w.plan = Plan{Account: "acct", Script: src}
 			caller := newFarLeg(call.LegInfo{Line: "in", Inbound: true, From: "anonymous", To: "5550100", Private: true, Asserted: "+14155550142"})
 			w.e.Incoming(caller)
 			d := <-w.lines["201"].dials
-			if told := d.Asserted == "+14155550142" && d.Private; told != assert || d.From != "+15550100001" {
+			if told := d.Asserted == "+14155550142" && d.Private; told != assert || d.From != "+15550100001" || d.Reason != "your parcel" {
 				t.Errorf("assert %t: %+v", assert, d)
 			}
 			leg := <-w.lines["201"].dialed

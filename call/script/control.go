@@ -139,6 +139,7 @@ type Dial struct {
 	Sequential     bool     // one after the other instead of all at once
 	CallerID       string   // shown to the callees; empty: the caller's number
 	CallerName     string
+	Reason         string              // shown to the callees where the network can
 	Foreign        string              // why callees are not called that would be shown a CallerID which is no number of the account; empty: any may be shown
 	Assert         bool                // tell trusted networks who calls, as the caller's vouched for it
 	Tag            string              // Session.Tag of the children; empty: the call's

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"callbox/call"
 	"callbox/call/script"
@@ -19,7 +20,7 @@ var (
 		"callerId": true, "callerName": true, "record": true, "trim": true, "recordingTrack": true,
 		"recordingStatusCallback": true, "recordingStatusCallbackMethod": true,
 		"recordingStatusCallbackEvent": true, "answerOnBridge": true, "ringTone": true, "sequential": true,
-		"callReason": false, "referUrl": true, "referMethod": true, "events": false,
+		"callReason": true, "referUrl": true, "referMethod": true, "events": false,
 		"recordingConfigurationId": false,
 	}
 	numberAttrs = nounAttrs(map[string]bool{"sendDigits": true, "byoc": false, "phoneNumberSid": false})
@@ -50,6 +51,7 @@ func (d *decoder) dial(n *node) script.Verb {
 		Dial: script.Dial{
 			Sequential:     a.boolean("sequential", false, 13218),
 			CallerName:     a.text("callerName", ""),
+			Reason:         d.reason(n, a.text("callReason", "")),
 			Timeout:        a.seconds("timeout", 30, 1, 600, 13212),
 			TimeLimit:      a.seconds("timeLimit", 14400, 1, 14400, 13216),
 			AnswerOnBridge: a.boolean("answerOnBridge", false, 13219),
@@ -80,6 +82,18 @@ func (d *decoder) dial(n *node) script.Verb {
 	}
 	v.Dial.Targets = d.targets(n)
 	return v
+}
+
+// maxReason is how long the reason of a call may be, in characters.
+const maxReason = 50
+
+// reason checks why a Dial calls, for the callees' displays.
+func (d *decoder) reason(n *node, text string) string {
+	if utf8.RuneCountInString(text) > maxReason || strings.ContainsAny(text, "\r\n") {
+		d.warn(n, codeUnknown, "callReason of <Dial> is not one line of at most %d characters; no reason is shown", maxReason)
+		return ""
+	}
+	return text
 }
 
 // ringTone checks the country of a ringback: "us", "uk", "us-old".
