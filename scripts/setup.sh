@@ -13,7 +13,7 @@ test) need=(espeak-ng:espeak-ng sox:sox sipp:sip-tester baresip:baresip-core
 	linphonec:linphone-cli kamailio:kamailio ip:iproute2 iptables:iptables
 	qemu-arm-static:qemu-user-static gcc:gcc /usr/include/stdlib.h:libc6-dev
 	node:nodejs npm:npm curl:curl svwar:sipvicious chromium:chromium turnserver:coturn) ;;
-bench) need=(rtpengine:rtpengine-daemon) ;;
+bench) need=(rtpengine:rtpengine-daemon kamailio:kamailio) ;;
 voices) need=(espeak-ng:espeak-ng sox:sox flite:flite text2wave:festival
 	/usr/share/festival/voices/italian/lp_diphone/festvox/lp_diphone.scm:festvox-italp16k
 	/usr/share/festival/voices/finnish/hy_fi_mv_diphone/festvox/hy_fi_mv_diphone.scm:festvox-suopuhe-mv

@@ -30,6 +30,8 @@ type outCall struct {
 	invited  int64 // ns since 1970
 	answered int64
 	status   int    // final status of the INVITE; 408: none came
+	seq      int    // of the INVITE; 2: the one that answers a challenge
+	proof    string // header that answers the challenge
 	to       string // To with its tag
 	target   string // URI of requests within the dialog
 	sound    netip.AddrPort
@@ -43,9 +45,11 @@ type outCall struct {
 // goroutine.
 type caller struct {
 	phone *phone
-	port  int // of the sound that it offers
+	port  int     // of the sound that it offers
+	user  *member // it calls as; nil: as one that is known by its address
 	stop  chan struct{}
 	done  chan struct{}
+	told  chan message // responses to REGISTER
 
 	mu      sync.Mutex // guards what follows and the calls
 	subject netip.AddrPort
@@ -55,9 +59,9 @@ type caller struct {
 	broken  error // the first answer that cannot be used
 }
 
-func newCaller(soundPort int) (*caller, error) {
-	c := &caller{port: soundPort, calls: map[string]*outCall{}, stop: make(chan struct{}), done: make(chan struct{})}
-	p, err := newPhone(westHost, c.handle)
+func newCaller(host string, user *member, soundPort int) (*caller, error) {
+	c := &caller{user: user, port: soundPort, calls: map[string]*outCall{}, stop: make(chan struct{}), done: make(chan struct{}), told: make(chan message, 16)}
+	p, err := newPhone(host, c.handle)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +74,24 @@ func (c *caller) close() {
 	close(c.stop)
 	<-c.done
 	c.phone.close()
+}
+
+// enrol registers the caller's user, so that its calls are those of a phone.
+func (c *caller) enrol(box netip.AddrPort) error {
+	uri, proof := "sip:"+box.String(), ""
+	for seq, want := range []int{401, 200} {
+		c.phone.send(box, registration(uri, *c.user, c.phone.addr, c.phone.addr.String(), "enrol", seq+1, proof))
+		select {
+		case m := <-c.told:
+			if m.status != want {
+				return fmt.Errorf("REGISTER got %d, want %d", m.status, want)
+			}
+			proof = c.user.proof(m, "REGISTER", uri) + "\r\n"
+		case <-time.After(patience):
+			return errors.New("no answer to REGISTER")
+		}
+	}
+	return nil
 }
 
 // aim chooses who is called and forgets older calls.
@@ -85,9 +107,20 @@ func (c *caller) request(o *outCall, method string, seq int, body string) []byte
 		target = "sip:" + o.number + "@" + c.subject.String()
 		to = "<" + target + ">"
 	}
-	text := fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s-%s;rport\r\nMax-Forwards: 70\r\n"+
-		"From: <sip:+1415556%04d@%s>;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:caller@%s>\r\n",
-		method, target, c.phone.addr, o.id, method, o.n, westHost, o.id, to, o.id, seq, method, c.phone.addr)
+	from := fmt.Sprintf("+1415556%04d", o.n)
+	if c.user != nil {
+		from = c.user.name
+	}
+	kind := method // an ACK of a refusal belongs to its INVITE (RFC 3261 §17.1.1.3)
+	if method == "ACK" && o.status >= 300 {
+		kind = "INVITE"
+	}
+	text := fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s-%s-%d;rport\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:%s@%s>;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:caller@%s>\r\n",
+		method, target, c.phone.addr, o.id, kind, seq, from, c.phone.addr.Addr(), o.id, to, o.id, seq, method, c.phone.addr)
+	if method == "INVITE" && o.proof != "" {
+		text = fmt.Appendf(text, "%s\r\n", o.proof)
+	}
 	if body != "" {
 		text = fmt.Appendf(text, "Content-Type: application/sdp\r\n")
 	}
@@ -96,12 +129,13 @@ func (c *caller) request(o *outCall, method string, seq int, body string) []byte
 
 // invite places one call.
 func (c *caller) invite(o *outCall) {
-	body := session(westHost, c.port, 0)
+	body := session(c.phone.addr.Addr().String(), c.port, 0)
 	c.mu.Lock()
 	c.placed++
+	o.seq = 1
 	o.id = fmt.Sprintf("bench%d", c.placed)
 	c.calls[o.id] = o
-	o.pending = c.request(o, "INVITE", 1, body)
+	o.pending = c.request(o, "INVITE", o.seq, body)
 	text, to := o.pending, c.subject
 	o.sentAt = time.Now()
 	o.invited = o.sentAt.UnixNano()
@@ -113,6 +147,13 @@ func (c *caller) invite(o *outCall) {
 func (c *caller) handle(m message, from netip.AddrPort, at int64) {
 	if m.method != "" {
 		c.asked(m, from)
+		return
+	}
+	if m.cseq() == "REGISTER" {
+		select {
+		case c.told <- m:
+		default:
+		}
 		return
 	}
 	c.mu.Lock()
@@ -136,12 +177,16 @@ func (c *caller) handle(m message, from netip.AddrPort, at int64) {
 // final takes a final response to INVITE. It is called with mu held, as is end.
 func (c *caller) final(o *outCall, m message, at int64) func(*outCall) {
 	first := o.status == 0
+	if c.user != nil && o.seq == 1 && (m.status == 401 || m.status == 407) {
+		c.prove(o, m)
+		return nil
+	}
 	o.status, o.to = m.status, m.header("To")
 	if first {
 		o.pending, o.answered = nil, at
 	}
 	if m.status >= 300 {
-		c.phone.send(c.subject, c.request(o, "ACK", 1, ""))
+		c.phone.send(c.subject, c.request(o, "ACK", o.seq, ""))
 		return c.end(o)
 	}
 	if first {
@@ -151,16 +196,27 @@ func (c *caller) final(o *outCall, m message, at int64) func(*outCall) {
 			c.broken = err
 		}
 	}
-	c.phone.send(c.subject, c.request(o, "ACK", 1, ""))
+	c.phone.send(c.subject, c.request(o, "ACK", o.seq, ""))
 	if first && !o.stay {
 		c.bye(o)
 	}
 	return nil
 }
 
+// prove answers the challenge of an INVITE. It is called with mu held.
+func (c *caller) prove(o *outCall, m message) {
+	to, status := o.to, o.status
+	o.to, o.status = m.header("To"), m.status
+	c.phone.send(c.subject, c.request(o, "ACK", o.seq, ""))
+	o.to, o.status, o.seq = to, status, 2
+	o.proof = c.user.proof(m, "INVITE", "sip:"+o.number+"@"+c.subject.String())
+	o.pending, o.sentAt = c.request(o, "INVITE", o.seq, session(c.phone.addr.Addr().String(), c.port, 0)), time.Now()
+	c.phone.send(c.subject, o.pending)
+}
+
 // bye is called with mu held.
 func (c *caller) bye(o *outCall) {
-	o.pending, o.sentAt = c.request(o, "BYE", 2, ""), time.Now()
+	o.pending, o.sentAt = c.request(o, "BYE", o.seq+1, ""), time.Now()
 	c.phone.send(c.subject, o.pending)
 }
 

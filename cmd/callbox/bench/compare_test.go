@@ -19,7 +19,7 @@ var (
 	rounds  = flag.Int("rounds", 3, "times that everything is measured")
 	calls   = flag.Int("calls", 100, "bridged calls at the same time")
 	seconds = flag.Int("seconds", 6, "length of each measurement of sound")
-	parts   = flag.String("parts", "setup,rest,bridge,memory,frames", "what to measure")
+	parts   = flag.String("parts", "setup,sip,rest,bridge,memory,frames", "what to measure")
 	paths   = flag.String("paths", "relay,decoded,recorded", "paths of bridged calls to measure")
 )
 
@@ -75,7 +75,7 @@ func newLab(t *testing.T) *lab {
 		must(err)
 		t.Cleanup(l.ears[i].close)
 	}
-	l.caller, err = newCaller(int(l.ears[0].addr.Port()))
+	l.caller, err = newCaller(westHost, nil, int(l.ears[0].addr.Port()))
 	must(err)
 	t.Cleanup(l.caller.close)
 	l.callee, err = newCallee(int(l.ears[1].addr.Port()))
@@ -145,7 +145,7 @@ func TestCompare(t *testing.T) {
 	for _, p := range []struct {
 		name    string
 		measure func(round int) error
-	}{{"setup", l.setup}, {"rest", l.rest}, {"bridge", l.bridge}, {"memory", l.memory}} {
+	}{{"setup", l.setup}, {"sip", l.signalling}, {"rest", l.rest}, {"bridge", l.bridge}, {"memory", l.memory}} {
 		if !strings.Contains(*parts, p.name) {
 			continue
 		}

@@ -39,6 +39,22 @@ var table = []section{
 		{what: "set-up at 50/s beside 30 bridged calls p50, ms"},
 		{what: "set-up at 50/s beside 30 bridged calls p99, ms"},
 	}},
+	{"Registrations with digest (REGISTER, 401, REGISTER, 200), 16 at a time", "kamailio", []line{
+		{what: registrationsRate},
+		{what: registrationP50},
+		{what: registrationP99},
+	}},
+	{"TLS handshakes, 8 at a time", "sipgo UAS", []line{
+		{what: handshakesRate},
+		{what: handshakeP99},
+	}},
+	{"Setting calls up with digest (INVITE, 401, INVITE, 200, ACK, BYE)", "", []line{
+		{what: digestRate},
+		{what: digestP50},
+		{what: digestP99},
+		{what: digestLoadedP50},
+		{what: digestLoadedP99},
+	}},
 	{"Calls over the REST API", "", []line{
 		{what: createCPU, absolute: true, must: 1, good: 1},
 		{what: steadyCPU},

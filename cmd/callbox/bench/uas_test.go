@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,6 +58,13 @@ func serveUAS(port string) error {
 			fmt.Println("respond:", err)
 		}
 	})
+	cert, err := ownCertificate()
+	if err != nil {
+		return err
+	}
+	go func() { // ends with ctx
+		_ = srv.ListenAndServeTLS(ctx, "tls", loopback(n+1).String(), &tls.Config{Certificates: []tls.Certificate{cert}})
+	}()
 	ready := sipgo.ListenReadyFuncCtxValue(func(string, string) { fmt.Println("ready") })
 	//lint:ignore SA1029 sipgo wants this key
 	err = srv.ListenAndServe(context.WithValue(ctx, sipgo.ListenReadyCtxKey, ready), "udp", loopback(n).String())
