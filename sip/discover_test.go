@@ -134,6 +134,10 @@ func TestStunKeepAlive(t *testing.T) {
 	if m, err := ask(r); err == nil {
 		t.Errorf("a stranger is answered %+v", m)
 	}
+	r.send(strings.Replace(r.text("REGISTER", "201", "keep"), ";rport", ";rport;keep", 1))
+	if v := headerValue(r.response(401), "Via"); !strings.Contains(v, ";keep=25") {
+		t.Errorf("a phone that would keep its way open is told %s", v)
+	}
 	register(t, r, "reg", 200)
 	if m, err := ask(r); err != nil || m.Kind != stun.Success || m.Mapped.String() != r.addr() {
 		t.Errorf("%+v, %v", m, err)

@@ -64,6 +64,10 @@ func encode(m sip.Message) []byte {
 	return b.Bytes()
 }
 
+// keepSeconds is how often we advise others to keep their way to us open: NATs forget
+// what is silent for half a minute (RFC 5626 §4.4).
+const keepSeconds = 25
+
 // markVia writes into the top Via where the request came from (RFC 3261
 // §18.2.1, RFC 3581 §4).
 func markVia(req *sip.Request, flow Flow) {
@@ -72,6 +76,9 @@ func markVia(req *sip.Request, flow Flow) {
 	_, rport := Param(via.Params, "rport")
 	if rport {
 		via.Params.Add("rport", strconv.Itoa(int(flow.Remote.Port())))
+	}
+	if v, ok := Param(via.Params, "keep"); ok && v == "" { // it would keep its way open (RFC 6223 §4.4)
+		via.Params.Add("keep", strconv.Itoa(keepSeconds))
 	}
 	if rport || strings.Trim(via.Host, "[]") != src {
 		via.Params.Add("received", src)
