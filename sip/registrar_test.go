@@ -341,6 +341,7 @@ func TestGuessingEarnsSilence(t *testing.T) {
 	}
 	r.send(r.text("REGISTER", "201", "reg", authorization(t, c, "REGISTER", uri, userPass, 2)))
 	r.silent()
+	eventually(t, "the ban keeps a request away", func() bool { bans := s.Bans(); return len(bans) == 1 && bans[0].Dropped == 1 })
 	if c := s.Counters(); c.AuthFailures != failLimit || c.Bans != 1 {
 		t.Errorf("%d failures, %d bans counted", c.AuthFailures, c.Bans)
 	}
