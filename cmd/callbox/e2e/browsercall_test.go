@@ -117,6 +117,30 @@ func TestBrowserBesideTelephone(t *testing.T) {
 	hears(t, "the telephone", desk.heard(), message)
 }
 
+// TestBrowserComesBack: a page whose connection is lost in a call comes back with
+// another one, and the call goes on by that.
+func TestBrowserComesBack(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, browserUsers)
+	a := newApp(t)
+	message := speak(t, "The line went away for a moment, and here we are again as if nothing had happened.")
+	a.wav("/message.wav", message)
+	carol := startBrowser(t, g, "carol", "c1a2r3o4l5", nil, true)
+	sid := g.create(url.Values{"To": {"client:carol"}, "From": {"+14155550100"},
+		"Url": {a.doc("/voice", `<Response><Gather numDigits="1" timeout="100" action="/more"/></Response>`)}})
+	a.doc("/more", `<Response><Pause length="2"/><Play>/message.wav</Play><Pause length="1"/></Response>`)
+	carol.until("confirmed")
+	g.until(sid, "in-progress")
+	carol.run("drop()")
+	carol.until("disconnected")
+	carol.until("registered")
+	carol.run("press('1')")
+	a.until("/more", 1)
+	carol.until("ended remote Terminated")
+	g.until(sid, "completed")
+	carol.hears(message)
+}
+
 // TestBrowserIsLost: a page that is gone in a call ends it, and nobody rings it
 // any more.
 func TestBrowserIsLost(t *testing.T) {

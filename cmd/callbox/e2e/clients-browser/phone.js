@@ -56,6 +56,7 @@ function start(url, user, password, answer) {
 }
 
 const call = (who) => { ua.call(`sip:${who}@callbox.local`, options); };
+const drop = () => { ua.transport.socket._ws.close(); }; // as a network that fails
 const hangup = () => session.terminate();
 const hold = () => new Promise((done) => { session.hold({}, done); });
 const unhold = () => new Promise((done) => { session.unhold({}, done); });
