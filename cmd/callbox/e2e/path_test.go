@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"callbox/call/line/sipleg/siptest"
+	"callbox/sip"
 	"callbox/sip/sdp"
 )
 
@@ -53,14 +54,15 @@ func udpPorts(t *testing.T, pid int) map[uint16]bool {
 	return ports
 }
 
-// sound counts the packets that went from or to the ports of a process, signalling
-// at sip apart.
+// sound counts the packets that went from or to the ports of a process at the address
+// of sip, signalling apart.
 func (p *tap) sound(ports map[uint16]bool, sip string) (n int) {
-	own := netip.MustParseAddrPort(sip).Port()
+	own := netip.MustParseAddrPort(sip)
+	is := func(a netip.AddrPort) bool { return a.Addr() == own.Addr() && ports[a.Port()] }
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for r, packets := range p.packets {
-		if from, to := r.from.Port(), r.to.Port(); from != own && to != own && (ports[from] || ports[to]) {
+		if r.from != own && r.to != own && (is(r.from) || is(r.to)) {
 			n += packets
 		}
 	}
@@ -166,6 +168,10 @@ func TestExitMediaPath(t *testing.T) {
 	// Keys of the application go by INFO meanwhile; a hold comes to the box and goes.
 	g.wants(202, http.MethodPut, "/Calls/"+sid, `{"dtmf":{"digit":"5"}}`)
 	poll(t, "the key arrives", func() bool { return bob.Digits() == "5" })
+	if res, err := alice.Tell(t.Context(), sip.Message{Method: "INFO", ContentType: "application/dtmf-relay", Body: []byte("Signal=9\r\nDuration=160\r\n")}); err != nil || res.Status != 200 {
+		t.Errorf("a key by INFO: %+v, %v", res, err)
+	}
+	poll(t, "a key of the other phone arrives", func() bool { return bob.Digits() == "59" })
 	for _, d := range []sdp.Direction{sdp.SendOnly, sdp.SendRecv} {
 		if err := alice.Reoffer(t.Context(), d, false); err != nil {
 			t.Fatal(err)
@@ -197,4 +203,46 @@ func TestExitMediaPath(t *testing.T) {
 	}
 	hears(t, "the recording of Bob", channel(rec, 0, 2), fromBob)
 	hears(t, "the recording of Alice", channel(rec, 1, 2), fromAlice)
+}
+
+// TestExitMediaPathRefused: a phone that does not want to talk to the other one goes on
+// talking to the box, and so does the other, whichever hangs up.
+func TestExitMediaPathRefused(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	a := newApp(t)
+	fromAlice := speak(t, "This is Alice. The window in the hall is broken.")
+	fromBob := speak(t, "Bob speaking. I shall send somebody over.", "-v", "en-us")
+	h := serveJSON(t, a, map[string]string{
+		"/first": `[{"verb":"dial","target":[{"type":"user","name":"alice"}],"exitMediaPath":true,"actionHook":"/done"}]`,
+		"/done":  `[{"verb":"hangup"}]`,
+	})
+	alice := softphone(t, g, "127.0.0.8", "alice", "a1l2i3c4e5")
+	bob := softphone(t, g, "127.0.0.9", "bob", "b1o2b3b4o5")
+	for i, refuser := range []*siptest.Endpoint{alice, bob} {
+		refuser.RefuseOffers(488)
+		code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first"))
+		if code != http.StatusCreated {
+			t.Fatalf("create: %d %v", code, body)
+		}
+		lift(t, bob)
+		lift(t, alice)
+		poll(t, "the refusal is told", func() bool {
+			out, err := g.tryRun("trace", body["sid"].(string))
+			return err == nil && strings.Count(out, "488") > 0
+		})
+		refuser.RefuseOffers(0)
+		converse(t, alice, bob, fromAlice, fromBob)
+		if err := []*siptest.Endpoint{alice, bob}[1-i].Hangup(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if m := h.await("/done"); i == 0 && m["dial_call_status"] != "completed" {
+			t.Errorf("dial told %v", m)
+		}
+		for _, p := range []*siptest.Endpoint{alice, bob} {
+			if _, err := p.WaitEnd(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
