@@ -6,7 +6,9 @@
 // bounded. [Description.Choose] finds the audio stream in it that both sides
 // can do and gives a [Media]: address, codec, event format, direction. A
 // [Session] is our side: it writes offers and answers, and raises the version
-// whenever their content changes.
+// whenever their content changes; streams keep their places. A [Far] is a far end's
+// stream as another far end can be offered it, so that the two exchange their sound
+// without us.
 //
 // Nothing here touches a socket or a clock. ICE, BUNDLE and best-effort
 // encryption attributes are ignored, which RFC 3264 §6 lets an answerer do;

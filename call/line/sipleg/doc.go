@@ -12,6 +12,11 @@
 // A REFER of the far end becomes a call.Transfer, and a Replaces header the leg
 // that it means (transfer.go): what comes of them is decided above.
 //
+// [Leg.Release] puts the far ends of two legs in touch with each other, so that
+// their sound goes past the box, and [Leg.Reclaim] brings it back. Codecs that the
+// box does not decode are offered and taken only where it need not ([Leg.Prefer],
+// call.Dial.Pass); Reclaim ends that too.
+//
 // Digits travel as telephone events (RFC 4733) when both sides have them, else
 // as tones; arriving SIP INFO is understood too. LegEnded follows a Hangup at
 // once; the dialog's own end, which the far end may delay, goes on behind it

@@ -21,7 +21,11 @@ type rawCaller struct {
 	id      string
 	toTag   string
 	rtpPort int
+	body    string // of an INVITE, and of the ACK to one without; own: the usual offer
 }
+
+// own stands for the offer of a telephone.
+const own = "own"
 
 // newRawCaller opens a socket towards the box; rtpPort is where it wants sound.
 func newRawCaller(t *testing.T, g *gateway, id string, rtpPort int) *rawCaller {
@@ -31,7 +35,7 @@ func newRawCaller(t *testing.T, g *gateway, id string, rtpPort int) *rawCaller {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return &rawCaller{t: t, g: g, conn: c, id: id, rtpPort: rtpPort}
+	return &rawCaller{t: t, g: g, conn: c, id: id, rtpPort: rtpPort, body: own}
 }
 
 // request makes a request of the dialog.
@@ -41,7 +45,11 @@ func (r *rawCaller) request(method, branch string, cseq int) string {
 		to += ";tag=" + r.toTag
 	}
 	body, typ := "", ""
-	if method == "INVITE" {
+	switch {
+	case method != "INVITE" && method != "ACK 200" || r.body == "":
+	case r.body != own:
+		body, typ = r.body, "Content-Type: application/sdp\r\n"
+	case method == "INVITE":
 		body = fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0 101\r\n"+
 			"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n", r.rtpPort)
 		typ = "Content-Type: application/sdp\r\n"

@@ -298,7 +298,8 @@ func (a *Endpoint) CallWithoutOffer(ctx context.Context, number string) error {
 	return a.call(ctx, number, nil, true)
 }
 
-// CallWith calls with any body as session description.
+// CallWith calls with any body as session description; the endpoint itself has no
+// sound then.
 func (a *Endpoint) CallWith(ctx context.Context, number string, body []byte) error {
 	return a.call(ctx, number, body, false)
 }
@@ -316,7 +317,7 @@ func (a *Endpoint) call(ctx context.Context, number string, body []byte, late bo
 		c := a.credentials()
 		inv.Auth = &c
 	}
-	p.late, inv.SDP = late, body
+	p.late, p.raw, inv.SDP = late, body != nil, body
 	if !late && body == nil {
 		if inv.SDP, err = p.session.Offer(p.local); err != nil {
 			return err
