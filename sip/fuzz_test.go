@@ -24,6 +24,8 @@ func FuzzStack(f *testing.F) {
 				"Refer-To: \"B\" <sip:b@biloxi.example;x=1?Replaces=fuzz%3Bto-tag%3D1%3Bfrom-tag%3D2>\nReferred-By: sip:c\nEvent: refer\nContent-Length: 0\n\n",
 				"Replaces: fuzz;to-tag=LOCAL;from-tag=r;early-only\nRefer-To: tel:+1;x\nRefer-Sub: false\nContent-Length: 0\n\n",
 				"Reason: Q.850;cause=16;text=\"x\\\"\", SIP;cause=\nExpires: 0\nRequire: 100rel\nContent-Length: 0\n\n",
+				"Supported: timer, 100rel\nSession-Expires: 99999999999;refresher=uac;x\nMin-SE: -1\nRAck: 1 1 INVITE\nAllow: UPDATE\nP-Asserted-Identity: <\nContent-Length: 0\n\n",
+				"Require: timer\nx: 0;refresher\nSession-Expires: ;;\nRAck: 99999999999 1\nRemote-Party-ID: \"x\nContent-Length: 0\n\n",
 				"Authorization: Digest username=\"201\", realm=\"callbox\", nonce=\"AAAA\", uri=\"sip:x\", response=\"\", qop=auth, nc=1, cnonce=\"a\"\nRecord-Route: <sip:p;lr>, <sip:q>\nContent-Length: 0\n\n",
 			} {
 				f.Add([]byte(strings.ReplaceAll(m+" sip:201@biloxi.example SIP/2.0\n"+strings.Replace(head, "TAG", tag, 1)+"CSeq: 2 "+m+"\n"+extra, "\n", "\r\n")))
@@ -60,11 +62,11 @@ func feed(s *Stack, dialogs chan *Dialog, msg []byte) {
 	flow := func(host string) wire.Flow {
 		return wire.Flow{Transport: wire.UDP, Local: netip.MustParseAddrPort("127.0.0.1:5060"), Remote: netip.MustParseAddrPort(host + ":5060")}
 	}
-	open := strings.ReplaceAll("INVITE sip:201@biloxi.example SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKopen\nMax-Forwards: 70\nFrom: <sip:a@atlanta.example>;tag=r\nTo: <sip:201@biloxi.example>\nCall-ID: fuzz\nCSeq: 1 INVITE\nContact: <sip:a@192.0.2.1>\nContent-Length: 0\n\n", "\n", "\r\n")
+	open := strings.ReplaceAll("INVITE sip:201@biloxi.example SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKopen\nMax-Forwards: 70\nFrom: <sip:a@atlanta.example>;tag=r\nTo: <sip:201@biloxi.example>\nCall-ID: fuzz\nCSeq: 1 INVITE\nRequire: 100rel\nSupported: timer\nContact: <sip:a@192.0.2.1>\nContent-Length: 0\n\n", "\n", "\r\n")
 	s.wire.Receive([]byte(open), flow("192.0.2.1"))
 	d := <-dialogs
 	for _, state := range []func(){
-		func() {}, func() { _ = d.Ring(180, nil) }, func() { _ = d.Answer([]byte(sdpA)) },
+		func() {}, func() { _ = d.Ring(180, []byte(sdpB)) }, func() { _ = d.Answer([]byte(sdpA)) },
 		func() { _ = d.AcceptOffer([]byte(sdpB)) }, func() { d.Hangup(Reason{}) },
 	} {
 		state()

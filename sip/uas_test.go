@@ -234,7 +234,7 @@ func TestReinvitesOfRawCaller(t *testing.T) {
 	r.send(r.numbered("UPDATE", "bob", "re", 11, tag, sdp...) + sdpA)
 	expect(t, d, Offer)
 	r.send(r.numbered("INVITE", "bob", "re", 12, tag, sdp...) + sdpA)
-	r.response(500) // one at a time
+	r.responseTo(500, 12) // one at a time
 	if err := d.AcceptOffer([]byte(sdpB)); err != nil {
 		t.Fatal(err)
 	}
