@@ -104,3 +104,38 @@ func TestReferHook(t *testing.T) {
 		})
 	}
 }
+
+// TestTransferIsRecorded: the recording of a Dial goes on with whoever the caller is
+// transferred to, its action is told of that party, and the record says what was.
+func TestTransferIsRecorded(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, threeUsers)
+	phones, said := three(t, g)
+	a := newApp(t)
+	a.doc("/after", `<Response><Hangup/></Response>`)
+	u := a.doc("/first", `<Response><Dial record="record-from-answer-dual" action="/after"><Client>bob</Client></Dial></Response>`)
+	sid := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Url": {u}})
+	phones["bob"].wait("CALL_ESTABLISHED")
+	pauseFor(6 * time.Second)
+	phones["bob"].do("transfer", "sip:carol@"+g.sip)
+	phones["carol"].wait("CALL_ESTABLISHED")
+	phones["bob"].wait("CALL_CLOSED")
+	pauseFor(8 * time.Second)
+	phones["carol"].do("hangup", "")
+	after := a.until("/after", 1)
+	carol := g.childOf(sid, "carol")
+	if after.form.Get("DialCallSid") != carol || after.form.Get("DialCallStatus") != "completed" || after.form.Get("DialBridged") != "true" {
+		t.Errorf("the action was told %v, want the call %s", after.form, carol)
+	}
+	g.until(sid, "completed")
+	rec, channels := g.recording(sid)
+	if channels != 2 {
+		t.Fatalf("the recording has %d channels", channels)
+	}
+	hearsOnce(t, "the recording, alice", channel(rec, 0, 2), said["alice"])
+	hearsOnce(t, "the recording, bob", channel(rec, 1, 2), said["bob"])
+	hearsOnce(t, "the recording, carol", channel(rec, 1, 2), said["carol"])
+	if out := g.run("trace", sid); !strings.Contains(out, "bob transferred alice to carol") {
+		t.Errorf("the trace of the call does not say it:\n%s", out)
+	}
+}
