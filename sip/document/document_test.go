@@ -2,7 +2,6 @@ package document_test
 
 import (
 	"encoding/xml"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -121,7 +120,7 @@ func TestMessageSummary(t *testing.T) {
 			t.Errorf("%+v: %q, want %q", tt.m, got, tt.want)
 		}
 	}
-	if strings.Contains(fmt.Sprintf("%s", document.MessageSummary("\n", document.Messages{})), "Account") {
+	if strings.Contains(string(document.MessageSummary("\n", document.Messages{})), "Account") {
 		t.Error("an empty account is told")
 	}
 }
