@@ -26,6 +26,7 @@ type judged struct {
 	verdict      amd.Event
 	classic      string
 	beep         time.Duration // when the end of the greeting was told as a beep, 0: it was not
+	end          amd.Event     // of the greeting
 	spent, sound time.Duration
 }
 
@@ -43,6 +44,9 @@ func says(r amd.Result) corpus.Truth {
 	}
 	return corpus.Machine
 }
+
+// prompt is how soon the end of a beep must be told.
+const prompt = 300 * time.Millisecond
 
 // patience is how long a detector is asked after the end of a clip.
 const patience = 20 * time.Second
@@ -76,8 +80,11 @@ func judge(c *corpus.Clip) judged {
 	d = amd.New(usual)
 	frames(&long, func(f *media.Frame) bool {
 		ev, ok := d.Write(f)
-		if ok && ev.Final && ev.Result == amd.MachineEndBeep {
-			j.beep = ev.At
+		if ok && ev.Final {
+			j.end = ev
+			if ev.Result == amd.MachineEndBeep {
+				j.beep = ev.At
+			}
 		}
 		return !ok || !ev.Final
 	})
@@ -103,7 +110,11 @@ func (c *tableCommand) Run(ctx context.Context) error {
 	rows("language", list, func(j *judged) string { return j.clip.Language })
 	if c.Errors {
 		for i := range list {
-			if j := &list[i]; !j.right() {
+			j := &list[i]
+			if late := j.beep - j.clip.Beep; j.right() && j.clip.Truth == corpus.Machine && (j.clip.Beep > 0 || j.beep > 0) && late.Abs() > prompt {
+				fmt.Printf("%s %s (%s; %s): beep ended at %v, told at %v (%s)\n", j.clip.Name, j.clip.Class, j.clip.Voice, j.clip.Line, j.clip.Beep, j.beep, j.end.Why)
+			}
+			if !j.right() {
 				fmt.Printf("%s %s (%s, %s; %s): %s at %v: %s; spoken %v to %v, beep %v\n", j.clip.Name, j.clip.Class, j.clip.Voice, j.clip.Language, j.clip.Line,
 					j.verdict.Result, j.verdict.At, j.verdict.Why, j.clip.Spoken, j.clip.Ended, j.clip.Beep)
 			}
@@ -149,7 +160,7 @@ func rows(title string, list []judged, key func(*judged) string) {
 
 // goals prints the figures that the detection is judged by.
 func goals(list []judged) {
-	var people, wronged, classicWronged, right, classicRight, beeps, prompt, falseBeeps, noBeep, faxes, faxRight int
+	var people, wronged, classicWronged, right, classicRight, beeps, told, falseBeeps, noBeep, faxes, faxRight int
 	var person, machine []time.Duration
 	var spent, sound time.Duration
 	for i := range list {
@@ -186,8 +197,8 @@ func goals(list []judged) {
 		switch late := j.beep - j.clip.Beep; {
 		case j.clip.Beep > 0:
 			beeps++
-			if j.beep > 0 && late.Abs() <= 300*time.Millisecond {
-				prompt++
+			if j.beep > 0 && late.Abs() <= prompt {
+				told++
 			}
 		case j.clip.Truth != corpus.Fax:
 			noBeep++
@@ -203,7 +214,7 @@ func goals(list []judged) {
 	fmt.Fprintf(w, "person known after, p50\t≤ 1.6 s\t%.2f s\t\n", quantile(person, .5))
 	fmt.Fprintf(w, "person known after, p95\t≤ 3 s\t%.2f s\t\n", quantile(person, .95))
 	fmt.Fprintf(w, "machine known after, p50\t≤ 4 s\t%.2f s\t\n", quantile(machine, .5))
-	fmt.Fprintf(w, "beep's end told within 300 ms\t≥ 98 %%\t%.2f %%\t\n", percent(prompt, beeps))
+	fmt.Fprintf(w, "beep's end told within 300 ms\t≥ 98 %%\t%.2f %%\t\n", percent(told, beeps))
 	fmt.Fprintf(w, "beeps where none was\t≤ 0.5 %%\t%.2f %%\t\n", percent(falseBeeps, noBeep))
 	fmt.Fprintf(w, "faxes known\t≥ 99 %%\t%.2f %%\t\n", percent(faxRight, faxes))
 	fmt.Fprintf(w, "times real time, one core\t≥ 2,000\t%.0f\t\n", sound.Seconds()/spent.Seconds())

@@ -157,6 +157,7 @@ const (
 	beepHighest = 2600
 	driftMost   = 0.012 // of the frequency, within one tone
 	driftLeast  = 10.0  // Hz
+	toneMisses  = 2     // frames of a tone that may get lost
 	levelMost   = 3.0   // dB, within one tone but for its ends
 	callTone    = 510   // Hz: below, a tone before any voice may be ringback of the line
 	hootTone    = 600   // Hz: below, a tone may be a car's horn
@@ -201,7 +202,7 @@ func (t *tones) frame(n int, s sound, spoken bool) (b beep, ok bool) {
 		}
 		return beep{}, false
 	}
-	if t.misses++; t.misses < 2 {
+	if t.misses++; t.misses <= toneMisses {
 		return beep{}, false
 	}
 	b = beep{began: t.began, frames: t.frames, hz: t.hz[0]}
