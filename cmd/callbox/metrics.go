@@ -25,6 +25,7 @@ func (a *app) metrics() http.Handler {
 	})
 	counter("toll_refused_total", "Calls that the toll guards refused.", func() float64 { return float64(a.tolls.Refused()) })
 	gauge("sip_bans", "Addresses, and users at an address, that get no answer on SIP now.", func() float64 { return float64(len(a.stack.Bans())) })
+	counter("sip_panics_total", "Panics survived while a SIP message or timer was handled.", func() float64 { return float64(a.stack.Counters().Panics) })
 	counter("sip_bans_total", "Bans for wrong SIP passwords.", func() float64 { return float64(a.stack.Counters().Bans) })
 	counter("sip_auth_failures_total", "Wrong answers to SIP challenges.", func() float64 { return float64(a.stack.Counters().AuthFailures) })
 	gauge("sip_subscriptions", "Lamps and message counts that telephones watch now.", func() float64 { return float64(a.stack.Counters().Subscriptions) })

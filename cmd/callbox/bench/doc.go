@@ -1,8 +1,9 @@
-// Package bench measures the built gateway beside two programs of its kind in
-// the same run: a bare sipgo user agent for setting calls up and for memory,
-// and Debian's rtpengine in user space for carrying sound. It holds a test
-// program only, behind the build tag bench; `make bench` builds it, installs
-// rtpengine when missing, and prints one table.
+// Package bench measures the built gateway beside three programs of its kind in
+// the same run: a bare sipgo user agent for setting calls up, for TLS and for
+// memory, Debian's Kamailio for registrations, and its rtpengine in user space for
+// carrying sound. It holds a test program only, behind the build tag bench; `make
+// bench` builds it, installs Kamailio and rtpengine when missing, and prints one
+// table.
 //
 // A figure means nothing by itself, because the machine is shared: what counts
 // is the ratio of two figures of one round. Each round measures the programs
