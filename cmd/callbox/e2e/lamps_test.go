@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +25,7 @@ type panel struct {
 	mu      sync.Mutex
 	answers map[string]string // by CSeq
 	notices []notice          // what it was told, in order
+	stun    []string          // what came that begins like an answer of STUN
 }
 
 // notice is one NOTIFY.
@@ -58,6 +58,11 @@ func (p *panel) read() {
 		}
 		text := string(buf[:n])
 		p.mu.Lock()
+		if strings.HasPrefix(text, "\x01\x01") {
+			p.stun = append(p.stun, text)
+			p.mu.Unlock()
+			continue
+		}
 		if strings.HasPrefix(text, "SIP/2.0 ") {
 			p.answers[headerOf(text, "Call-ID")+" "+headerOf(text, "CSeq")] = text
 			p.mu.Unlock()
@@ -258,6 +263,81 @@ func (p *panel) shows(callID, want string) {
 	})
 }
 
+// keepsOpen keeps the panel's way to the box open by STUN (RFC 5626 §4.4.2): it is
+// told how the box sees it, and who has not registered is told nothing.
+func (p *panel) keepsOpen(g *gateway) {
+	t := p.t
+	t.Helper()
+	const question = "\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl"
+	elsewhere := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)}} // not where the provider is
+	stranger, err := elsewhere.Dial("udp", g.sip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	for _, c := range []net.Conn{stranger, p.conn} {
+		if _, err := c.Write([]byte(question)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	port16 := uint16(p.conn.LocalAddr().(*net.UDPAddr).Port) ^ 0x2112
+	seen := "\x00\x20\x00\x08\x00\x01" + string([]byte{byte(port16 >> 8), byte(port16), 127 ^ 0x21, 0x12, 0xa4, 1 ^ 0x42})
+	poll(t, "the answer by STUN", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.stun) == 1 && strings.Contains(p.stun[0], "\x21\x12\xa4\x42abcdefghijkl"+seen)
+	})
+	stranger.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // it was asked before the panel
+	if n, err := stranger.Read(make([]byte, 2048)); err == nil {
+		t.Errorf("a stranger is answered by %d bytes", n)
+	}
+}
+
+// refused subscribes to what is not there to be watched.
+func (p *panel) refused() {
+	t := p.t
+	t.Helper()
+	for whom, want := range map[string]string{"nobody": "404", "sip": "404"} {
+		if res := p.ask("SUBSCRIBE", whom, "bad-"+whom, "", "Event: dialog"); !strings.HasPrefix(res, "SIP/2.0 "+want) {
+			t.Errorf("%s:\n%s", whom, res)
+		}
+	}
+	for _, event := range []string{"presence", "reg"} {
+		res := p.ask("SUBSCRIBE", "bob", "bad-"+event, "", "Event: "+event)
+		if !strings.HasPrefix(res, "SIP/2.0 489 ") || headerOf(res, "Allow-Events") != "dialog, message-summary" {
+			t.Errorf("%s:\n%s", event, res)
+		}
+	}
+}
+
+// neighboursTalk lets Alice call Bob, and somebody outside, and watches the lamps.
+func (p *panel) neighboursTalk(g *gateway, a, b, far *baresip) {
+	p.t.Helper()
+	// Bob is rung by Alice, answers, and she hangs up.
+	a.do("dial", "sip:bob@"+g.sip)
+	b.wait("CALL_INCOMING")
+	p.shows("dialog-bob", "recipient early")
+	p.shows("dialog-202", "recipient early")
+	p.shows("dialog-alice", "initiator early")
+	b.do("accept", "")
+	a.wait("CALL_ESTABLISHED")
+	p.shows("dialog-bob", "recipient confirmed")
+	p.shows("dialog-alice", "initiator confirmed")
+	a.do("hangup", "")
+	p.shows("dialog-bob", "idle")
+	p.shows("dialog-202", "idle")
+	p.shows("dialog-alice", "idle")
+
+	// Alice calls outside; the trunk is busy too.
+	a.do("dial", "sip:+14155550123@"+g.sip)
+	far.wait("CALL_ESTABLISHED")
+	p.shows("dialog-alice", "initiator confirmed")
+	p.shows("dialog-provider", "recipient confirmed")
+	a.do("hangup", "")
+	p.shows("dialog-provider", "idle")
+	p.shows("dialog-alice", "idle")
+}
+
 // TestLamps: a telephone watches its neighbours, a port and a trunk, and sees them
 // ring, talk and hang up; each document is read after RFC 4235.
 func TestLamps(t *testing.T) {
@@ -286,29 +366,9 @@ routes:
 	}
 	poll(t, "the subscriptions are counted", func() bool { return g.metrics()["callbox_sip_subscriptions"] == float64(len(watched)) })
 
-	// Bob is rung by Alice, answers, and she hangs up.
-	a.do("dial", "sip:bob@"+g.sip)
-	b.wait("CALL_INCOMING")
-	p.shows("dialog-bob", "recipient early")
-	p.shows("dialog-202", "recipient early")
-	p.shows("dialog-alice", "initiator early")
-	b.do("accept", "")
-	a.wait("CALL_ESTABLISHED")
-	p.shows("dialog-bob", "recipient confirmed")
-	p.shows("dialog-alice", "initiator confirmed")
-	a.do("hangup", "")
-	p.shows("dialog-bob", "idle")
-	p.shows("dialog-202", "idle")
-	p.shows("dialog-alice", "idle")
+	p.keepsOpen(g)
 
-	// Alice calls outside; the trunk is busy too.
-	a.do("dial", "sip:+14155550123@"+g.sip)
-	far.wait("CALL_ESTABLISHED")
-	p.shows("dialog-alice", "initiator confirmed")
-	p.shows("dialog-provider", "recipient confirmed")
-	a.do("hangup", "")
-	p.shows("dialog-provider", "idle")
-	p.shows("dialog-alice", "idle")
+	p.neighboursTalk(g, a, b, far)
 
 	// An analogue phone rings, and stops.
 	sid := g.create(map[string][]string{"To": {"client:fxs1"}, "From": {"+14155550100"}, "Twiml": {"<Response><Pause/></Response>"}})
@@ -344,17 +404,7 @@ routes:
 		n := p.told("dialog-bob")
 		return strings.HasPrefix(n[len(n)-1].state, "terminated;reason=timeout")
 	})
-	for whom, want := range map[string]string{"nobody": "404", "sip": "404"} {
-		if res := p.ask("SUBSCRIBE", whom, "bad-"+whom, "", "Event: dialog"); !strings.HasPrefix(res, "SIP/2.0 "+want) {
-			t.Errorf("%s:\n%s", whom, res)
-		}
-	}
-	for _, event := range []string{"presence", "reg"} {
-		res := p.ask("SUBSCRIBE", "bob", "bad-"+event, "", "Event: "+event)
-		if !strings.HasPrefix(res, "SIP/2.0 489 ") || headerOf(res, "Allow-Events") != "dialog, message-summary" {
-			t.Errorf("%s:\n%s", event, res)
-		}
-	}
+	p.refused()
 
 	// The box stops, and says so. Phones that cannot take their leave wait for long.
 	a.stop()
@@ -371,91 +421,4 @@ routes:
 		}
 		return true
 	})
-}
-
-// TestMessagesWaiting: baresip subscribes to its messages, a phone that does not is
-// told all the same, and what was said outlasts the box.
-func TestMessagesWaiting(t *testing.T) {
-	t.Parallel()
-	g := startGateway(t, twoUsers)
-	b := subscribedBaresip(t, g)
-	says := func(want ...string) {
-		t.Helper()
-		for _, w := range want {
-			poll(t, "baresip is told "+w, func() bool { return strings.Contains(b.log.String(), w) })
-		}
-	}
-	says("Messages-Waiting: no", "Voice-Message: 0/0 (0/0)")
-	if out := g.run("messages", "bob", "--new", "2", "--old", "8", "--urgent-old", "2"); !strings.Contains(out, "bob   2    8    0           2") {
-		t.Errorf("the command says\n%s", out)
-	}
-	says("Messages-Waiting: yes", "Voice-Message: 2/8 (0/2)", "Message-Account: sip:bob@")
-
-	alice := newPanel(t, g, "alice", "a1l2i3c4e5")
-	alice.register()
-	status := messagesOverHTTP(t, g, http.MethodPut, "alice", `{"new":3}`)
-	if status != http.StatusOK {
-		t.Errorf("PUT: %d", status)
-	}
-	waiting := func(p *panel, want string) {
-		t.Helper()
-		poll(t, "the phone is told "+want, func() bool {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			return len(p.notices) > 0 && strings.Contains(p.notices[len(p.notices)-1].body, want)
-		})
-	}
-	waiting(alice, "Voice-Message: 3/0 (0/0)")
-	if n := alice.notices[len(alice.notices)-1]; n.event != "message-summary" || n.kind != "application/simple-message-summary" || !strings.HasPrefix(n.state, "terminated") {
-		t.Errorf("the phone was told\n%s", n.text)
-	}
-	if status := messagesOverHTTP(t, g, http.MethodPut, "mallory", `{"new":3}`); status != http.StatusNotFound {
-		t.Errorf("an unknown user: %d", status)
-	}
-	b.stop() // without the box that it has subscribed at it takes half a minute
-	_ = g.stop(syscall.SIGKILL)
-	g.listen = g.sip
-	g.start()
-	poll(t, "the users are there", func() bool { _, text := g.status("alice"); return text == "no phone registered" })
-	again := newPanel(t, g, "alice", "a1l2i3c4e5")
-	again.register() // nothing has changed, but this phone does not know
-	waiting(again, "Voice-Message: 3/0 (0/0)")
-	g.run("messages", "alice", "--new", "0")
-	waiting(again, "Messages-Waiting: no")
-}
-
-// subscribedBaresip starts a phone of bob's that has subscribed to his messages.
-// Debian's baresip 1.0.0 now and then ignores every challenge to its SUBSCRIBE and
-// repeats it without end; another one, started in its place, does not.
-func subscribedBaresip(t *testing.T, g *gateway) *baresip {
-	t.Helper()
-	for range 10 {
-		b := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "manual", modules: "mwi"})
-		poll(t, "baresip has subscribed", func() bool {
-			return g.metrics()["callbox_sip_subscriptions"] == 1 || strings.Count(b.log.String(), "mwi: subscribing") > 100
-		})
-		if strings.Count(b.log.String(), "mwi: subscribing") < 100 {
-			return b
-		}
-		b.cmd.Process.Kill()
-		b.stop()
-	}
-	t.Fatal("no baresip subscribes")
-	return nil
-}
-
-// messagesOverHTTP asks the API of waiting messages and gives the status.
-func messagesOverHTTP(t *testing.T, g *gateway, method, user, body string) int {
-	t.Helper()
-	req, err := http.NewRequest(method, g.api+"/api/users/"+user+"/messages", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.SetBasicAuth(g.account, g.token)
-	res, err := (&http.Client{Timeout: time.Minute}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	return res.StatusCode
 }
