@@ -141,3 +141,48 @@ routes:
 		t.Errorf("the unknown trunk got %d calls, want 1", n)
 	}
 }
+
+// TestBoxMoves gives the box another address while its trunk is registered and a
+// call is up. The rules: the trunk registers from the new address within seconds;
+// the call, whose sound goes on coming to the old one, ends by itself and says why;
+// new calls go out from the new address.
+func TestBoxMoves(t *testing.T) {
+	t.Parallel()
+	if !ownNetwork(t) {
+		return
+	}
+	far := place{"provider", "203.0.113.10"}
+	newBadLink(t, "wan", "203.0.113.1", far, trouble{delay: 5 * time.Millisecond})
+	g := &gateway{t: t, dir: t.TempDir(), listen: "0.0.0.0:5060"}
+	g.start()
+	p := far.newRawPhone(t, 5060, 20000, muLawOf(t, speak(t, "Where has everybody gone to?")))
+	g.configure(`
+trunks:
+- {name: provider, host: 203.0.113.10, port: 5060, register: true, username: box, password: sesame-sesame, expires: 1h}
+routes:
+- {name: all, prefix: "+", lines: [provider]}
+`)
+	a := newApp(t)
+	a.doc("/voice", `<Response><Pause length="600"/></Response>`)
+	call := func() string {
+		return g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
+	}
+	contact := func() string { p.mu.Lock(); defer p.mu.Unlock(); return p.registered }
+	poll(t, "the trunk has registered", func() bool { return strings.Contains(contact(), "@203.0.113.1:") })
+	sid := call()
+	g.until(sid, "in-progress")
+	pauseFor(2 * time.Second)
+	command(t, "ip", "addr", "add", "203.0.113.2", "dev", "wan")
+	command(t, "ip", "addr", "del", "203.0.113.1/32", "dev", "wan")
+	command(t, "ip", "route", "replace", "default", "dev", "wan")
+	began := time.Now()
+	poll(t, "the trunk has registered from the new address", func() bool { return strings.Contains(contact(), "@203.0.113.2:") })
+	t.Logf("the trunk moved after %s", time.Since(began).Round(time.Second))
+	after := call()
+	g.until(after, "in-progress")
+	g.post("/Calls/"+after+".json", url.Values{"Status": {"completed"}})
+	g.until(after, "completed")
+	g.until(sid, "completed")
+	t.Logf("the call ended %s after its address", time.Since(began).Round(time.Second))
+	g.ends(sid, "the connection to +14155550123 on trunk provider was lost (")
+}

@@ -31,8 +31,10 @@ type rawPhone struct {
 	box    *net.UDPAddr // where the box wants sound
 	ended  bool         // BYE has come
 	heard  map[uint16][]byte
-	first  uint16
-	late   time.Duration // the latest that a packet of ours was sent
+	// registered is the Contact of the last REGISTER.
+	registered string
+	first      uint16
+	late       time.Duration // the latest that a packet of ours was sent
 }
 
 // newRawPhone answers on 127.0.0.1:port, with sound on rtpPort, and says µ-law
@@ -93,6 +95,12 @@ func (p *rawPhone) answer() {
 			body = fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\nm=audio %[2]d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n",
 				p.at.host(), p.rtp.LocalAddr().(*net.UDPAddr).Port)
 			typ = "Content-Type: application/sdp\r\n"
+		case "REGISTER":
+			_, contact, _ := strings.Cut(text, "\r\nContact: ")
+			contact, _, _ = strings.Cut(contact, "\r\n")
+			p.mu.Lock()
+			p.registered = contact
+			p.mu.Unlock()
 		case "BYE":
 			p.mu.Lock()
 			p.ended = true
