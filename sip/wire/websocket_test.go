@@ -170,6 +170,8 @@ func TestManyBrowsers(t *testing.T) {
 	for range maxWebConns - 1 {
 		openBrowser(t, srv)
 	}
+	// A browser has its answer before its place is counted.
+	eventually(t, "all places are taken", func() bool { return l.Counters().Conns == maxWebConns })
 	openBrowser(t, srv).ended()
 	if c := l.Counters(); c.Conns != maxWebConns || c.ConnsRefused != 1 {
 		t.Errorf("%+v", c)
