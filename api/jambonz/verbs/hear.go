@@ -115,4 +115,5 @@ var transcribeProps = shape.Props{
 	"transcriptionHook": shape.HookProp(),
 	"translationHook":   {Type: shape.HookType, Props: shape.HookProps, Idle: "the box does not translate"},
 	"recognizer":        recognizer(), "earlyMedia": {Type: shape.Bool}, "channel": {Type: shape.Number},
+	"enable": {Type: shape.Bool, Idle: "only the transcribe of config is switched"},
 }

@@ -39,6 +39,7 @@ var (
 		"endHook":                {Type: shape.HookType, Props: shape.HookProps, Idle: "the end of a conference is told to statusHook and actionHook"},
 		"record":                 {Type: shape.Map, Props: shape.Props{"path": {Type: shape.Text}}},
 		"listen":                 {Type: shape.Map, Props: nestedListenProps},
+		"stream":                 {Type: shape.Map, Props: nestedListenProps}, // the newer name
 	}
 	enqueueProps = shape.Props{
 		"name":       {Type: shape.Text, Need: true},
