@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -70,5 +71,47 @@ numbers:
 				t.Errorf("records %v, want a call from %s", calls, tc.from)
 			}
 		})
+	}
+}
+
+// TestForwardedIdentity dials on for a caller whose provider vouches for a number
+// other than the one in From: with forwardPAI, which is usual, the next provider is
+// told both, and what the caller wants kept private; without it, only From.
+func TestForwardedIdentity(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	in, out := freePorts(t, 1), freePorts(t, 1)
+	g := startGateway(t, "")
+	id := "AP" + strings.Repeat("0", 31) + "1"
+	g.configure(fmt.Sprintf(`
+applications:
+- {id: %s, account: %s, api: jambonz, name: forwards, script: {main: {url: "%s/voice"}, fallback: {}}}
+trunks:
+- {name: in, host: 127.0.0.1, port: %d}
+- {name: out, host: 127.0.0.34, port: %d, identity: {headers: [pai]}}
+routes:
+- {name: out, prefix: "+1314", lines: [out]}
+numbers:
+- {number: "+14155550100", line: in, application: %s}
+`, id, g.account, a.URL, in, out, id))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, tc := range []struct {
+		property string
+		want     []string
+	}{
+		{"", []string{"P-Asserted-Identity", "^ *.sip:[+]14155550142@127.0.0.34.$", "Privacy", "^ *id$"}},
+		{`"forwardPAI":false,`, []string{"P-Asserted-Identity", "^ *.sip:[+]14155550123@127.0.0.34.$"}},
+	} {
+		a.handle("/voice", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `[{"verb":"dial","callerId":"+14155550123",%s"target":[{"type":"phone","number":"+13145550123"}]}]`, tc.property)
+		})
+		callee := place{addr: "127.0.0.34"}.startSIPp(t, out, 1, carried(tc.want...)+established+hungUp)
+		dials := strings.Replace(invite, "Max-Forwards: 70", "Max-Forwards: 70\nP-Asserted-Identity: <sip:+14155550142@x>\nPrivacy: id", 1)
+		caller := place{addr: "127.0.0.1"}.startSIPp(t, in, 1, dials+optional(100)+optional(180)+optional(183)+expect(200)+callerRequest("ACK", 1, "[branch]")+
+			pause(time.Second)+callerRequest("BYE", 2, "[branch]")+expect(200), g.sip)
+		caller.succeeds(ctx)
+		callee.succeeds(ctx)
 	}
 }
