@@ -52,7 +52,7 @@ bench-amd: ## how often the answering machine detection is right, beside the cla
 	GO=$(GO) scripts/bench-amd.sh
 
 e2e: setup build ## the real binary against SIPp, baresip and twilio-go
-	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/callbox/e2e/...
+	$(GO) test -tags e2e -count=1 -timeout 60m ./cmd/callbox/e2e/...
 
 demo: ## watch two calls on simulated phones
 	@scripts/setup.sh demo
