@@ -39,6 +39,7 @@ type Record struct {
 	// what it heard, one sentence.
 	MachineTime time.Duration `json:"machine_time,omitempty"`
 	MachineWhy  string        `json:"machine_why,omitempty"`
+	MachineSure float64       `json:"machine_sure,omitempty"` // how likely AnsweredBy is, 0 to 1; 0: unknown
 	SIPCallID   string        `json:"sip_call_id,omitempty"`
 	Remote      string        `json:"remote,omitempty"`  // far address of the leg
 	Headers     []Header      `json:"headers,omitempty"` // X- headers of an arriving INVITE

@@ -62,7 +62,7 @@ func (c *live) findings() <-chan amd.Event {
 // onFinding takes an event of the detection into the record, tells it, and at
 // the last one starts the script that waited.
 func (c *live) onFinding(ev amd.Event) {
-	c.r.AnsweredBy, c.r.MachineTime, c.r.MachineWhy = string(ev.Result), ev.At, ev.Why
+	c.r.AnsweredBy, c.r.MachineTime, c.r.MachineWhy, c.r.MachineSure = string(ev.Result), ev.At, ev.Why, ev.Confidence
 	c.e.cfg.Logger.Info("machine detection", "call", c.id, "result", c.r.AnsweredBy, "after", ev.At.String(), "why", ev.Why, "final", ev.Final)
 	t := call.EventMachinePartial
 	waits := false
