@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"callbox/api"
@@ -84,9 +83,6 @@ func (s rest) changeAccount(w http.ResponseWriter, q request) {
 			}
 			if err := setHook(o, "queue_event_hook", &x.QueueHook); err != nil {
 				return err
-			}
-			if scheme, _, _ := strings.Cut(x.QueueHook.URL, ":"); scheme == "ws" || scheme == "wss" {
-				return o.Unable("queue_event_hook", "cannot be a websocket here: events of queues are sent over HTTP")
 			}
 			return setText(o, "name", &x.Name, maxTitle)
 		})

@@ -274,8 +274,14 @@ func (h *Hub) Publish(ev call.Event) {
 				if s == nil {
 					s = parent
 				}
+				typ := typeHook
+				if ev.Type == call.EventQueueJoin || ev.Type == call.EventQueueLeave {
+					if typ = typeQueue; s == nil {
+						s = h.bystander(o.URL, *ev.Record)
+					}
+				}
 				if s != nil {
-					s.notify(&message{typ: typeHook, id: newID(), call: s.call, hook: hookName(o.URL, o.Name), data: o.JSON, takes: o.Call})
+					s.notify(&message{typ: typ, id: newID(), call: s.call, hook: hookName(o.URL, o.Name), data: o.JSON, takes: o.Call})
 				}
 			}
 		}
@@ -310,6 +316,18 @@ func (h *Hub) listeners(rec call.Record) (own, parent *session) {
 		own, _ = h.open(rec.Status.Hook, rec) // too many: then nobody is told
 	}
 	return own, parent
+}
+
+// bystander is a session with an application that only hears of a call, which is
+// asked over HTTP itself; nil: the call is over, or there are too many.
+func (h *Hub) bystander(addr string, rec call.Record) *session {
+	if rec.State.Final() {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, _ := h.open(call.Hook{URL: addr}, rec)
+	return s
 }
 
 // status tells of a call's progress: every application that has a connection,

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"callbox/api"
 	"callbox/api/jambonz"
 	"callbox/api/jambonz/socket"
 	"callbox/call"
@@ -48,16 +49,21 @@ func (c calls) Modify(_ context.Context, account, id string, ch call.Change) (ca
 var errReach = errors.New("cannot be reached")
 
 func newHub(t *testing.T, timing socket.Timing) (*socket.Hub, calls) {
-	h := socket.New(socket.Config{Dialect: jambonz.New(jambonz.Config{}), Transport: &http.Transport{DisableKeepAlives: true},
+	h := newHubOf(t, jambonz.New(jambonz.Config{}), timing)
+	c := calls{make(chan string, 16)}
+	h.Attach(c)
+	return h, c
+}
+
+func newHubOf(t *testing.T, d *jambonz.Dialect, timing socket.Timing) *socket.Hub {
+	h := socket.New(socket.Config{Dialect: d, Transport: &http.Transport{DisableKeepAlives: true},
 		Secret: func(string) string { return "wh_secret_1" }, UserAgent: "callbox/test",
 		Explain: func(doing, url string, err error) *script.FetchError {
 			return &script.FetchError{Code: 11205, URL: url, Err: fmt.Errorf("%s %s: %w: %w", doing, url, errReach, err)}
 		}})
 	h.SetTiming(timing)
-	c := calls{make(chan string, 16)}
-	h.Attach(c)
 	t.Cleanup(h.Close)
-	return h, c
+	return h
 }
 
 // patient are times that do not matter to a test.
@@ -356,6 +362,38 @@ func TestStatusHook(t *testing.T) {
 	if m := p.want("call:status"); m.Data["call_status"] != "busy" {
 		t.Errorf("%+v", m)
 	}
+	p.closed()
+}
+
+// accounts have each the same hook for the news of queues.
+type accounts struct {
+	api.Accounts
+	hook call.Hook
+}
+
+func (a accounts) Account(id string) (api.Account, bool) {
+	return api.Account{ID: id, QueueHook: a.hook}, true
+}
+
+// TestQueueHook: the account's hook hears of queues over the websocket of the call,
+// or, when that has none, over one of its own.
+func TestQueueHook(t *testing.T) {
+	a := newApplication(t)
+	h := newHubOf(t, jambonz.New(jambonz.Config{Accounts: accounts{hook: call.Hook{URL: a.url + "/queues"}}}), patient)
+	rec := record()
+	at := time.Now()
+	news := &call.QueueNews{Queue: call.Queue{Name: "support", Size: 1}, Joined: at}
+	h.Publish(call.Event{Type: call.EventQueueJoin, At: at, Record: &rec, Queue: news})
+	p := a.next()
+	if m := p.want("queue:status"); m.Data["event"] != "join" || m.Data["queue"] != "support" || m.CallSid != "c1" {
+		t.Errorf("%+v", m)
+	}
+	h.Publish(call.Event{Type: call.EventQueueLeave, At: at.Add(time.Second), Record: &rec, Queue: news})
+	if m := p.want("queue:status"); m.Data["event"] != "leave" || m.Data["leave_reason"] != "abandoned" {
+		t.Errorf("%+v", m)
+	}
+	rec.State = call.Completed
+	h.Publish(call.Event{Type: call.EventEnded, Record: &rec})
 	p.closed()
 }
 

@@ -20,6 +20,7 @@ const (
 	typeConfirm   = "dial:confirm"
 	typeCall      = "call:status"
 	typeVerb      = "verb:status"
+	typeQueue     = "queue:status"
 	typeError     = "jambonz:error"
 )
 
