@@ -365,6 +365,24 @@ func TestStatusHook(t *testing.T) {
 	p.closed()
 }
 
+// TestAdulting: a leg that was another call's is told as such when it gets an
+// application of its own.
+func TestAdulting(t *testing.T) {
+	a := newApplication(t)
+	h, _ := newHub(t, patient)
+	rec := record()
+	rec.ID, rec.Parent = "c2", "c1"
+	got := fetch(h, call.Hook{URL: a.url + "/child"}, rec, nil)
+	p := a.next()
+	m := p.want("session:adulting")
+	p.say(`{"type":"ack","msgid":%q,"data":[{"verb":"pause","length":1}]}`, m.Msgid)
+	if f := <-got; f.err != nil || f.verbs() != "pause" || m.CallSid != "c2" || m.Data["parent_call_sid"] != "c1" {
+		t.Errorf("%+v: %+v", m, f)
+	}
+	h.Leave("c2")
+	p.closed()
+}
+
 // accounts have each the same hook for the news of queues.
 type accounts struct {
 	api.Accounts

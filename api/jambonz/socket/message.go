@@ -14,6 +14,7 @@ import (
 // The types of messages to an application.
 const (
 	typeNew       = "session:new"
+	typeAdulting  = "session:adulting" // as session:new, for a leg that was another call's until now
 	typeReconnect = "session:reconnect"
 	typeRedirect  = "session:redirect"
 	typeHook      = "verb:hook"

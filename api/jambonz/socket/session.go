@@ -76,6 +76,9 @@ func (s *session) question(hook call.Hook, rec call.Record, res *script.Result) 
 		m.typ = typeConfirm
 	case !s.began && res == nil:
 		m.typ, m.hook = typeNew, ""
+		if rec.Parent != "" {
+			m.typ = typeAdulting
+		}
 	case !s.began, res == nil:
 		m.typ = typeRedirect
 		if res == nil {
