@@ -149,6 +149,9 @@ func (t *talk) run(ctx context.Context) error {
 	cause := context.Cause(ctx) // of the reader's end, if that came first
 	t.conn.CloseNow()
 	<-read
+	if cause == nil && !over && errors.Is(context.Cause(ctx), errLeft) {
+		cause = errLeft // what was written found the connection closed before the reader could say by whom
+	}
 	if cause != nil && !errors.Is(err, errSlow) {
 		err = cause
 	}
