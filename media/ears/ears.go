@@ -16,25 +16,36 @@ const (
 // or two that it falls in.
 func Match(heard, said []int16) float64 {
 	pieces := len(said) / piece
-	found, place := 0, -1 // place is where said began, by the last piece found
-	for p := range pieces {
-		want := said[p*piece : (p+1)*piece]
-		from, to := 0, len(heard)
-		if place >= 0 {
-			from = max(place+p*piece-slack, 0)
-			to = min(place+(p+1)*piece+slack, len(heard))
+	best := 0
+	// A piece of little sound may be found by accident far from its place, when the
+	// beginning was cut off: then the next one says where said began.
+	for first := 0; first <= pieces/4 && best < pieces*9/10; first++ {
+		if first < pieces {
+			best = max(best, follow(heard, said, first))
 		}
+	}
+	return float64(best) / float64(max(pieces, 1))
+}
+
+// follow counts the pieces that are found when piece number first says where said
+// began; none when that one is not there.
+func follow(heard, said []int16, first int) int {
+	at := find(heard, said[first*piece:][:piece])
+	if at < 0 {
+		return 0
+	}
+	found, place := 1, at-first*piece
+	for p := first + 1; p < len(said)/piece; p++ {
+		from, to := max(place+p*piece-slack, 0), min(place+(p+1)*piece+slack, len(heard))
 		if from > to {
 			break
 		}
-		if at := find(heard[from:to], want); at >= 0 {
+		if at := find(heard[from:to], said[p*piece:][:piece]); at >= 0 {
 			found++
 			place = from + at - p*piece
-		} else if place < 0 && p >= pieces/4 {
-			break // the beginning is not there, nor will the rest be
 		}
 	}
-	return float64(found) / float64(max(pieces, 1))
+	return found
 }
 
 // find is where want begins in heard, -1 when it is not there.
