@@ -91,13 +91,7 @@ func (s *Stack) Discover(ctx context.Context, cfg DiscoverConfig) error {
 			cfg.OnChange(found)
 		}
 		last = found
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-		case <-s.base.Done():
-		}
-		t.Stop()
+		s.pause(ctx, pause)
 	}
 }
 

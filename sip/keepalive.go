@@ -73,13 +73,7 @@ func (s *Stack) KeepAlive(ctx context.Context, cfg KeepAliveConfig) error {
 		if !st.Up {
 			pause = min(every, probeAgain*s.cfg.T1)
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-		case <-s.base.Done():
-		}
-		t.Stop()
+		s.pause(ctx, pause)
 	}
 }
 

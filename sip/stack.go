@@ -196,6 +196,17 @@ func (s *Stack) spawn(fn func()) bool {
 	return true
 }
 
+// pause waits for d, or until ctx or the stack ends.
+func (s *Stack) pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-s.base.Done():
+	}
+}
+
 // Addr is the address of the first listener of network "udp", "tcp" or "tls";
 // the zero value when there is none.
 func (s *Stack) Addr(network string) netip.AddrPort { return s.wire.Addr(network) }
