@@ -30,64 +30,38 @@ type judged struct {
 	spent, sound time.Duration
 }
 
-func (j *judged) right() bool { return says(j.verdict.Result) == j.clip.Truth }
+func (j *judged) right() bool { return j.said() == j.clip.Truth }
 
-// says is a verdict as a truth.
-func says(r amd.Result) corpus.Truth {
-	switch r {
-	case amd.Human:
-		return corpus.Human
-	case amd.Fax:
-		return corpus.Fax
-	case amd.Unknown:
-		return corpus.Silence
-	}
-	return corpus.Machine
+// said is the verdict as a truth.
+func (j *judged) said() corpus.Truth { return corpus.Truth(j.verdict.Result.Answered()) }
+
+func (j *judged) classicRight() bool {
+	return corpus.Truth(j.classic) == j.clip.Truth || j.classic == "unknown" && j.clip.Truth == corpus.Silence
 }
 
 // prompt is how soon the end of a beep must be told.
 const prompt = 300 * time.Millisecond
 
-// patience is how long a detector is asked after the end of a clip.
-const patience = 20 * time.Second
-
 func judge(c *corpus.Clip) judged {
-	j := judged{clip: *c, sound: time.Duration(len(c.Sound)) * time.Second / media.SampleRate}
+	j := judged{clip: *c}
 	j.clip.Sound = nil
 	usual := amd.Config{Timeout: 30 * time.Second, Silence: 5 * time.Second}
-	// What comes after the clip is silence.
-	long := *c
-	long.Sound = append(slices.Clone(c.Sound), make([]int16, int(patience.Seconds())*media.SampleRate)...)
-	d := amd.New(usual)
 	began := time.Now()
-	heard := 0
-	frames(&long, func(f *media.Frame) bool {
-		ev, ok := d.Write(f)
-		heard++
-		if ok && ev.Final {
-			j.verdict = ev
-			return false
-		}
-		return true
-	})
-	j.spent, j.sound = time.Since(began), time.Duration(heard)*media.FrameDuration
+	j.verdict = amd.Judge(usual, c.Sound)
+	j.spent, j.sound = time.Since(began), j.verdict.At
 	k := newClassic()
-	frames(&long, func(f *media.Frame) bool {
+	var silence media.Frame
+	frames(c, func(f *media.Frame) bool {
 		j.classic = k.write(f)
 		return j.classic == ""
 	})
+	for j.classic == "" {
+		j.classic = k.write(&silence)
+	}
 	usual.MessageEnd = true
-	d = amd.New(usual)
-	frames(&long, func(f *media.Frame) bool {
-		ev, ok := d.Write(f)
-		if ok && ev.Final {
-			j.end = ev
-			if ev.Result == amd.MachineEndBeep {
-				j.beep = ev.At
-			}
-		}
-		return !ok || !ev.Final
-	})
+	if j.end = amd.Judge(usual, c.Sound); j.end.Result == amd.MachineEndBeep {
+		j.beep = j.end.At
+	}
 	return j
 }
 
@@ -146,7 +120,7 @@ func rows(title string, list []judged, key func(*judged) string) {
 			if j.right() {
 				right++
 			}
-			if corpus.Truth(j.classic) == j.clip.Truth || j.classic == "unknown" && j.clip.Truth == corpus.Silence {
+			if j.classicRight() {
 				classic++
 			}
 			at = append(at, j.verdict.At)
@@ -169,13 +143,13 @@ func goals(list []judged) {
 		if j.right() {
 			right++
 		}
-		if corpus.Truth(j.classic) == j.clip.Truth || j.classic == "unknown" && j.clip.Truth == corpus.Silence {
+		if j.classicRight() {
 			classicRight++
 		}
 		switch j.clip.Truth {
 		case corpus.Human:
 			people++
-			if says(j.verdict.Result) == corpus.Machine {
+			if j.said() == corpus.Machine {
 				wronged++
 			}
 			if j.classic == "machine" {
@@ -185,7 +159,7 @@ func goals(list []judged) {
 				person = append(person, j.verdict.At)
 			}
 		case corpus.Machine:
-			if says(j.verdict.Result) == corpus.Machine {
+			if j.said() == corpus.Machine {
 				machine = append(machine, j.verdict.At)
 			}
 		case corpus.Fax:

@@ -70,7 +70,7 @@ func (c *amdCmd) Run() error {
 		}
 		for _, l := range labels {
 			if l.file == name || filepath.Base(l.file) == filepath.Base(name) {
-				right := truthOf(h.Verdict) == l.truth
+				right := h.Verdict.Answered() == l.truth
 				h.Label, h.Right = l.truth, &right
 			}
 		}
@@ -216,17 +216,6 @@ func readLabels(name string) ([]label, error) {
 	return list, nil
 }
 
-// truthOf is a verdict as a label.
-func truthOf(r amd.Result) string {
-	switch r {
-	case amd.Human, amd.Fax:
-		return string(r)
-	case amd.Unknown:
-		return "silence"
-	}
-	return "machine"
-}
-
 // printConfusion prints how many of each label got which verdict.
 func printConfusion(list []*heardFile) {
 	kinds := []string{"human", "machine", "fax", "silence"}
@@ -236,7 +225,7 @@ func printConfusion(list []*heardFile) {
 		if h.Label == "" {
 			continue
 		}
-		count[[2]string{h.Label, truthOf(h.Verdict)}]++
+		count[[2]string{h.Label, h.Verdict.Answered()}]++
 		if all++; *h.Right {
 			right++
 		}
@@ -284,7 +273,7 @@ func printSuggestion(list []*heardFile) {
 				if h.Label != "human" && h.Label != "machine" {
 					continue
 				}
-				got := truthOf(judgeSound(try, h.sound))
+				got := amd.Judge(try, h.sound).Result.Answered()
 				if got == h.Label {
 					o.right++
 				}
@@ -299,17 +288,6 @@ func printSuggestion(list []*heardFile) {
 	}
 	fmt.Printf("As rules, MachineDetectionSpeechThreshold=%d and MachineDetectionSpeechEndThreshold=%d suit these recordings best: %d of %d people and machines right, %d of %d people called machines.\n",
 		cfg.Speech.Milliseconds(), cfg.SpeechEnd.Milliseconds(), best.right, all, best.wronged, people)
-}
-
-// judgeSound gives the verdict alone.
-func judgeSound(cfg amd.Config, sound []int16) amd.Result {
-	d := amd.New(cfg)
-	for n := 0; ; n++ {
-		f := frameAt(sound, n)
-		if ev, ok := d.Write(&f); ok && ev.Final {
-			return ev.Result
-		}
-	}
 }
 
 // drawTimeline writes a file's timeline as SVG: level over time, voice and tones

@@ -22,6 +22,18 @@ const (
 	Unknown           Result = "unknown"
 )
 
+// Answered is what answered, in one word: "human", "machine", "fax", or "silence"
+// where nobody could be told.
+func (r Result) Answered() string {
+	switch r {
+	case Human, Fax:
+		return string(r)
+	case Unknown:
+		return "silence"
+	}
+	return "machine"
+}
+
 // Config are the thresholds of the call APIs (call-api.md §4). Times count from
 // the answer unless they say otherwise. Where Speech, SpeechEnd or Words is 0 the
 // model decides instead; one that is given is a rule and comes first.
@@ -93,6 +105,21 @@ func (d *Detector) Write(f *media.Frame) (ev Event, ok bool) {
 		return d.greeting()
 	}
 	return d.decide()
+}
+
+// Judge gives the final event for a whole recording at 8 kHz, which begins at the
+// answer; what comes after its end is silence.
+func Judge(cfg Config, sound []int16) Event {
+	d := New(cfg)
+	for at := 0; ; at += media.FrameSamples {
+		var f media.Frame
+		if at < len(sound) {
+			copy(f[:], sound[at:])
+		}
+		if ev, ok := d.Write(&f); ok && ev.Final {
+			return ev
+		}
+	}
 }
 
 // decide applies the rules, and where there are none the model, to what was heard

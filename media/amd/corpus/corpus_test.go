@@ -40,27 +40,8 @@ func TestVerdicts(t *testing.T) {
 	const clips = 240
 	for n := range clips {
 		c := clip(t, studio, n)
-		d := amd.New(amd.Config{Timeout: 30 * time.Second, Silence: 5 * time.Second})
-		var got amd.Event
-		for i := 0; ; i += media.FrameSamples {
-			var f media.Frame
-			if i < len(c.Sound) {
-				copy(f[:], c.Sound[i:])
-			}
-			if ev, ok := d.Write(&f); ok && ev.Final {
-				got = ev
-				break
-			}
-		}
-		truth := corpus.Machine
-		switch got.Result {
-		case amd.Human:
-			truth = corpus.Human
-		case amd.Fax:
-			truth = corpus.Fax
-		case amd.Unknown:
-			truth = corpus.Silence
-		}
+		got := amd.Judge(amd.Config{Timeout: 30 * time.Second, Silence: 5 * time.Second}, c.Sound)
+		truth := corpus.Truth(got.Result.Answered())
 		if truth == c.Truth {
 			right++
 		} else {
