@@ -17,18 +17,21 @@ import (
 	"callbox/call/line/sipleg/siptest"
 )
 
-// TestOpus: two phones speak Opus with each other through the box, which does not
-// know it.
-func TestOpus(t *testing.T) {
-	t.Parallel()
-	g := startGateway(t, `users:
+// opusUsers may speak a codec that the box does not know.
+const opusUsers = `users:
 - name: alice
   password: a1l2i3c4e5
   codecs: [opus, PCMU]
 - name: bob
   password: b1o2b3b4o5
   codecs: [opus, PCMU]
-`)
+`
+
+// TestOpus: two phones speak Opus with each other through the box, which does not
+// know it.
+func TestOpus(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, opusUsers)
 	fromAlice := speak(t, "This is Alice. The key lies under the mat at the back door.")
 	fromBob := speak(t, "Bob speaking. I will be there before six o'clock.", "-v", "en-us")
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto", says: again(fromAlice), codecs: "opus/48000/2,PCMU"})
@@ -52,14 +55,7 @@ func TestOpus(t *testing.T) {
 // both phones change to one that it knows.
 func TestForeignRecorded(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, `users:
-- name: alice
-  password: a1l2i3c4e5
-  codecs: [opus, PCMU]
-- name: bob
-  password: b1o2b3b4o5
-  codecs: [opus, PCMU]
-`)
+	g := startGateway(t, opusUsers)
 	fromAlice := speak(t, "This is Alice. The key lies under the mat at the back door.")
 	fromBob := speak(t, "Bob speaking. I will be there before six o'clock.", "-v", "en-us")
 	alice := softphone(t, g, "127.0.0.6", "alice", "a1l2i3c4e5", "opus", "PCMU")

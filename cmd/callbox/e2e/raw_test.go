@@ -153,14 +153,20 @@ func (r *rawCaller) reply(request, status string, extra ...string) {
 // provisional waits for a provisional response of this status.
 func (r *rawCaller) provisional(status int) string {
 	r.t.Helper()
+	return r.next(fmt.Sprintf("SIP/2.0 %d ", status))
+}
+
+// next reads datagrams until one begins with start.
+func (r *rawCaller) next(start string) string {
+	r.t.Helper()
 	r.conn.SetReadDeadline(time.Now().Add(patience))
 	buf := make([]byte, 65536)
 	for {
 		n, err := r.conn.Read(buf)
 		if err != nil {
-			r.t.Fatalf("no %d: %v", status, err)
+			r.t.Fatalf("no %s: %v", start, err)
 		}
-		if text := string(buf[:n]); strings.HasPrefix(text, fmt.Sprintf("SIP/2.0 %d ", status)) {
+		if text := string(buf[:n]); strings.HasPrefix(text, start) {
 			return text
 		}
 	}

@@ -10,22 +10,6 @@ import (
 	"time"
 )
 
-// next reads datagrams until one begins with start.
-func (r *rawCaller) next(start string) string {
-	r.t.Helper()
-	r.conn.SetReadDeadline(time.Now().Add(patience))
-	buf := make([]byte, 65536)
-	for {
-		n, err := r.conn.Read(buf)
-		if err != nil {
-			r.t.Fatalf("no %s: %v", start, err)
-		}
-		if text := string(buf[:n]); strings.HasPrefix(text, start) {
-			return text
-		}
-	}
-}
-
 // TestHeadersBeforeTheAnswer: a document rings with an Alert-Info, plays a sound
 // before the answer, and refuses the call with headers of its own.
 func TestHeadersBeforeTheAnswer(t *testing.T) {
