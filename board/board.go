@@ -40,8 +40,10 @@ type Port struct {
 	Name  string // "fxs1"
 	Phone hal.Phone
 	PCM   hal.PCM
-	// Sim is the phone on a simulated port, nil on a real one.
+	// Sim is the phone on a simulated port, nil on a real one. Far is the same as
+	// what all far sides are: faults, and mostly a sim.Person.
 	Sim *sim.Phone
+	Far sim.Faulty
 
 	closers []io.Closer // in the order of opening
 }

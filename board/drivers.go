@@ -149,7 +149,7 @@ func openSim(o *opener, p PortProfile, port *Port) error {
 		return err
 	}
 	port.closers = append(port.closers, d)
-	port.Phone, port.PCM, port.Sim = d, far.PCM(), far
+	port.Phone, port.PCM, port.Sim, port.Far = d, far.PCM(), far, far
 	return nil
 }
 

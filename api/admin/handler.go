@@ -163,6 +163,9 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	if t, ok := box.(Tolls); ok {
 		h.mux.HandleFunc("GET /v1/tolls", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, t.Tolls()) })
 	}
+	if s, ok := box.(Sims); ok {
+		h.handleSims(s)
+	}
 	h.mux.HandleFunc("GET /v1/route", h.route)
 	h.mux.HandleFunc("GET /v1/config", h.export)
 	h.mux.HandleFunc("PUT /v1/config", h.importConfig)

@@ -24,6 +24,7 @@ var (
 	_ admin.Bans      = gateway{}
 	_ admin.Mailboxes = gateway{}
 	_ admin.Tolls     = gateway{}
+	_ admin.Sims      = gateway{}
 )
 
 // Lines lists the lines.

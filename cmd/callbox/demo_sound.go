@@ -11,7 +11,6 @@ import (
 	"callbox/call"
 	"callbox/media"
 	"callbox/media/ears"
-	"callbox/media/wav"
 )
 
 // The demo's ears: what it promises about sound it checks by content.
@@ -25,11 +24,7 @@ func (d *demo) keepSound(name string, samples []int16) error {
 	if err != nil {
 		return err
 	}
-	w, err := wav.NewWriter(f, 1)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return errors.Join(w.WriteSamples(samples), w.Close(), f.Close())
+	return errors.Join(writeWAV(f, samples), f.Close())
 }
 
 // checkRecording looks for both voices in the recording of the bridged call,

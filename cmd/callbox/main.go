@@ -34,6 +34,7 @@ type commands struct {
 	Messages messagesCmd `cmd:"" help:"Show or say how many voice messages wait for users, which lights the lamps of their telephones."`
 	Tolls    tollsCmd    `cmd:"" help:"List what calls have used today, of accounts and lines, and what the toll guards leave them."`
 	Route    routeCmd    `cmd:"" help:"Explain how a number would be routed, without calling."`
+	Sim      simCmd      `cmd:"" help:"Steer what is simulated on the sim board: faults, and the people at the far ends."`
 	AMD      amdCmd      `cmd:"" name:"amd" help:"Tell people from machines in recordings, as calls do, and say why."`
 	Config   configCmd   `cmd:"" help:"Show or change the configuration."`
 	CA       caCmd       `cmd:"" name:"ca" help:"Print the certificate of the box's own CA, for programs that use the API over TLS."`

@@ -6,6 +6,8 @@
 //   - card.go, channel.go: an ALSA sound card ([OpenCard]) through gen2brain/alsa,
 //     cut into one [hal.PCM] per channel, so that a stereo codec serves two
 //     phones. A card that stops working is opened again by itself.
+//   - tty.go: a serial device that carries sound ([OpenTTY]), whose writer never
+//     waits; usb.go finds serial devices by what they belong to ([USBTTYs]).
 //   - trace.go: [Trace] writes down what passes over any of them.
 //
 // It may import hal. It is tested with fake lines and fake streams (xrun,

@@ -10,6 +10,10 @@
 // rotary dial. The chip keeps a list of what a real one would not have liked
 // ([Phone.Violations]). [Faults] break things.
 //
+// Every far side is a [Faulty], whose faults are switched by name, and mostly a
+// [Person], who can be told what to do. A [Pty] is the far side of a serial
+// device that the kernel believes in.
+//
 // Time is the time package's, so that a phone works in a testing/synctest
 // bubble. The simulator may import hal. It is tested alone here, and with the
 // driver in hal/slic.

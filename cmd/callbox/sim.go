@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"callbox/api/admin"
+	"callbox/call"
+	"callbox/hal/sim"
+	"callbox/media/wav"
+)
+
+// far finds a simulated far side of the board.
+func (g gateway) far(port string) (sim.Faulty, error) {
+	p, ok := g.a.board.Port(port)
+	if !ok || p.Far == nil {
+		return nil, fmt.Errorf("%w: nothing is simulated on a port %q", call.ErrNotFound, port)
+	}
+	return p.Far, nil
+}
+
+// person finds who is at one.
+func (g gateway) person(port string) (sim.Person, error) {
+	f, err := g.far(port)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := f.(sim.Person)
+	if !ok {
+		return nil, fmt.Errorf("%w: nobody is at port %s", call.ErrNotFound, port)
+	}
+	return p, nil
+}
+
+// Sims implements admin.Sims.
+func (g gateway) Sims() []admin.Sim {
+	out := []admin.Sim{}
+	for _, p := range g.a.board.Ports {
+		if p.Far == nil {
+			continue
+		}
+		s := admin.Sim{Port: p.Name}
+		for _, f := range p.Far.Faults() {
+			s.Faults = append(s.Faults, admin.Fault(f))
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// SetFault implements admin.Sims.
+func (g gateway) SetFault(port, name, value string) error {
+	f, err := g.far(port)
+	if err == nil {
+		err = f.SetFault(name, value)
+	}
+	if err == nil {
+		g.a.log.Info("simulated fault", "port", port, "fault", name, "value", value)
+	}
+	return err
+}
+
+// Act implements admin.Sims.
+func (g gateway) Act(ctx context.Context, port, action, with string) error {
+	p, err := g.person(port)
+	if err != nil {
+		return err
+	}
+	switch action {
+	case "pick-up":
+		return p.PickUp(ctx)
+	case "hang-up":
+		return p.HangUp(ctx)
+	case "call":
+		return p.Call(ctx, with)
+	case "press":
+		return p.Press(ctx, with)
+	}
+	return fmt.Errorf("nobody can %q: want pick-up, hang-up, call or press", action)
+}
+
+// Say implements admin.Sims.
+func (g gateway) Say(ctx context.Context, port string, samples []int16) error {
+	p, err := g.person(port)
+	if err != nil {
+		return err
+	}
+	return p.Say(ctx, samples)
+}
+
+// Heard implements admin.Sims.
+func (g gateway) Heard(port string) ([]int16, error) {
+	p, err := g.person(port)
+	if err != nil {
+		return nil, err
+	}
+	return p.Heard(), nil
+}
+
+// simCmd steers the simulation.
+type simCmd struct {
+	List  simListCmd  `cmd:"" default:"withargs" help:"List what is simulated, and the faults that can be switched."`
+	Fault simFaultCmd `cmd:"" help:"Switch a fault: callbox sim fault fxs1 dead on."`
+	Do    simDoCmd    `cmd:"" help:"Have the person at a port do something: callbox sim do fxs1 call 5550123."`
+	Say   simSayCmd   `cmd:"" help:"Have the person at a port speak a WAV file."`
+	Heard simHeardCmd `cmd:"" help:"Write what the person at a port heard to a WAV file."`
+}
+
+type simListCmd struct {
+	dataDir
+	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+}
+
+// Run lists them.
+func (c *simListCmd) Run(ctx context.Context) error {
+	cl := c.client()
+	defer cl.Close()
+	list, err := cl.Sims(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return printJSON(list)
+	}
+	if len(list) == 0 {
+		return errors.New("nothing is simulated: the gateway runs on a real board")
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "PORT\tFAULT\tVALUE\tMEANING")
+	for _, s := range list {
+		for _, f := range s.Faults {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Port, f.Name, f.Value, f.About)
+		}
+	}
+	return w.Flush()
+}
+
+type simFaultCmd struct {
+	dataDir
+	Port  string `arg:"" help:"The port, as callbox sim list shows it."`
+	Name  string `arg:"" help:"The fault."`
+	Value string `arg:"" help:"on, off, a number, or a time such as 200ms."`
+}
+
+// Run switches the fault.
+func (c *simFaultCmd) Run(ctx context.Context) error {
+	cl := c.client()
+	defer cl.Close()
+	return cl.SetFault(ctx, c.Port, c.Name, c.Value)
+}
+
+type simDoCmd struct {
+	dataDir
+	Port   string `arg:"" help:"The port, as callbox sim list shows it."`
+	Action string `arg:"" enum:"pick-up,hang-up,call,press" help:"pick-up, hang-up, call or press."`
+	With   string `arg:"" optional:"" help:"The number to call, the keys to press."`
+}
+
+// Run does it.
+func (c *simDoCmd) Run(ctx context.Context) error {
+	cl := c.client()
+	defer cl.Close()
+	return cl.Act(ctx, c.Port, c.Action, c.With)
+}
+
+// maxSpeech bounds what a person says at once.
+const maxSpeech = 2 * time.Minute
+
+type simSayCmd struct {
+	dataDir
+	Port string `arg:"" help:"The port, as callbox sim list shows it."`
+	File string `arg:"" type:"existingfile" help:"WAV file, at most 2 minutes."`
+}
+
+// Run speaks it.
+func (c *simSayCmd) Run(ctx context.Context) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	samples, err := wav.Decode(f, maxSpeech)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", c.File, err)
+	}
+	cl := c.client()
+	defer cl.Close()
+	return cl.Say(ctx, c.Port, samples)
+}
+
+type simHeardCmd struct {
+	dataDir
+	Port string `arg:"" help:"The port, as callbox sim list shows it."`
+	File string `arg:"" type:"path" help:"WAV file to write."`
+}
+
+// Run writes it.
+func (c *simHeardCmd) Run(ctx context.Context) error {
+	cl := c.client()
+	defer cl.Close()
+	samples, err := cl.Heard(ctx, c.Port)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(c.File)
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeWAV(f, samples), f.Close())
+}
+
+// writeWAV writes a mono file.
+func writeWAV(f io.WriteSeeker, samples []int16) error {
+	w, err := wav.NewWriter(f, 1)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.WriteSamples(samples), w.Close())
+}
