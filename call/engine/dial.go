@@ -183,10 +183,24 @@ func (w *dialing) hearNews() *live {
 		case childLeft, childEnded:
 			delete(w.trying, child)
 			w.last = child
+			w.tellRefusal(child, s.refused)
 		default:
 			w.trying[child] = s
 		}
 	}
+}
+
+// tellRefusal warns of a child that the box itself does not place.
+func (w *dialing) tellRefusal(child *live, why script.Refusal) {
+	rec := child.rec.Load()
+	if why == script.NotRefused || rec.Cause == nil {
+		return
+	}
+	text := rec.To + " was not called: " + rec.Cause.Error()
+	if code := w.d.Refusals.Of(why); code != "" {
+		text += " " + code
+	}
+	w.Tell(call.EventWarning, text)
 }
 
 // dropTrying ends the children that did not win.

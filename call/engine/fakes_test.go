@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/script"
+	"callbox/call/toll"
 	"callbox/media"
 	"callbox/media/mediatest"
 )
@@ -196,6 +198,8 @@ type world struct {
 	e       *Engine
 	lines   map[string]*farLine
 	routes  map[string][]Attempt
+	party   toll.Party // of every route
+	noRoute call.Cause // of what has none; the zero value: an ordinary one
 	plan    Plan
 	docs    map[string]func(*script.Result) (script.Document, error)
 	fetched chan string
@@ -266,11 +270,11 @@ func (w *world) Line(id string) (call.Line, bool) {
 
 func (w *world) Route(t script.Target, _ string) (Route, error) {
 	if a := w.routes[t.To]; a != nil {
-		return Route{Attempts: a, Why: "a route of the test", Next: func(_ int, c call.Cause) (bool, string) {
+		return Route{Attempts: a, Why: "a route of the test", Party: w.party, Next: func(_ int, c call.Cause) (bool, string) {
 			return c.Outcome() == call.Failed, "the next one may do better"
 		}}, nil
 	}
-	return Route{}, call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box, Text: "no route to " + t.To}
+	return Route{}, cmp.Or(w.noRoute, call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box, Text: "no route to " + t.To})
 }
 
 func (w *world) Plan(call.LegInfo) Plan { return w.plan }

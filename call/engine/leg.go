@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/call/script"
 	"callbox/media/session"
 )
 
@@ -44,6 +45,9 @@ func (c *live) route() {
 		cause := call.CauseOf(err)
 		if cause.Q850 == call.Q850NoRoute {
 			c.alert(call.AlertRoute, cause.Error())
+		}
+		if cause.Q850 == call.Q850InvalidNumber {
+			c.refused = script.RefusedNumber
 		}
 		c.fail(cause)
 		return

@@ -74,6 +74,7 @@ type live struct {
 	gave      *call.Cause            // why it ends: its partner was transferred
 	promised  call.TransferReply     // of a transfer that the application carries out by itself; nil: none
 	away      bool                   // a child that is on its way to another party, see moving
+	refused   script.Refusal         // why the box itself does not place it
 	instead   *live                  // whose place this arriving call takes; nil: nobody's
 	scribe    *scribe                // the call's transcription; nil: none
 	notified  func(*call.SIPMessage) // takes requests of the far end first; nil: nobody does

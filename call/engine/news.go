@@ -3,6 +3,8 @@ package engine
 import (
 	"slices"
 	"sync"
+
+	"callbox/call/script"
 )
 
 // stage is where a child stands in the eyes of the Dial that made it.
@@ -25,6 +27,7 @@ type standing struct {
 	stage   stage
 	attempt int
 	instead *live // childTakes
+	refused script.Refusal
 }
 
 // news is how children tell a Dial where they stand. It keeps the latest
@@ -79,6 +82,6 @@ func (n *news) take() (c *live, s standing, ok bool) {
 // tellParent tells the Dial that made this call where it stands.
 func (c *live) tellParent(s stage) {
 	if c.watch != nil {
-		c.watch.tell(c, standing{stage: s, attempt: c.attempt})
+		c.watch.tell(c, standing{stage: s, attempt: c.attempt, refused: c.refused})
 	}
 }

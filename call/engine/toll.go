@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
 	"callbox/call"
+	"callbox/call/script"
 )
 
 // tollFree reports whether no guard refuses a call that was asked for, by at
@@ -49,6 +51,15 @@ func (c *live) tolled(a Attempt) bool {
 		c.attempt++
 		c.place()
 		return false
+	}
+	var toll *call.TollError
+	if errors.As(err, &toll) {
+		switch toll.Reason {
+		case call.TollNumber:
+			c.refused = script.RefusedDenied
+		case call.TollCountry:
+			c.refused = script.RefusedCountry
+		}
 	}
 	c.fail(call.CauseOf(err))
 	return false

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/call/number"
 	"callbox/call/script"
 	"callbox/call/toll"
 )
@@ -89,4 +90,46 @@ func TestTollEndsCall(t *testing.T) {
 			t.Error("one more call was made")
 		}
 	})
+}
+
+// TestRefusedTargets: what the box itself does not call is a warning, with what the
+// dialect adds for the reason.
+func TestRefusedTargets(t *testing.T) {
+	refusals := script.Refusals{Number: "(1)", Denied: "(2)", Country: "(3)"}
+	for _, tc := range []struct {
+		name, want string
+		set        func(w *world)
+	}{
+		{"a denied number", "+15550100001 was not called: +15550100001 may not be called: +1555 is denied to this box (2)", func(w *world) {
+			w.party = toll.Party{Name: "+15550100001", Number: number.Number{E164: "+15550100001", Country: "US"}}
+			w.guarded(toll.Rule{Deny: []string{"+1555"}})
+		}},
+		{"a denied country", "+15550100001 was not called: +15550100001 may not be called: this box may call DE only (3)", func(w *world) {
+			w.party = toll.Party{Name: "+15550100001", Number: number.Number{E164: "+15550100001", Country: "US"}}
+			w.guarded(toll.Rule{Allow: []string{"DE"}})
+		}},
+		{"the hours", "", func(w *world) { w.guarded(toll.Rule{Open: time.Hour, Close: time.Hour + time.Minute}) }},
+		{"no number", "+15550100001 was not called: far too short (1)", func(w *world) {
+			w.noRoute = call.Cause{Q850: call.Q850InvalidNumber, SIP: 484, Who: call.Box, Text: "far too short"}
+		}},
+		{"no route", "", func(w *world) {
+			w.noRoute = call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box, Text: "no route leads there"}
+		}},
+	} {
+		in(t, func(t *testing.T, w *world) {
+			tc.set(w)
+			if w.noRoute == (call.Cause{}) {
+				w.routes["+15550100001"] = []Attempt{{Line: "201", To: "201", Toll: true}}
+			}
+			caller, id, done := w.arrive(script.Dial{Targets: []script.Target{{Kind: script.ToNumber, To: "+15550100001"}}, Refusals: refusals})
+			synctest.Wait()
+			if res := done(); res.State != call.Failed {
+				t.Errorf("%s: %+v", tc.name, res)
+			}
+			if got := strings.Join(w.record(id).Warnings, "; "); got != tc.want {
+				t.Errorf("%s: warnings %q, want %q", tc.name, got, tc.want)
+			}
+			caller.end(call.NormalClearing(call.Remote))
+		})
+	}
 }

@@ -141,6 +141,7 @@ type Dial struct {
 	CallerName     string
 	Reason         string              // shown to the callees where the network can
 	Foreign        string              // why callees are not called that would be shown a CallerID which is no number of the account; empty: any may be shown
+	Refusals       Refusals            // put behind the warning about a number that the box does not call
 	Assert         bool                // tell trusted networks who calls, as the caller's vouched for it
 	Tag            string              // Session.Tag of the children; empty: the call's
 	SameStatus     bool                // children without a status hook have the call's
@@ -160,6 +161,33 @@ type Dial struct {
 	Record         *call.RecordOptions // nil: no recording
 	Path           call.MediaPath      // of the connection's sound; empty: PathThrough
 	Stream         *call.StreamOptions // carry the connection's sound to an application; nil: no
+}
+
+// Refusal is why the box itself does not call a target of a Dial.
+type Refusal int
+
+const (
+	NotRefused     Refusal = iota
+	RefusedNumber          // it is no number that anybody could be called by
+	RefusedDenied          // a guard denies the number
+	RefusedCountry         // a guard denies the place that it leads to
+)
+
+// Refusals is what a dialect adds to the warnings about refused targets, by why;
+// empty: nothing.
+type Refusals struct{ Number, Denied, Country string }
+
+// Of is what is added for r.
+func (x Refusals) Of(r Refusal) string {
+	switch r {
+	case RefusedNumber:
+		return x.Number
+	case RefusedDenied:
+		return x.Denied
+	case RefusedCountry:
+		return x.Country
+	}
+	return ""
 }
 
 // KeyWatch names sequences of keys that a hook is told of while two parties are

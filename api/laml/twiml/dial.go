@@ -2,6 +2,7 @@ package twiml
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -81,6 +82,9 @@ func (d *decoder) dial(n *node) script.Verb {
 		return m
 	}
 	v.Dial.Targets = d.targets(n)
+	if slices.ContainsFunc(v.Dial.Targets, func(t script.Target) bool { return t.Kind == script.ToNumber }) {
+		v.Dial.Refusals = script.Refusals{Number: "(13224)", Denied: "(13225)", Country: "(13227)"}
+	}
 	return v
 }
 

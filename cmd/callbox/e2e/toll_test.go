@@ -21,11 +21,11 @@ func TestTolls(t *testing.T) {
 	g, port := trunked(t, a, "")
 	g.change("  prefix: \"+1\"\n", "  prefix: \"+\"\n")
 	g.change("  lines:\n  - provider\n", "  lines:\n  - provider\n  price: \"0.60\"\n")
-	g.configure("tolls:\n- line: provider\n  allow: [US]\n  calls: 1\n- account: " + g.account + "\n  spend: \"1.00\"\n  deny: [\"+1900\"]\n")
+	g.configure("tolls:\n- line: provider\n  allow: [US]\n  deny: [\"+1900\"]\n  calls: 1\n- account: " + g.account + "\n  spend: \"1.00\"\n")
 	if out := g.run("config", "export"); !strings.Contains(out, "spend: \"1.00\"") || !strings.Contains(out, "allow:") {
 		t.Errorf("the export:\n%s", out)
 	}
-	a.doc("/voice", `<Response><Dial>+442071838750</Dial><Dial>+14155550124</Dial><Pause length="600"/></Response>`)
+	a.doc("/voice", `<Response><Dial>+442071838750</Dial><Dial>+14155550124</Dial><Dial>+19005550123</Dial><Dial>+1415555</Dial><Pause length="600"/></Response>`)
 	form := func(to string) url.Values {
 		return url.Values{"To": {to}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}}
 	}
@@ -36,13 +36,13 @@ func TestTolls(t *testing.T) {
 			t.Errorf("a call to %s: %d %v, want %d %d %q", to, got, body, status, code, sentence)
 		}
 	}
-	refused("+19005550123", 400, 21216, "+1900 is denied to this account")
+	refused("+19005550123", 400, 21216, "+1900 is denied to line provider")
 	startSIPp(t, port, 1, recv("INVITE")+established+hungUp)
 	sid := g.create(form("+14155550123"))
 	g.until(sid, "in-progress")
 	refused("+14155550123", 429, 20429, "line provider has 1 of 1 calls up")
 	var children []any
-	poll(t, "both Dials have ended", func() bool {
+	poll(t, "the Dials have ended", func() bool {
 		_, body := g.get("/Calls.json?ParentCallSid=" + sid)
 		children, _ = body["calls"].([]any)
 		n := 0
@@ -51,13 +51,24 @@ func TestTolls(t *testing.T) {
 				n++
 			}
 		}
-		return n == 2
+		return n == 4
 	})
+	// The API's own codes say why the box itself did not call.
+	_, body := g.get("/Calls/" + sid + "/Notifications.json")
+	codes := map[any]string{}
+	for _, n := range body["notifications"].([]any) {
+		codes[n.(map[string]any)["error_code"]] = n.(map[string]any)["message_text"].(string)
+	}
+	for code, says := range map[string]string{"13227": "+442071838750 was not called: ", "13225": "+19005550123 was not called: ", "13224": "+1415555 was not called: "} {
+		if !strings.HasPrefix(codes[code], says) {
+			t.Errorf("%s: %q, want %q; all: %v", code, codes[code], says, codes)
+		}
+	}
 	g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}})
 	g.until(sid, "completed")
 	refused("+14155550123", 429, 20429, "has spent 0.60 of 1.00 today and a minute costs 0.60")
-	if n := g.metrics()["callbox_toll_refused_total"]; n != 5 {
-		t.Errorf("%v refused calls are counted, want 5", n)
+	if n := g.metrics()["callbox_toll_refused_total"]; n != 6 {
+		t.Errorf("%v refused calls are counted, want 6", n)
 	}
 	// What was used can be seen, by guard and by account.
 	var used []struct {
@@ -99,7 +110,7 @@ func TestTolls(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.Replace(g.run("config", "export", "--secrets"), "+1900", "ZZ", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := g.tryRun("config", "import", file); err == nil || !strings.Contains(out, "tolls[1].deny[0]: the box does not know the country ZZ") {
+	if out, err := g.tryRun("config", "import", file); err == nil || !strings.Contains(out, "tolls[0].deny[0]: the box does not know the country ZZ") {
 		t.Errorf("the import of an unknown country: %s", out)
 	}
 }
