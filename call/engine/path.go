@@ -17,6 +17,9 @@ const (
 	// releaseTries bounds how often the far ends of a connection are asked in a row
 	// to exchange their sound directly, when they were busy with something else.
 	releaseTries = 3
+	// shortAway is how long the sound must have been away for the far ends to be asked
+	// anew, and not once more.
+	shortAway = 10 * time.Second
 	// reclaimTries is the same for coming back.
 	reclaimTries = 3
 	// pathPause is between two of them, and before the sound leaves the box again
@@ -204,6 +207,7 @@ func (p *path) run() {
 	defer close(p.done)
 	var over <-chan struct{} // not nil: the sound is past the box
 	var rest *time.Timer     // not nil: it stays until then
+	var left time.Time       // when it went
 	tries := 0
 	for p.ctx.Err() == nil {
 		w := p.sess.Way()
@@ -211,15 +215,16 @@ func (p *path) run() {
 		switch {
 		case direct && over == nil && rest == nil:
 			var again bool
-			if over, again = p.release(tries+1 == releaseTries); over != nil {
-				tries = 0
-			} else if tries++; again {
+			tries++
+			if over, again = p.release(tries >= releaseTries); over != nil {
+				left = time.Now()
+			} else if again {
 				rest = time.NewTimer(pathPause * time.Duration(tries))
 			}
 			continue
 		case !direct && over != nil, over == nil && p.strange(w):
 			p.reclaim()
-			over = nil
+			over, tries = nil, 0
 			continue
 		}
 		select {
@@ -228,6 +233,11 @@ func (p *path) run() {
 		case <-over: // a far end has turned to us
 			p.reclaim()
 			over, rest = nil, time.NewTimer(pathPause)
+			if time.Since(left) >= shortAway {
+				tries = 0
+			} else if tries >= releaseTries {
+				p.stay("the far ends turn back to it each time")
+			}
 		case <-fired(rest):
 			rest = nil
 		case <-p.ctx.Done():
@@ -251,15 +261,24 @@ func (p *path) release(last bool) (over <-chan struct{}, again bool) {
 	if errors.Is(err, call.ErrWrongState) && !last {
 		return nil, true
 	}
+	if errors.Is(err, call.ErrLegEnded) || p.ctx.Err() != nil {
+		p.stay("")
+	} else {
+		p.stay(err.Error())
+	}
+	return nil, false
+}
+
+// stay gives up sending the sound past the box; why is told unless it is empty.
+func (p *path) stay(why string) {
 	p.mu.Lock()
 	if p.want == call.PathDirect {
 		p.want = call.PathThrough
 	}
 	p.mu.Unlock()
-	if !errors.Is(err, call.ErrLegEnded) && p.ctx.Err() == nil {
-		control{c: p.b.a}.Tell(call.EventWarning, "the sound stays in the box: "+err.Error())
+	if why != "" {
+		control{c: p.b.a}.Tell(call.EventWarning, "the sound stays in the box: "+why)
 	}
-	return nil, false
 }
 
 // reclaim brings the sound of both legs here.

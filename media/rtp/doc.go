@@ -17,8 +17,9 @@
 // The latch rule (symmetric RTP): the first RTP packet decides where we send,
 // and later packets from elsewhere are ignored and counted. Three things move
 // the latch: a packet from the address in the SDP, which is always believed; a
-// new address in the SDP, which clears the latch; and, when the latched source
-// has been silent for 2 s, five packets in a row from one other source.
+// new address in the SDP, which clears the latch, and for a second what still
+// comes from the old address does not set it; and, when the latched source has
+// been silent for 2 s, five packets in a row from one other source.
 //
 // Each stream has one goroutine, which reads the RTP socket; it is stopped and
 // waited for by [Stream.Close]. It may import media and media/codec, and is the

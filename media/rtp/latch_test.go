@@ -60,6 +60,49 @@ func TestLatchNewAddress(t *testing.T) {
 	}
 }
 
+// TestLatchLeavesTheOldWay: what a server still passes on while it takes itself out of
+// the path does not draw the sound back to it, unless nothing else ever comes.
+func TestLatchLeavesTheOldWay(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		heard bool // the server had been heard, else it was only in the SDP
+		new   int  // ms until the other party is heard; 0: never
+		ms    int  // the server goes on for
+		to    netip.AddrPort
+	}{
+		"the other party comes soon":  {true, 30, 60, alice},
+		"late":                        {true, 900, 980, alice},
+		"never, and the server stops": {true, 0, 980, alice},
+		"never, and the server stays": {true, 0, 1020, bob},
+		"the server was never heard":  {false, 30, 60, alice},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var l latch
+			l.negotiate(bob)
+			if tt.heard {
+				l.admit(bob, at(0))
+			}
+			l.negotiate(alice)
+			for ms := 10; ms <= 10+tt.ms; ms += 10 {
+				from := bob
+				if ms == tt.new {
+					from = alice
+				}
+				if tt.new > 0 && ms > tt.new && from == bob {
+					continue // it is a stranger now
+				}
+				if !l.admit(from, at(ms)) {
+					t.Fatalf("%v at %d ms was not believed", from, ms)
+				}
+			}
+			if l.target() != tt.to {
+				t.Errorf("the sound goes to %v, want %v", l.target(), tt.to)
+			}
+		})
+	}
+}
+
 func TestLatchAfterSilence(t *testing.T) {
 	t.Parallel()
 	var l latch

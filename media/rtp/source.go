@@ -140,6 +140,9 @@ const (
 	relatchSilence = 2 * time.Second
 	// relatchPackets is how many packets in a row the other must send.
 	relatchPackets = 5
+	// oldWay is how long after a new address in the SDP the source heard before is
+	// still believed, but does not draw the sound to itself.
+	oldWay = time.Second
 )
 
 // latch decides whose packets are believed, and so where we send. See the
@@ -151,14 +154,26 @@ type latch struct {
 	cand netip.AddrPort // another source that sends
 	n    int            // packets of cand in a row
 	bad  uint64         // packets of strangers
+	old  netip.AddrPort // where the sound went before the SDP changed
+	gone time.Time      // first packet of old since then
 }
 
-// negotiate enters the address of an SDP; a new one clears the latch.
+// negotiate enters the address of an SDP; a new one clears the latch. What is still
+// under way from the old one must not set it again: where a server takes itself out
+// of the path of two symmetric parties, both would stay with the server.
 func (l *latch) negotiate(a netip.AddrPort) {
 	if a == l.sdp {
 		return
 	}
-	*l = latch{sdp: a, last: l.last, bad: l.bad}
+	*l = latch{sdp: a, last: l.last, bad: l.bad, old: l.target()}
+}
+
+// leaving reports whether the old source may still be under way.
+func (l *latch) leaving(now time.Time) bool {
+	if l.gone.IsZero() {
+		l.gone = now
+	}
+	return now.Sub(l.gone) < oldWay
 }
 
 // target is where to send; it may be invalid.
@@ -173,6 +188,7 @@ func (l *latch) target() netip.AddrPort {
 func (l *latch) admit(a netip.AddrPort, now time.Time) bool {
 	switch {
 	case a == l.cur:
+	case !l.cur.IsValid() && a == l.old && a != l.sdp && l.leaving(now):
 	case !l.cur.IsValid() || a == l.sdp:
 		l.cur = a
 	default:

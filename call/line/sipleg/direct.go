@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"time"
 
 	"callbox/call"
 	"callbox/sip/sdp"
@@ -136,8 +137,31 @@ func (l *Leg) leave(way *passage) error {
 		}
 		l.audio.stream.SetQuiet(true)
 		l.away.Store(true)
+		l.talk.packets, l.talk.heard = l.audio.stream.Stats().PacketsIn, time.Now()
 		return nil
 	})
+}
+
+const (
+	// partTime is how long the far ends may take to find each other.
+	partTime = 2 * time.Second
+	// partPackets is how many packets of a far end that has found the other one may
+	// still come in as much time: comfort noise, or a keep-alive.
+	partPackets = 20
+)
+
+// superviseAway looks whether the far end really exchanges its sound with the other
+// one. One that goes on sending it here, because it answers whoever it hears, is
+// taken as having turned to us.
+func (l *Leg) superviseAway(in uint64, now time.Time) {
+	t := &l.talk
+	if !l.away.Load() || now.Sub(t.heard) < partTime {
+		return
+	}
+	if in-t.packets > partPackets {
+		t.released.end()
+	}
+	t.packets, t.heard = in, now
 }
 
 // come notes that the far end talks to us again.

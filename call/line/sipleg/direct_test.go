@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"callbox/call"
 	"callbox/call/line/sipleg"
@@ -123,6 +124,23 @@ func TestReleasedHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.relay()
+	p.talks(1)
+}
+
+// TestReleaseIgnored: far ends that agree and go on sending their sound to the box are
+// taken as having turned to it; they hear each other all the time.
+func TestReleaseIgnored(t *testing.T) {
+	p := couple(t, siptest.Config{Stay: true}, siptest.Config{Stay: true}, func(c *sipleg.Config) { c.Silence = time.Minute })
+	over, err := p.a.Release(p.ctx(), p.b.Leg)
+	p.must(err)
+	says(t, p.far, p.other, 0)
+	select {
+	case <-over:
+	case <-p.ctx().Done():
+		t.Fatal("its sound goes through the box, which does not see it")
+	}
+	p.must(p.a.Reclaim(p.ctx()))
+	p.must(p.b.Reclaim(p.ctx()))
 	p.talks(1)
 }
 

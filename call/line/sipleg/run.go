@@ -85,7 +85,11 @@ func (l *Leg) supervise() {
 		return
 	}
 	in := l.audio.stream.Stats().PacketsIn
-	if !t.answered || t.ended || t.released != nil || in != t.packets || !t.media.Direction.Sends() {
+	if t.released != nil && !t.ended {
+		l.superviseAway(in, now)
+		return
+	}
+	if !t.answered || t.ended || in != t.packets || !t.media.Direction.Sends() {
 		t.packets, t.heard = in, now
 		return
 	}

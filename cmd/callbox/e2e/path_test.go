@@ -134,15 +134,22 @@ func TestExitMediaPath(t *testing.T) {
 	alice := softphone(t, g, "127.0.0.2", "alice", "a1l2i3c4e5")
 	bob := softphone(t, g, "127.0.0.3", "bob", "b1o2b3b4o5")
 	talk := func() { t.Helper(); converse(t, alice, bob, fromAlice, fromBob) }
+	var sid string
 	away := func(what string) {
 		t.Helper()
+		defer func() {
+			if t.Failed() {
+				out, _ := g.tryRun("trace", sid)
+				t.Log(out)
+			}
+		}()
 		poll(t, what+": no packet goes through the box", func() bool { return g.within(wire, 2*time.Second) == 0 })
 	}
 	code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first"))
 	if code != http.StatusCreated {
 		t.Fatalf("create: %d %v", code, body)
 	}
-	sid := body["sid"].(string)
+	sid = body["sid"].(string)
 	lift(t, bob)
 	lift(t, alice)
 	away("connected")

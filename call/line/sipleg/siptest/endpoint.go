@@ -50,6 +50,8 @@ type Config struct {
 	Account *sip.Credentials
 	// Terms are how it keeps its calls.
 	Terms sip.Terms
+	// Stay has it send its sound for the whole call to where it sent it first.
+	Stay bool
 }
 
 func (c Config) codecs() []codec.Codec {

@@ -31,6 +31,7 @@ type party struct {
 	up        bool   // the box answered
 	body      []byte // our answer, once made
 	cause     call.Cause
+	stays     netip.AddrPort // see Config.Stay
 	say       []int16
 	heard     []int16
 	digits    []byte
@@ -71,6 +72,12 @@ func (p *party) digit(d byte) {
 func (p *party) start(m sdp.Media) error {
 	p.a.mu.Lock()
 	stream := p.stream
+	if p.a.cfg.Stay {
+		if !p.stays.IsValid() {
+			p.stays = m.Addr
+		}
+		m.Addr = p.stays
+	}
 	p.a.mu.Unlock()
 	dir := map[sdp.Direction]rtp.Direction{
 		sdp.SendRecv: rtp.SendRecv, sdp.SendOnly: rtp.RecvOnly, sdp.RecvOnly: rtp.SendOnly, sdp.Inactive: rtp.Inactive,
