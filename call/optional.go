@@ -45,6 +45,16 @@ type Releaser interface {
 	Reclaim(ctx context.Context) error
 }
 
+// FaxPasser is a leg whose far end may go on with a fax as data (ITU-T T.38) in place
+// of sound.
+type FaxPasser interface {
+	// PassFax has faxes of the far ends of the leg and of peer passed on from one to the
+	// other, unread, from when one of them asks for that and the other one agrees: else it
+	// is refused, and the sound stays. part ends that; far ends that are at a fax are
+	// brought back to sound. ok is false where peer is of another kind.
+	PassFax(peer Leg) (part func(), ok bool)
+}
+
 // CodecChooser is a leg that lets another one have a say in its codec.
 type CodecChooser interface {
 	// Offered are the codecs that the leg could use, best first, as Dial.Codecs: of an

@@ -52,6 +52,8 @@ type path struct {
 	held    [2]bool       // by which far end
 	out     bool          // the sound is not here, or nobody here understands it
 	home    chan struct{} // closed when it is; nil: nobody waits
+
+	unfax func() // ends the passing on of faxes; nil: none are. Of close
 }
 
 // newPath makes the way of b's sound, as d wants it.
@@ -67,6 +69,9 @@ func (k control) newPath(ctx context.Context, b *bridge, d *script.Dial) *path {
 		p.foreign[i] = foreign(leg)
 	}
 	p.out = p.foreign != [2]string{}
+	if a, ok := p.legs[0].(call.FaxPasser); ok {
+		p.unfax, _ = a.PassFax(p.legs[1])
+	}
 	if why := p.unable(); p.want == call.PathDirect && why != "" {
 		p.want = call.PathThrough
 		k.Tell(call.EventWarning, "the sound stays in the box: "+why)
@@ -325,6 +330,9 @@ func (p *path) tell(text string) {
 
 // close ends the path; the sound of whoever goes on is brought back.
 func (p *path) close() {
+	if p.unfax != nil {
+		p.unfax()
+	}
 	p.mu.Lock()
 	started := p.started
 	p.started = true // it does not begin any more

@@ -8,7 +8,7 @@
 // [Session] is our side: it writes offers and answers, and raises the version
 // whenever their content changes; streams keep their places. A [Far] is a far end's
 // stream as another far end can be offered it, so that the two exchange their sound
-// without us.
+// without us. A [Fax] is fax as data, which can take the place of the sound.
 //
 // Nothing here touches a socket or a clock. ICE, BUNDLE and best-effort
 // encryption attributes are ignored, which RFC 3264 §6 lets an answerer do;

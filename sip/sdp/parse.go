@@ -40,6 +40,7 @@ type stream struct {
 	formats []string
 	mid     string
 	desc    *pion.MediaDescription // only for audio that isAudio
+	lines   *section               // only of fax
 }
 
 // Version is the o= line's session id and version: the same pair again means
@@ -173,6 +174,8 @@ func (d *Description) canonical(lines []string) (string, error) {
 		if s.isAudio() {
 			b.WriteString("m=audio " + strconv.Itoa(int(s.port)) + " " + s.proto + " " + strings.Join(s.formats, " ") + "\r\n")
 			sections[i].write(&b, "")
+		} else if s.isFax() {
+			d.streams[i].lines = sections[i]
 		}
 	}
 	return b.String(), nil

@@ -149,6 +149,9 @@ type Media struct {
 	// Web is the far end's side of a stream for browsers, whose Addr and RTCP mean
 	// nothing: ICE finds the way. Zero: the stream is none.
 	Web FarWeb
+	// Fax is the far end's side of a fax that has replaced the sound; zero: there is
+	// none. With it only Addr means something.
+	Fax Fax
 }
 
 // Held reports whether the far end does not want to hear us (RFC 3264 §8.4,

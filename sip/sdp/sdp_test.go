@@ -343,6 +343,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
+		fuzzFax(t, d)
 		l := localV4()
 		l.Security, l.Keys, l.Web = Optional, ours(), ourWeb()
 		answer, m, err := NewSession().Answer(l, d)

@@ -23,6 +23,8 @@ type Local struct {
 	NoEvents  bool // do not offer or accept telephone events
 	// Far, in an offer, is another far end that is offered in our place; nil: we are.
 	Far *Far
+	// Fax, in an offer, is offered in place of sound; nil: sound is.
+	Fax *Fax
 	// Fmtp are parameters to show with codecs; nil: none.
 	Fmtp     map[codec.Codec]string
 	Security Security
@@ -48,6 +50,7 @@ type Session struct {
 	// life (RFC 3264 §8); at is the one that is in use.
 	layout []stream
 	at     int
+	sound  string           // the profile of the sound that a fax has replaced
 	head   []pion.Attribute // of the description as a whole
 }
 
@@ -63,6 +66,10 @@ func (s *Session) Offer(l Local) ([]byte, error) {
 	if l.Far != nil {
 		return s.refer(l, l.Far)
 	}
+	if l.Fax != nil {
+		return s.offerFax(l)
+	}
+	s.resound()
 	var formats []format
 	for _, c := range l.codecs() {
 		formats = append(formats, l.format(c, c.PayloadType))
@@ -165,6 +172,9 @@ func (s *Session) Accept(l Local, answer []byte) (Media, error) {
 	d, err := Parse(answer)
 	if err != nil {
 		return Media{}, err
+	}
+	if l.Fax != nil {
+		return s.acceptFax(d)
 	}
 	m, index, err := d.Choose(l)
 	if err != nil {

@@ -83,7 +83,7 @@ func (l *Leg) Prefer(codecs []string) {
 
 // spoken brings our wishes for a branch's session back to what the box decodes.
 func (l *Leg) spoken(local *sdp.Local) {
-	local.Far, local.Fmtp = nil, nil
+	local.Far, local.Fax, local.Fmtp = nil, nil, nil
 	local.Codecs = l.cfg.spoken()
 }
 

@@ -78,7 +78,7 @@ func (l *Leg) far(ctx context.Context) (f sdp.Far, err error) {
 	err = l.onLoop(ctx, func() error {
 		t := &l.talk
 		switch {
-		case !t.answered || t.released != nil:
+		case !t.answered || t.released != nil || t.fax != nil:
 			return call.ErrWrongState
 		case !t.media.Crypto.IsZero() || !t.media.Web.IsZero():
 			return errors.New("it is encrypted with a key that only the box and this party have")
@@ -179,17 +179,21 @@ func (l *Leg) come() {
 
 // Reclaim implements call.Releaser.
 func (l *Leg) Reclaim(ctx context.Context) error {
-	needed := false
-	err := l.onLoop(ctx, func() error {
+	here := false
+	fine := func() bool { // a far end at a fax does not speak at all
 		t := &l.talk
-		needed = t.released != nil || t.answered && !t.media.Codec.Decodable()
+		return t.released == nil && (!t.answered || t.fax != nil || t.media.Codec.Decodable())
+	}
+	err := l.onLoop(ctx, func() error {
+		here = fine()
 		return nil
 	})
-	if err != nil || !needed {
+	if err != nil || here {
 		return err
 	}
 	return l.Reoffer(ctx, Reoffer{
-		Change: l.spoken,
+		Needless: fine,
+		Change:   l.spoken,
 		Take: func(m sdp.Media) error {
 			l.come()
 			return l.agree(l.talk.chosen, m)

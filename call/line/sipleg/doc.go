@@ -17,6 +17,10 @@
 // box does not decode are offered and taken only where it need not ([Leg.Prefer],
 // call.Dial.Pass); Reclaim ends that too.
 //
+// A far end that asks to go on with a fax as data (ITU-T T.38) gets what the far end of
+// the leg says that this one is tied to ([Leg.PassFax], fax.go); the two exchange it
+// over ports of ours.
+//
 // Digits travel as telephone events (RFC 4733) when both sides have them, else
 // as tones; arriving SIP INFO is understood too. LegEnded follows a Hangup at
 // once; the dialog's own end, which the far end may delay, goes on behind it

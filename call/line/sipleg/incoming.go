@@ -185,7 +185,18 @@ func (l *Leg) reoffered(b *branch, body []byte) {
 		}
 		return
 	}
-	answer, m, err := b.reanswer(body)
+	offer, err := sdp.Parse(body)
+	if err == nil {
+		if f, err := offer.Fax(); err == nil {
+			l.faxOffered(b, offer, f)
+			return
+		}
+	}
+	var answer []byte
+	var m sdp.Media
+	if err == nil {
+		answer, m, err = b.answer(offer)
+	}
 	if err == nil {
 		err = l.agree(b, m)
 	}
@@ -221,14 +232,6 @@ func (l *Leg) refreshed(b *branch, body []byte) bool {
 		}
 	}
 	return again
-}
-
-func (b *branch) reanswer(body []byte) ([]byte, sdp.Media, error) {
-	offer, err := sdp.Parse(body)
-	if err != nil {
-		return nil, sdp.Media{}, err
-	}
-	return b.answer(offer)
 }
 
 // ended maps the dialog's errors to the contract's.

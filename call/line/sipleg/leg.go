@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ var (
 	_ call.Identifier    = (*Leg)(nil)
 	_ call.CodecChooser  = (*Leg)(nil)
 	_ call.Releaser      = (*Leg)(nil)
+	_ call.FaxPasser     = (*Leg)(nil)
 )
 
 // Config is what all legs of one line share.
@@ -131,6 +133,11 @@ type Leg struct {
 	code  atomic.Pointer[codec.Codec]
 	lost  atomic.Uint64              // digits dropped because keys was full
 	line  atomic.Pointer[sip.Dialog] // of the answered leg; nil before
+	tie   atomic.Pointer[tie]        // to whom faxes go as data; nil: nobody
+
+	life    context.Context // ends with the leg
+	die     context.CancelFunc
+	errands sync.WaitGroup // goroutines beside the leg's own, which end with it
 
 	talk talk // the leg's goroutine's own
 }
@@ -147,6 +154,7 @@ type talk struct {
 	answer   []byte      // our answer to an arriving INVITE, made once
 	asked    *reoffering // our change that the far end has not answered yet
 	released *passage    // the far end was sent to another one; nil: it talks to us
+	fax      *seat       // the far end is at a fax; nil: it speaks
 	worst    call.Cause
 	onward   []string  // where a phone or provider sends the call instead
 	packets  uint64    // received when last looked
@@ -188,6 +196,7 @@ func newLeg(g *Group, info call.LegInfo) (*Leg, error) {
 		hang: make(chan call.Cause, 1), asks: make(chan ask), turn: make(chan struct{}, 1), sigs: make(chan branchEvent),
 		keys: make(chan byte, digitRoom), over: make(chan struct{}), keyed: make(chan error, 1),
 	}
+	l.life, l.die = context.WithCancel(context.Background())
 	var err error
 	if l.keyring, err = newKeyring(g.cfg.Security); err != nil {
 		return nil, call.Cause{Q850: call.Q850Temporary, SIP: 500, Who: call.Box, Text: fmt.Sprintf("no keys for a call on %s: %v", g.cfg.Title, err)}

@@ -26,6 +26,9 @@ type Reoffer struct {
 	// Odd runs in place of Take when the far end agreed to what cannot be used; nil:
 	// nothing does.
 	Odd func()
+	// Needless, when the change is about to be offered, says that nothing is to be done
+	// any more; nil: there is.
+	Needless func() bool
 	// Spare says that nobody needs the change: a far end that does not answer keeps
 	// its call.
 	Spare bool
@@ -99,6 +102,10 @@ func (l *Leg) reoffer(x *reoffering) error {
 	}
 	if t.asked != nil { // of a caller who did not wait for it
 		return sip.ErrGlare
+	}
+	if x.Needless != nil && x.Needless() {
+		x.done <- nil
+		return nil
 	}
 	b := t.chosen
 	x.local = b.local

@@ -36,7 +36,10 @@ func (l *Leg) follow(b *branch) {
 
 // run is the leg's goroutine. only are the events of a single branch.
 func (l *Leg) run(only <-chan *sip.DialogEvent) {
-	defer l.group.left(l)
+	defer func() {
+		l.errands.Wait()
+		l.group.left(l)
+	}()
 	watch, stop := l.watch()
 	defer stop()
 	for l.talk.live > 0 || !l.talk.ended {
@@ -84,7 +87,7 @@ func (l *Leg) supervise() {
 	if l.superviseBrowser(now); l.cfg.Silence <= 0 {
 		return
 	}
-	in := l.audio.stream.Stats().PacketsIn
+	in := l.arrivals()
 	if t.released != nil && !t.ended {
 		l.superviseAway(in, now)
 		return
@@ -148,6 +151,9 @@ func (l *Leg) end(c call.Cause) {
 	if t.released != nil {
 		t.released.end()
 	}
+	if t.fax != nil {
+		t.fax.end(faxGrace)
+	}
 	for _, b := range t.branches {
 		if b.web != nil {
 			b.web.Close()
@@ -157,6 +163,7 @@ func (l *Leg) end(c call.Cause) {
 	l.events.end(c, t.onward)
 	l.log.Info("leg ended", "cause", c.Q850, "sip", c.SIP, "who", string(c.Who), "text", c.Text)
 	close(l.over)
+	l.die()
 	// What retransmissions need is the dialog's; the leg keeps nothing of it.
 	t.offer, t.answer = nil, nil
 	for _, b := range t.branches {
@@ -253,6 +260,12 @@ func (l *Leg) party() string {
 
 // agree takes a stream newly agreed with a branch into use.
 func (l *Leg) agree(b *branch, m sdp.Media) error {
+	if m.Fax.Addr.IsValid() { // the session was only refreshed
+		if s := l.talk.fax; s != nil {
+			s.way.Aim(s.side, m.Addr, b.addr)
+		}
+		return nil
+	}
 	security, way, err := l.secure(b, m)
 	if err != nil {
 		return err
@@ -261,6 +274,7 @@ func (l *Leg) agree(b *branch, m sdp.Media) error {
 		return err
 	}
 	l.talk.media = m
+	l.leftFax()
 	if l.talk.answered {
 		l.audio.answered(m)
 	}

@@ -82,6 +82,8 @@ type Endpoint struct {
 	last   *party // the present or the last call
 	invite []sip.DialogInfo
 	told   []sip.Message // requests within calls, besides keys
+	fax    *Fax          // its fax machine; nil: none
+	takes  string        // attributes with which it takes faxes; empty: it does not
 }
 
 // refusal is how every call is refused.

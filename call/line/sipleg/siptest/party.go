@@ -185,6 +185,9 @@ func (p *party) event(e *sip.DialogEvent) error {
 		if fixed != 0 {
 			return p.d.RefuseOffer(fixed)
 		}
+		if ok, err := p.faxed(e.SDP); ok {
+			return err
+		}
 		offer, err := sdp.Parse(e.SDP)
 		if err != nil {
 			return err

@@ -1,0 +1,134 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+
+	"callbox/call/line/sipleg/siptest"
+	"callbox/sip"
+	"callbox/sip/sdp"
+)
+
+// What a fax machine says of itself (ITU-T T.38 annex D): the one that sends, and the
+// one that receives.
+const (
+	faxSender   = "a=T38MaxBitRate:14400\r\na=T38FaxRateManagement:transferredTCF\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n"
+	faxReceiver = "a=T38MaxBitRate:9600\r\na=T38FaxRateManagement:transferredTCF\r\na=T38FaxMaxDatagram:320\r\n"
+)
+
+// exchangeFax sends UDPTL packets, numbered and filled with noise, both ways and wants
+// each to arrive as it was sent.
+func exchangeFax(t *testing.T, a, b *siptest.Fax, n int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(3, 8))
+	for i := range n {
+		for _, way := range [][2]*siptest.Fax{{a, b}, {b, a}} {
+			p := []byte{byte(i >> 8), byte(i), 1, 6}
+			for range r.IntN(320) {
+				p = append(p, byte(r.Uint32()))
+			}
+			if err := way[0].Send(p); err != nil {
+				t.Fatal(err)
+			}
+			got, err := way[1].Receive()
+			if err != nil || !bytes.Equal(got, p) {
+				t.Fatalf("packet %d: %x arrived, %x was sent (%v)", i, got, p, err)
+			}
+		}
+	}
+}
+
+// refusesFax has a phone ask for a fax in vain.
+func refusesFax(t *testing.T, p *siptest.Endpoint) {
+	t.Helper()
+	_, err := p.AskFax(t.Context(), faxSender)
+	var st *sip.StatusError
+	if !errors.As(err, &st) || st.Status != 488 {
+		t.Fatalf("a fax was answered with %v, want 488", err)
+	}
+}
+
+// TestFaxAsData: a phone that asks, by re-INVITE, to go on with a fax as data (T.38)
+// gets the answer of the one that it is connected with; the packets of the two pass
+// unchanged through the box, which shows each of them its own ports; and they speak
+// again. Where the other one wants no fax, or is on no SIP line, it is 488 and the
+// sound goes on.
+func TestFaxAsData(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, dial string }{
+		{"through the box", `"target":[{"type":"user","name":"alice"}]`},
+		{"past the box", `"target":[{"type":"user","name":"alice"}],"exitMediaPath":true`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, twoUsers)
+			a := newApp(t)
+			fromAlice := speak(t, "This is Alice. The drawing comes by fax now.")
+			fromBob := speak(t, "Bob speaking. My machine is ready.", "-v", "en-us")
+			h := serveJSON(t, a, map[string]string{
+				"/first": `[{"verb":"dial",` + tt.dial + `,"actionHook":"/done"}]`,
+				"/done":  `[{"verb":"hangup"}]`,
+			})
+			alice := softphone(t, g, "127.0.0.2", "alice", "a1l2i3c4e5")
+			bob := softphone(t, g, "127.0.0.3", "bob", "b1o2b3b4o5")
+			code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first"))
+			if code != http.StatusCreated {
+				t.Fatalf("create: %d %v", code, body)
+			}
+			lift(t, bob)
+			refusesFax(t, bob) // nobody is connected yet
+			lift(t, alice)
+			converse(t, alice, bob, fromAlice, fromBob)
+
+			alice.RefuseOffers(488)
+			refusesFax(t, bob)
+			alice.RefuseOffers(0)
+			converse(t, alice, bob, fromAlice, fromBob)
+
+			receiver, err := alice.TakeFax(faxReceiver)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sender, err := bob.AskFax(t.Context(), faxSender)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range []struct {
+				at   *siptest.Fax
+				want string
+			}{{receiver, faxSender}, {sender, faxReceiver}} {
+				if !strings.Contains(string(line.at.Body()), line.want) {
+					t.Errorf("the one says\n%s\nand the other is told\n%s", line.want, line.at.Body())
+				}
+			}
+			exchangeFax(t, sender, receiver, 200)
+			ports := udpPorts(t, g.cmd.Process.Pid)
+			for _, f := range []*siptest.Fax{sender, receiver} {
+				d, err := sdp.Parse(f.Body())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s, err := d.Fax(); err != nil || !ports[s.Addr.Port()] {
+					t.Errorf("the packets are wanted at %v, which is no port of the box (%v)", s.Addr, err)
+				}
+			}
+			if err := alice.Reoffer(t.Context(), sdp.SendRecv, false); err != nil {
+				t.Fatal(err)
+			}
+			converse(t, alice, bob, fromAlice, fromBob)
+			if err := alice.Hangup(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := bob.WaitEnd(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
