@@ -20,7 +20,7 @@ type Sims interface {
 	// call.ErrNotFound when nothing is simulated there.
 	SetFault(port, name, value string) error
 	// Act has the person at a port do something: pick-up, hang-up, call with a
-	// number, press with keys.
+	// number, press with keys, and what else Sim.Acts lists. It returns when it is done.
 	Act(ctx context.Context, port, action, with string) error
 	// Say has the person speak: 8,000 Hz.
 	Say(ctx context.Context, port string, samples []int16) error
@@ -30,8 +30,23 @@ type Sims interface {
 
 // Sim is a simulated far side.
 type Sim struct {
-	Port   string  `json:"port"`
-	Faults []Fault `json:"faults"`
+	Port   string     `json:"port"`
+	State  []SimField `json:"state"` // how it is, what matters most first
+	Acts   []SimAct   `json:"acts"`
+	Faults []Fault    `json:"faults"`
+}
+
+// SimField is one thing to know of a simulated far side.
+type SimField struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// SimAct is something that one can do.
+type SimAct struct {
+	Name  string `json:"name"`
+	With  string `json:"with,omitempty"` // "KEYS"; in brackets where it may be left out
+	About string `json:"about"`
 }
 
 // Fault is something that can be wrong with it.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -44,7 +46,17 @@ func (g gateway) Sims() []admin.Sim {
 		if p.Far == nil {
 			continue
 		}
-		s := admin.Sim{Port: p.Name}
+		s := admin.Sim{Port: p.Name, Acts: []admin.SimAct{}, State: []admin.SimField{}}
+		if v, ok := p.Far.(sim.Visible); ok {
+			for _, f := range v.State() {
+				s.State = append(s.State, admin.SimField(f))
+			}
+		}
+		if v, ok := p.Far.(sim.Able); ok {
+			for _, a := range v.Acts() {
+				s.Acts = append(s.Acts, admin.SimAct(a))
+			}
+		}
 		for _, f := range p.Far.Faults() {
 			s.Faults = append(s.Faults, admin.Fault(f))
 		}
@@ -81,6 +93,9 @@ func (g gateway) Act(ctx context.Context, port, action, with string) error {
 	case "press":
 		return p.Press(ctx, with)
 	}
+	if able, ok := p.(sim.Able); ok {
+		return able.Do(ctx, action, with)
+	}
 	return fmt.Errorf("nobody can %q: want pick-up, hang-up, call or press", action)
 }
 
@@ -104,7 +119,8 @@ func (g gateway) Heard(port string) ([]int16, error) {
 
 // simCmd steers the simulation.
 type simCmd struct {
-	List  simListCmd  `cmd:"" default:"withargs" help:"List what is simulated, and the faults that can be switched."`
+	List  simListCmd  `cmd:"" default:"withargs" help:"List what is simulated, how it is, and what is wrong with it."`
+	Show  simShowCmd  `cmd:"" help:"Show how one is, what it can do and what can be wrong with it."`
 	Fault simFaultCmd `cmd:"" help:"Switch a fault: callbox sim fault fxs1 dead on."`
 	Do    simDoCmd    `cmd:"" help:"Have the person at a port do something: callbox sim do fxs1 call 5550123."`
 	Say   simSayCmd   `cmd:"" help:"Have the person at a port speak a WAV file."`
@@ -131,11 +147,54 @@ func (c *simListCmd) Run(ctx context.Context) error {
 		return errors.New("nothing is simulated: the gateway runs on a real board")
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "PORT\tFAULT\tVALUE\tMEANING")
+	fmt.Fprintln(w, "PORT\tSTATE\tFAULTS")
 	for _, s := range list {
-		for _, f := range s.Faults {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Port, f.Name, f.Value, f.About)
+		var state, faults []string
+		for _, f := range s.State[:min(3, len(s.State))] {
+			state = append(state, f.Name+" "+f.Value)
 		}
+		for _, f := range s.Faults {
+			if f.Value != "off" {
+				faults = append(faults, f.Name+" "+f.Value)
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Port, strings.Join(state, ", "), strings.Join(faults, ", "))
+	}
+	return w.Flush()
+}
+
+type simShowCmd struct {
+	dataDir
+	Port   string `arg:"" help:"The port, as callbox sim list shows it."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+}
+
+// Run shows it.
+func (c *simShowCmd) Run(ctx context.Context) error {
+	cl := c.client()
+	defer cl.Close()
+	list, err := cl.Sims(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(s admin.Sim) bool { return s.Port == c.Port })
+	if i < 0 {
+		return fmt.Errorf("nothing is simulated on a port %q; callbox sim lists what there is", c.Port)
+	}
+	if c.Output == "json" {
+		return printJSON(list[i])
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	for _, f := range list[i].State {
+		fmt.Fprintf(w, "%s\t%s\n", f.Name, f.Value)
+	}
+	fmt.Fprintln(w, "\nDO\t")
+	for _, a := range list[i].Acts {
+		fmt.Fprintf(w, "%s\t%s\n", strings.TrimSpace(a.Name+" "+a.With), a.About)
+	}
+	fmt.Fprintln(w, "\nFAULT\tVALUE\t")
+	for _, f := range list[i].Faults {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, f.Value, f.About)
 	}
 	return w.Flush()
 }
@@ -157,7 +216,7 @@ func (c *simFaultCmd) Run(ctx context.Context) error {
 type simDoCmd struct {
 	dataDir
 	Port   string `arg:"" help:"The port, as callbox sim list shows it."`
-	Action string `arg:"" enum:"pick-up,hang-up,call,press" help:"pick-up, hang-up, call or press."`
+	Action string `arg:"" help:"pick-up, hang-up, call or press, and what callbox sim show lists besides."`
 	With   string `arg:"" optional:"" help:"The number to call, the keys to press."`
 }
 

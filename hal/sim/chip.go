@@ -61,13 +61,15 @@ func (c *chip) remark(format string, a ...any) {
 	}
 }
 
-// setContact moves the hook switch.
-func (c *chip) setContact(closed bool) {
+// setContact moves the hook switch. at is when it was to move: the kernel stamps
+// edges when they happen, and a simulator on a busy machine comes later than a
+// hand would.
+func (c *chip) setContact(closed bool, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.contact = closed
 	c.loopAt = time.Now()
-	c.update()
+	c.updateAt(at)
 }
 
 // level is what SHK shows at now. While the chip rings, loop current flows in
@@ -89,9 +91,11 @@ func (c *chip) level(now time.Time) hal.Level {
 }
 
 // update tells SHK's reader of a change.
-func (c *chip) update() {
-	now := time.Now()
-	l := c.level(now)
+func (c *chip) update() { c.updateAt(time.Now()) }
+
+// updateAt tells of a change that happened at a time.
+func (c *chip) updateAt(at time.Time) {
+	l := c.level(time.Now())
 	if l == c.shk || c.closed {
 		return
 	}
@@ -101,7 +105,7 @@ func (c *chip) update() {
 		return
 	}
 	select {
-	case c.edges <- hal.Edge{Level: l, At: now}:
+	case c.edges <- hal.Edge{Level: l, At: at}:
 	default:
 		c.lost++
 	}

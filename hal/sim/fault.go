@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,10 +39,40 @@ type Person interface {
 	Heard() []int16
 }
 
+// Able is a far side that can do more than a [Person] anywhere can.
+type Able interface {
+	// Acts lists what Do can do, and what a person can.
+	Acts() []Act
+	// Do does it and returns when it is done. The error says which acts there are.
+	Do(ctx context.Context, act, with string) error
+}
+
+// Act is something that a far side can do.
+type Act struct {
+	Name  string `json:"name"`
+	With  string `json:"with,omitempty"` // "KEYS"; in brackets where it may be left out
+	About string `json:"about"`
+}
+
+// Visible is a far side that shows how it is.
+type Visible interface {
+	// State tells it, what matters most first.
+	State() []Field
+}
+
+// Field is one thing to know of a far side.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// errBroken is what things fail with that were broken by a switch.
+var errBroken = errors.New("broken by the simulator")
+
 // Knob is a fault and where its value is kept.
 type Knob struct {
 	Name, About string
-	Ref         any // *bool, *int, *float64 or *time.Duration
+	Ref         any // *bool, *int, *float64, *time.Duration, or *error that is on or off
 }
 
 // Knobs is the table of a far side's faults. Its methods read and write what Ref
@@ -62,6 +93,10 @@ func (n Knob) value() string {
 	switch v := n.Ref.(type) {
 	case *bool:
 		if *v {
+			s = "on"
+		}
+	case *error:
+		if *v != nil {
 			s = "on"
 		}
 	case *int:
@@ -99,6 +134,13 @@ func (n Knob) set(value string) (err error) {
 			return fmt.Errorf("fault %s: %q is neither on nor off", n.Name, value)
 		}
 		*v = !off
+	case *error:
+		if !off && value != "on" {
+			return fmt.Errorf("fault %s: %q is neither on nor off", n.Name, value)
+		}
+		if *v = nil; !off {
+			*v = errBroken
+		}
 	case *int:
 		x := 0
 		if !off {

@@ -32,6 +32,8 @@ func (f *Faults) knobs() Knobs {
 		{"lose-edges", "Level changes of the hook line are not delivered.", &f.LoseEdges},
 		{"rate-ppm", "Error of the codec's clock, in parts per million.", &f.RatePPM},
 		{"echo-loss", "Decibels from what the phone is told to what the line sends back of it.", &f.EchoLoss},
+		{"broken-pins", "Every line of the chip fails.", &f.PinError},
+		{"broken-sound", "The sound card fails.", &f.PCMError},
 	}
 }
 

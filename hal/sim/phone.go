@@ -127,24 +127,25 @@ func (p *Phone) hook(off bool) {
 	}
 	p.changed()
 	p.mu.Unlock()
-	p.bounce(off, bounce)
+	p.bounce(time.Now(), off, bounce)
 }
 
-// bounce moves the contact, which chatters every 0.7 ms for d.
-func (p *Phone) bounce(closed bool, d time.Duration) {
+// bounce moves the contact at a time; it chatters every 0.7 ms for d.
+func (p *Phone) bounce(at time.Time, closed bool, d time.Duration) {
 	const chatter = 700 * time.Microsecond
 	for n := range int(d / chatter) {
-		p.chip.setContact(closed == (n%2 == 0))
-		if !p.pause(context.Background(), chatter) {
+		p.chip.setContact(closed == (n%2 == 0), at)
+		at = at.Add(chatter)
+		if !p.until(context.Background(), at) {
 			return
 		}
 	}
-	p.chip.setContact(closed)
+	p.chip.setContact(closed, at)
 }
 
-// pause waits for d; false when the phone was closed or ctx ended.
-func (p *Phone) pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
+// until waits for a time; false when the phone was closed or ctx ended.
+func (p *Phone) until(ctx context.Context, at time.Time) bool {
+	t := time.NewTimer(time.Until(at))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -158,11 +159,11 @@ func (p *Phone) pause(ctx context.Context, d time.Duration) bool {
 
 // Flash presses the hook for d, usually 300 ms.
 func (p *Phone) Flash(ctx context.Context, d time.Duration) error {
-	return p.open(ctx, d)
+	return p.open(ctx, time.Now(), d)
 }
 
-// open breaks the loop for d.
-func (p *Phone) open(ctx context.Context, d time.Duration) error {
+// open breaks the loop from a time on for d.
+func (p *Phone) open(ctx context.Context, at time.Time, d time.Duration) error {
 	p.mu.Lock()
 	off, bounce := p.off, p.faults.Bounce
 	p.mu.Unlock()
@@ -170,9 +171,9 @@ func (p *Phone) open(ctx context.Context, d time.Duration) error {
 		return ErrOnHook
 	}
 	bounce = min(bounce, d/2)
-	p.bounce(false, bounce)
-	ok := p.pause(ctx, d-bounce)
-	p.bounce(true, bounce)
+	p.bounce(at, false, bounce)
+	ok := p.until(ctx, at.Add(d))
+	p.bounce(at.Add(d), true, bounce)
 	return p.why(ctx, ok)
 }
 
@@ -182,7 +183,7 @@ func (p *Phone) DialPulses(ctx context.Context, digits string, pps int) error {
 	if pps < 1 {
 		return fmt.Errorf("%d pulses per second", pps)
 	}
-	period := time.Second / time.Duration(pps)
+	period, at := time.Second/time.Duration(pps), time.Now()
 	for i := range len(digits) {
 		if digits[i] < '0' || digits[i] > '9' {
 			return fmt.Errorf("no %q on a rotary dial", digits[i])
@@ -192,14 +193,16 @@ func (p *Phone) DialPulses(ctx context.Context, digits string, pps int) error {
 			n = 10
 		}
 		for range n {
-			if err := p.open(ctx, period*60/100); err != nil {
+			if err := p.open(ctx, at, period*60/100); err != nil {
 				return err
 			}
-			if !p.pause(ctx, period*40/100) {
+			at = at.Add(period)
+			if !p.until(ctx, at) {
 				return p.why(ctx, false)
 			}
 		}
-		if !p.pause(ctx, 800*time.Millisecond) {
+		at = at.Add(800 * time.Millisecond)
+		if !p.until(ctx, at) {
 			return p.why(ctx, false)
 		}
 	}
