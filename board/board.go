@@ -21,7 +21,9 @@ type Config struct {
 	Root fs.FS
 	// SimPhones is the number of phones of the simulated board, 1…32; 0 is 4.
 	SimPhones int
-	Log       *slog.Logger // nil: none
+	// Profiles are boards that a user has described, see Parse.
+	Profiles []Profile
+	Log      *slog.Logger // nil: none
 }
 
 // Board is an open board. Its fields do not change after Open.
@@ -79,11 +81,11 @@ func Open(name string, c Config) (*Board, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	detected, model := Detect(c.Root)
+	detected, model := Detect(c.Root, c.Profiles...)
 	if name == "" || name == "auto" {
 		name = detected
 	}
-	p, err := byName(name, c.SimPhones)
+	p, err := byName(name, c.Profiles, c.SimPhones)
 	if err != nil {
 		return nil, err
 	}

@@ -27,18 +27,26 @@ func TestProfilesAreValid(t *testing.T) {
 	}
 }
 
-func TestPiPinPlan(t *testing.T) {
-	pi, err := byName("pi", 0)
+// aPi is the profile of any Raspberry Pi.
+func aPi(t *testing.T) Profile {
+	t.Helper()
+	p, err := byName("pi", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+func TestPiPinPlan(t *testing.T) {
+	pi := aPi(t)
 	// On the Raspberry Pi GPIO 0…8 are pulled up at power-on, the others down: F/R
 	// must rest high, RM and PD low.
 	for _, p := range pi.Ports {
-		if p.Pins.FR.Offset > 8 || p.Pins.RM.Offset < 9 || p.Pins.PD.Offset < 9 {
+		if pi.ref(p.Pins.FR).Offset > 8 || pi.ref(p.Pins.RM).Offset < 9 || pi.ref(p.Pins.PD).Offset < 9 {
 			t.Errorf("port %s does not rest at power-on: %+v", p.Name, p.Pins)
 		}
-		for _, pin := range []bus.PinRef{p.Pins.RM, p.Pins.FR, p.Pins.SHK, p.Pins.PD} {
+		for _, n := range p.Pins.each() {
+			pin := pi.ref(n.pin)
 			// EEPROM, I2C, console, button of a codec HAT, I2S, LEDs, button.
 			if slices.Contains([]int{0, 1, 2, 3, 14, 15, 17, 18, 19, 20, 21, 23, 24, 27, 10, 11, 4}, pin.Offset) {
 				t.Errorf("port %s uses %v, which has another use", p.Name, pin)
@@ -49,20 +57,28 @@ func TestPiPinPlan(t *testing.T) {
 
 func TestValidateRefuses(t *testing.T) {
 	pi := func(change func(*Profile)) Profile {
-		p := Profiles()[0]
+		p := aPi(t)
 		change(&p)
 		return p
 	}
 	for name, p := range map[string]Profile{
-		"no name":        pi(func(p *Profile) { p.Name = "" }),
-		"no driver":      pi(func(p *Profile) { p.Ports[0].Driver = "x" }),
-		"no card":        pi(func(p *Profile) { p.Cards = nil }),
-		"no channel":     pi(func(p *Profile) { p.Ports[1].Channel = 2 }),
-		"same channel":   pi(func(p *Profile) { p.Ports[1].Channel = 0 }),
-		"same pin":       pi(func(p *Profile) { p.Ports[1].Pins.PD = p.Ports[0].Pins.RM }),
-		"same port":      pi(func(p *Profile) { p.Ports[1].Name = "fxs1" }),
-		"same card":      pi(func(p *Profile) { p.Cards = append(p.Cards, p.Cards[0]) }),
-		"card with none": pi(func(p *Profile) { p.Cards[0].IDs = nil }),
+		"no name":                 pi(func(p *Profile) { p.Name = "" }),
+		"no driver":               pi(func(p *Profile) { p.Ports[0].Driver = "x" }),
+		"no card":                 pi(func(p *Profile) { p.Cards = nil }),
+		"no channel":              pi(func(p *Profile) { p.Ports[1].Channel = 2 }),
+		"same channel":            pi(func(p *Profile) { p.Ports[1].Channel = 0 }),
+		"same pin":                pi(func(p *Profile) { p.Ports[1].Pins.PD = p.Ports[0].Pins.RM }),
+		"same port":               pi(func(p *Profile) { p.Ports[1].Name = "fxs1" }),
+		"same card":               pi(func(p *Profile) { p.Cards = append(p.Cards, p.Cards[0]) }),
+		"card with none":          pi(func(p *Profile) { p.Cards[0].IDs = nil }),
+		"LED on a line in use":    pi(func(p *Profile) { p.LED.Pin = p.Ports[0].Pins.PD }),
+		"button on a line in use": pi(func(p *Profile) { p.Button = p.Ports[1].LED.Pin }),
+		"no such line":            pi(func(p *Profile) { p.Ports[0].Pins.RM = "gpiochip0:x" }),
+		"no line":                 pi(func(p *Profile) { p.Ports[0].Pins.SHK = "" }),
+		"rings while it starts":   pi(func(p *Profile) { p.Ports[0].Pins.RM = "GPIO7" }),
+		"awake while it starts":   pi(func(p *Profile) { p.Ports[0].Pins.PD = "GPIO8" }),
+		"rings too fast":          pi(func(p *Profile) { p.Ports[0].RingHz = 90 }),
+		"a name with a blank":     pi(func(p *Profile) { p.Name = "my board" }),
 	} {
 		if err := p.Validate(); err == nil {
 			t.Errorf("%s: accepted", name)
@@ -79,11 +95,17 @@ func TestDetect(t *testing.T) {
 		{"Pi 4", fstest.MapFS{
 			"proc/device-tree/model":      {Data: []byte("Raspberry Pi 4 Model B Rev 1.4\x00")},
 			"proc/device-tree/compatible": {Data: []byte("raspberrypi,4-model-b\x00brcm,bcm2711\x00")},
-		}, "pi", "Raspberry Pi 4 Model B Rev 1.4"},
+		}, "pi4", "Raspberry Pi 4 Model B Rev 1.4"},
 		{"Zero 2 W by sysfs", fstest.MapFS{
 			"sys/firmware/devicetree/base/model":      {Data: []byte("Raspberry Pi Zero 2 W Rev 1.0\x00")},
 			"sys/firmware/devicetree/base/compatible": {Data: []byte("raspberrypi,model-zero-2-w\x00brcm,bcm2837\x00")},
-		}, "pi", "Raspberry Pi Zero 2 W Rev 1.0"},
+		}, "pi-zero-2w", "Raspberry Pi Zero 2 W Rev 1.0"},
+		{"a Pi of tomorrow", fstest.MapFS{
+			"proc/device-tree/compatible": {Data: []byte("raspberrypi,9-model-z\x00")},
+		}, "pi", ""},
+		{"Orange Pi", fstest.MapFS{
+			"proc/device-tree/compatible": {Data: []byte("xunlong,orangepi-zero3\x00allwinner,sun50i-h618\x00")},
+		}, "orangepi-zero3", ""},
 		{"another board", fstest.MapFS{
 			"proc/device-tree/model":      {Data: []byte("Some Other Board\x00")},
 			"proc/device-tree/compatible": {Data: []byte("other,board\x00not-raspberrypi,x\x00")},
@@ -141,7 +163,7 @@ func TestOpenSim(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	if _, err := Open("toaster", Config{}); err == nil || !strings.Contains(err.Error(), "auto, pi, sim") {
+	if _, err := Open("toaster", Config{}); err == nil || !strings.Contains(err.Error(), "auto, beaglebone-black") {
 		t.Errorf("Open = %v, want the names", err)
 	}
 	for _, n := range []int{-1, maxSims + 1} {
@@ -227,11 +249,11 @@ func (c benchCard) PCM(n int) hal.PCM { return c.b.phones[n].PCM() }
 
 func newBench(t *testing.T) *bench {
 	b := &bench{T: t, pins: map[string]int{}, fail: map[string]error{}}
-	for i, p := range Profiles()[0].Ports {
+	for i, p := range aPi(t).Ports {
 		b.phones[i] = sim.NewPhone(p.Name)
 		t.Cleanup(func() { _ = b.phones[i].Close() })
-		for _, r := range []bus.PinRef{p.Pins.RM, p.Pins.FR, p.Pins.SHK, p.Pins.PD} {
-			b.pins[r.Name] = i
+		for _, n := range p.Pins.each() {
+			b.pins[string(n.pin)] = i
 		}
 	}
 	return b
@@ -274,7 +296,7 @@ func (b *bench) hardware() hardware {
 func TestOpenPi(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newBench(t)
-		b, err := open(Profiles()[0], "Pi", testConfig(), m.hardware())
+		b, err := open(aPi(t), "Pi", testConfig(), m.hardware())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +341,7 @@ func TestOneDeadChipDoesNotStopTheBox(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newBench(t)
 				m.fail = tt.fail
-				b, err := open(Profiles()[0], "", testConfig(), m.hardware())
+				b, err := open(aPi(t), "", testConfig(), m.hardware())
 				if err != nil {
 					t.Fatal(err)
 				}

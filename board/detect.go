@@ -2,6 +2,7 @@ package board
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -14,22 +15,24 @@ func modelPaths() []string {
 	return []string{"proc/device-tree/model", "sys/firmware/devicetree/base/model"}
 }
 
-// Detect finds the board of the machine whose file tree is root, and the name
-// that the machine gives itself ("Raspberry Pi 4 Model B Rev 1.4"; empty when it
-// gives none). A machine that is no known board is Sim.
-func Detect(root fs.FS) (name, model string) {
+// Detect finds the board of the machine whose file tree is root, among own and the
+// built-in ones, and the name that the machine gives itself ("Raspberry Pi 4 Model B
+// Rev 1.4"; empty when it gives none). Of several boards that fit, the one that says
+// it most exactly is taken. A machine that is no known board is Sim.
+func Detect(root fs.FS, own ...Profile) (name, model string) {
 	model = strings.Join(strs(root, modelPaths()), " ")
 	compatible := strs(root, compatiblePaths())
-	for _, p := range Profiles() {
+	name, best := Sim, 0
+	for _, p := range append(slices.Clone(own), Profiles()...) {
 		for _, want := range p.Compatible {
 			for _, c := range compatible {
-				if strings.HasPrefix(c, want) {
-					return p.Name, model
+				if strings.HasPrefix(c, want) && len(want) > best {
+					name, best = p.Name, len(want)
 				}
 			}
 		}
 	}
-	return Sim, model
+	return name, model
 }
 
 // strs reads the NUL-terminated strings of the first of paths that is there.

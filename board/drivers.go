@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"callbox/hal"
 	"callbox/hal/bus"
@@ -21,6 +23,12 @@ func drivers() map[string]driver {
 		ag1171: openAg1171,
 		simFXS: openSim,
 	}
+}
+
+// driverNames are the keys of the table that a profile may name, sorted.
+func driverNames() []string {
+	names := slices.Sorted(maps.Keys(drivers()))
+	return slices.DeleteFunc(names, func(n string) bool { return n == simFXS })
 }
 
 // opener opens what the drivers need; hardware is how, tests replace it.
@@ -98,22 +106,22 @@ func as[I any, T any](v T, err error) (I, error) {
 // openAg1171 opens a line chip with its codec channel. The outputs come first,
 // at rest, so that nothing rings while the rest is looked for.
 func openAg1171(o *opener, p PortProfile, port *Port) error {
-	rm, err := o.hardware.output(p.Pins.RM, hal.Low)
+	rm, err := o.hardware.output(o.profile.ref(p.Pins.RM), hal.Low)
 	if err != nil {
 		return fmt.Errorf("ring mode line: %w", err)
 	}
 	port.closers = append(port.closers, rm)
-	fr, err := o.hardware.output(p.Pins.FR, hal.High)
+	fr, err := o.hardware.output(o.profile.ref(p.Pins.FR), hal.High)
 	if err != nil {
 		return fmt.Errorf("forward/reverse line: %w", err)
 	}
 	port.closers = append(port.closers, fr)
-	pd, err := o.hardware.drain(p.Pins.PD)
+	pd, err := o.hardware.drain(o.profile.ref(p.Pins.PD))
 	if err != nil {
 		return fmt.Errorf("power down line: %w", err)
 	}
 	port.closers = append(port.closers, pd)
-	shk, err := o.hardware.input(p.Pins.SHK)
+	shk, err := o.hardware.input(o.profile.ref(p.Pins.SHK))
 	if err != nil {
 		return fmt.Errorf("switch hook line: %w", err)
 	}
