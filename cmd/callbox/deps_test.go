@@ -104,7 +104,7 @@ var doors = map[string][]string{
 	// net.Resolver knows neither NAPTR records nor how long an answer is good.
 	"github.com/miekg/dns":              {"sip/locate"},
 	"go.etcd.io/bbolt":                  {"storage"},
-	"github.com/goccy/go-yaml":          {"storage/config"},
+	"github.com/goccy/go-yaml":          {"storage/config", "board"},
 	"go.bug.st/serial":                  {"hal/bus"},
 	"periph.io/x":                       {"hal/bus"},
 	"github.com/warthog618/go-gpiocdev": {"hal/bus"},
