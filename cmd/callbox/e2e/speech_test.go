@@ -25,6 +25,7 @@ type speechVendor struct {
 	*httptest.Server
 	t      *testing.T
 	speaks []int16
+	voices map[string][]int16 // by text, in place of speaks
 
 	mu     sync.Mutex
 	asked  []map[string]any // texts to be spoken
@@ -69,7 +70,11 @@ func (v *speechVendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.asked = append(v.asked, u)
 	v.mu.Unlock()
 	w.Header().Set("Content-Type", "audio/wav")
-	_, _ = w.Write(wavBytes(v.speaks))
+	says, ok := v.voices[fmt.Sprint(u["text"])]
+	if !ok {
+		says = v.speaks
+	}
+	_, _ = w.Write(wavBytes(says))
 }
 
 func (v *speechVendor) listen(ctx context.Context, c *websocket.Conn) {
@@ -120,6 +125,16 @@ func (v *speechVendor) listen(ctx context.Context, c *websocket.Conn) {
 			return
 		}
 	}
+}
+
+// texts are those that it was to speak so far.
+func (v *speechVendor) texts() (out []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, u := range v.asked {
+		out = append(out, fmt.Sprint(u["text"]))
+	}
+	return out
 }
 
 // sound is what arrived on the n-th connection.

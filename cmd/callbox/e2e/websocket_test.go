@@ -126,16 +126,60 @@ func TestSocketApplication(t *testing.T) {
 	hears(t, "the phone", heard, says[0])
 	hears(t, "the phone", heard, says[1])
 	hears(t, "the phone", heard, voice)
-	vendor.mu.Lock()
-	defer vendor.mu.Unlock()
-	var texts []string
-	for _, u := range vendor.asked {
-		texts = append(texts, fmt.Sprint(u["text"]))
-	}
-	if want := []string{"Your parcel has arrived this morning.", "The store is open until six in the evening."}; !slices.Equal(texts, want) {
-		t.Errorf("the vendor spoke %q, want %q", texts, want)
+	if want := []string{"Your parcel has arrived this morning.", "The store is open until six in the evening."}; !slices.Equal(vendor.texts(), want) {
+		t.Errorf("the vendor spoke %q, want %q", vendor.texts(), want)
 	}
 	a.verified()
+}
+
+// TestSocketSpeechStops: text that is spoken while it is written stops when the
+// application clears it, and when the caller interrupts it; what follows is not
+// spoken, and new text is.
+func TestSocketSpeechStops(t *testing.T) {
+	t.Parallel()
+	first := speak(t, "The kettle is on, and it will be boiling in about four minutes from now.")
+	second, third := speak(t, "The cups are in the cupboard.", "-p", "70"), speak(t, "Nobody wants any sugar, I think.", "-p", "30")
+	later := speak(t, "Your parcel has arrived, and the store is open.", "-v", "en-us")
+	vendor := newSpeechVendor(t, later)
+	vendor.voices = map[string][]int16{"Number one, the kettle is on.": first, "Number two, the cups are in the cupboard.": second, "Number three, nobody wants any sugar.": third}
+	g, a, bob, _, says := socketCall(t, twoUsers+vendor.config())
+	pauseFor(time.Duration(len(says[0]))*time.Second/rate + time.Second)
+	bob.press("1234")
+	a.told("/digits", 1, nil)
+	a.told("verb:status", 1, func(m map[string]any) bool { return m["event"] == "finished" && m["name"] == "dtmf" })
+	said := func(n int) {
+		t.Helper()
+		a.told("verb:status", n, func(m map[string]any) bool { return m["event"] == "finished" && m["name"] == "say" })
+	}
+	a.order("monologue")
+	a.told("monologue", 1, nil)
+	poll(t, "the first sentence is spoken", func() bool { return len(vendor.texts()) > 0 })
+	pauseFor(2 * time.Second)
+	a.order("clear")
+	said(1)
+	a.order("tokens")
+	a.told("tokens", 1, nil)
+	said(2)
+	a.order("barge")
+	a.order("monologue")
+	a.told("monologue", 2, nil)
+	a.told("verb:status", 3, func(m map[string]any) bool { return m["event"] == "starting" && m["name"] == "say" })
+	pauseFor(2 * time.Second)
+	bob.press("5")
+	a.told("tts:user_interruption", 1, nil)
+	if m := a.told("/barged", 1, nil); m["digits"] != "5" || m["reason"] != "dtmfDetected" {
+		t.Errorf("the hook was told %v", m)
+	}
+	a.order("hangup")
+	bob.wait("CALL_CLOSED")
+	heard := bob.heard()
+	hears(t, "the phone, after the clear", heard, later)
+	deaf(t, "the phone", heard, second)
+	deaf(t, "the phone", heard, third)
+	if c := similarity(heard, first[:6*rate/5]); c < 0.9 {
+		t.Errorf("the phone did not hear the first sentence begin: similarity %.3f", c)
+	}
+	poll(t, "nothing is left", func() bool { return g.metrics()["callbox_calls"] == 0 })
 }
 
 // TestSocketReconnect: a lost connection is made again while the call goes on.

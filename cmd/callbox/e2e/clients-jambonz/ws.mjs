@@ -33,7 +33,7 @@ const verified = (req) => {
 sdk.on('session:new', (session, path, req) => {
   calls.now = session;
   tell('session:new', session.data, req.headers.authorization ?? '', verified(req));
-  for (const type of ['call:status', 'verb:status', 'jambonz:error', 'tts:stream_open']) session.on(type, (data) => tell(type, data));
+  for (const type of ['call:status', 'verb:status', 'jambonz:error', 'tts:stream_open', 'tts:user_interruption']) session.on(type, (data) => tell(type, data));
   session.on('/digits', (data) => {
     tell('/digits', data);
     session.tag({ data: { step: 'digits' } }).dtmf({ dtmf: '59', duration: 200 }).reply();
@@ -45,6 +45,10 @@ sdk.on('session:new', (session, path, req) => {
   session.on('/confirm', (data) => {
     tell('/confirm', data);
     session.play({ url: PROMPT }).reply();
+  });
+  session.on('/barged', (data) => {
+    tell('/barged', data);
+    session.tag({ data: { step: 'barged' } }).reply();
   });
   session.on('/dialled', (data) => {
     tell('/dialled', data);
@@ -71,6 +75,14 @@ const orders = {
     s.flushTtsTokens();
     tell('tokens', {});
   },
+  monologue: async (s) => {
+    s.injectCommand('config', { ttsStream: { enable: true }, synthesizer: { vendor: 'parrot', language: 'en-US', voice: 'polly' } });
+    for (const text of ['Number one, the kettle is on. ', 'Number two, the cups are in the cupboard. ', 'Number three, nobody wants any sugar.']) await s.sendTtsTokens(text);
+    s.flushTtsTokens();
+    tell('monologue', {});
+  },
+  clear: (s) => s.clearTtsTokens(),
+  barge: (s) => s.injectCommand('config', { bargeIn: { enable: true, input: ['digits'], numDigits: 1, actionHook: '/barged' } }),
   dial: (s) => s.dial({ actionHook: '/dialled', confirmHook: '/confirm', timeout: 20, target: [{ type: 'user', name: OTHER }] }).send(),
 };
 readline.createInterface({ input: process.stdin }).on('line', (line) => orders[line](calls.now));
