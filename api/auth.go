@@ -24,7 +24,7 @@ const minCompared = 8
 // Basic gives the account that r acts for, when r carries, by HTTP basic
 // authentication (RFC 7617), one of that account's ids and its token or one of its API keys
 // and its secret. The error is ErrUnauthorized, the same for an unknown account
-// and a wrong secret, or a *ThrottledError.
+// and a wrong secret, ErrSuspended, or a *ThrottledError.
 func (a *Auth) Basic(r *http.Request, account string) (Account, error) {
 	return a.Check(r, func() (Account, bool) {
 		user, secret, ok := r.BasicAuth()
@@ -78,6 +78,9 @@ func (a *Auth) Check(r *http.Request, verify func() (Account, bool)) (Account, e
 	if !ok {
 		a.failures.fail(src, now)
 		return Account{}, ErrUnauthorized
+	}
+	if acc.Suspended {
+		return Account{}, ErrSuspended
 	}
 	return acc, nil
 }

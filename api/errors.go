@@ -10,6 +10,7 @@ import (
 // the sentinels of package call, to their own error bodies, once each.
 var (
 	ErrUnauthorized   = errors.New("the account or its secret is wrong or missing")
+	ErrSuspended      = errors.New("this account is suspended; who runs the box can let it in again")
 	ErrForbidden      = errors.New("this key is not one of that account")
 	ErrNoPath         = errors.New("there is nothing at this address")
 	ErrMethod         = errors.New("this address does not take this HTTP method")

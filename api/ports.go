@@ -95,6 +95,7 @@ type Account struct {
 	WebhookSecret string
 	Keys          map[string][sha256.Size]byte // API key id → SHA-256 of its secret
 	QueueHook     call.Hook                    // told of calls that come into its queues and leave them
+	Suspended     bool                         // nobody may ask anything for it
 }
 
 // Application is a named set of hooks.

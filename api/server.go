@@ -267,7 +267,7 @@ func failPlain(w http.ResponseWriter, _ *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(throttle.Seconds()))
 	case errors.Is(err, ErrOverload):
 		status = http.StatusServiceUnavailable
-	case errors.Is(err, ErrCrossOrigin):
+	case errors.Is(err, ErrCrossOrigin), errors.Is(err, ErrSuspended):
 		status = http.StatusForbidden
 	}
 	http.Error(w, err.Error(), status)

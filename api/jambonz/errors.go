@@ -49,6 +49,7 @@ var statuses = []struct {
 	{call.ErrNoMessenger, noEngine, ""},
 	{api.ErrTaken, http.StatusUnprocessableEntity, ""},
 	{api.ErrForbidden, http.StatusForbidden, ""},
+	{api.ErrSuspended, http.StatusForbidden, ""},
 	{context.DeadlineExceeded, http.StatusInternalServerError, ""},
 }
 

@@ -20,6 +20,7 @@ const (
 	CodeInvalid         Code = 20001 // a parameter is invalid
 	CodeUnauthorized    Code = 20003
 	CodeMethod          Code = 20004
+	CodeInactive        Code = 20005
 	CodeNotEnded        Code = 20009
 	CodeForbidden       Code = 20403
 	CodeInUse           Code = 20409
@@ -74,7 +75,7 @@ const (
 
 // Codes lists them all.
 var Codes = []Code{
-	CodeInvalid, CodeUnauthorized, CodeMethod, CodeNotEnded, CodeForbidden, CodeInUse, CodeNotFound,
+	CodeInvalid, CodeUnauthorized, CodeMethod, CodeInactive, CodeNotEnded, CodeForbidden, CodeInUse, CodeNotFound,
 	CodeTooMany, CodeInternal, CodeUnavailable, CodeNoTo, CodeURL, CodeSendDigits, CodeTimeout,
 	CodeHTTPMethod, CodeTo, CodeFrom, CodeNoFrom, CodeUnreachable, CodeGeo, CodeBlocked, CodeNotANumber, CodeApplication,
 	CodeState, CodeUserLong, CodeUserChars, CodePasswordLong, CodePasswordChars, CodeNoPassword, CodeHeadersLong,
@@ -88,6 +89,7 @@ var Codes = []Code{
 var statuses = map[Code]int{
 	CodeUnauthorized: http.StatusUnauthorized,
 	CodeMethod:       http.StatusMethodNotAllowed,
+	CodeInactive:     http.StatusForbidden,
 	CodeNotEnded:     http.StatusConflict,
 	CodeForbidden:    http.StatusForbidden,
 	CodeInUse:        http.StatusConflict,
@@ -138,6 +140,7 @@ var sentinels = []struct {
 }{
 	{api.ErrUnauthorized, CodeUnauthorized, 0},
 	{api.ErrMethod, CodeMethod, 0},
+	{api.ErrSuspended, CodeInactive, 0},
 	{api.ErrContentType, CodeInvalid, http.StatusUnsupportedMediaType},
 	{api.ErrNoApplication, CodeApplication, 0},
 	{api.ErrNoLine, CodeInvalid, 0},

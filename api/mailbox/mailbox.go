@@ -106,7 +106,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusMethodNotAllowed
 	case errors.As(err, &invalid):
 		status = http.StatusBadRequest
-	case errors.Is(err, api.ErrCrossOrigin):
+	case errors.Is(err, api.ErrCrossOrigin), errors.Is(err, api.ErrSuspended):
 		status = http.StatusForbidden
 	case errors.Is(err, api.ErrOverload):
 		status = http.StatusServiceUnavailable

@@ -65,6 +65,7 @@ func TestErrorPairs(t *testing.T) {
 		{laml.CodeInvalid, "a page without its token", func(gateway) (string, string, string) { return "GET", calls + ".json?Page=1", "" }},
 		{laml.CodeUnauthorized, "a wrong token", nil},
 		{laml.CodeMethod, "a method that is not there", func(gateway) (string, string, string) { return "PUT", calls + ".json", "" }},
+		{laml.CodeInactive, "a suspended account", nil},
 		{laml.CodeNotEnded, "deleting a live call", live("DELETE", "", nil)},
 		{laml.CodeForbidden, "verifying a number by a call", setting("/OutgoingCallerIds", "PhoneNumber=%2B15550100199")},
 		{laml.CodeNotFound, "a call that is not there", func(gateway) (string, string, string) { return "GET", gone, "" }},
@@ -146,8 +147,11 @@ func TestErrorPairs(t *testing.T) {
 func askProblem(t *testing.T, code laml.Code, ask func(gateway) (method, path, form string)) (*http.Response, string) {
 	t.Helper()
 	box := newBox()
-	if code == laml.CodeNotOwned {
+	switch code {
+	case laml.CodeNotOwned:
 		box.Own("+15550100123")
+	case laml.CodeInactive:
+		box = apitest.New(noon, api.Account{ID: account, Token: token, Suspended: true})
 	}
 	g := serveBox(t, box)
 	method, path, body := "POST", calls+".json", good()

@@ -39,7 +39,7 @@ func (a *accounts) Accounts() []api.Account {
 
 // accountOf is a configured account as the call APIs see it.
 func accountOf(x config.Account) api.Account {
-	out := api.Account{ID: x.ID, Name: x.Name, Project: x.Project, Token: x.Token.Reveal(), QueueHook: x.QueueHook, Keys: map[string][sha256.Size]byte{}}
+	out := api.Account{ID: x.ID, Name: x.Name, Project: x.Project, Token: x.Token.Reveal(), QueueHook: x.QueueHook, Suspended: x.Suspended, Keys: map[string][sha256.Size]byte{}}
 	for _, k := range x.Keys {
 		out.Keys[k.ID] = k.Sum()
 	}

@@ -28,6 +28,17 @@ type inbound struct {
 // Plan implements engine.Inbound.
 func (p *inbound) Plan(info call.LegInfo) engine.Plan {
 	snap := p.snap.Load()
+	plan := p.plan(snap, info)
+	for _, a := range snap.Accounts {
+		if a.ID == plan.Account && a.Suspended && !plan.Script.IsZero() && plan.Refuse == nil {
+			plan.Refuse = &call.Cause{Q850: call.Q850Rejected, SIP: 403, Who: call.Box, Text: plan.Why + " of account " + a.ID + ", which is suspended; let it in again (accounts)"}
+		}
+	}
+	return plan
+}
+
+// plan is Plan, whether the account is suspended or not.
+func (p *inbound) plan(snap *config.Snapshot, info call.LegInfo) engine.Plan {
 	plan := engine.Plan{API: p.api}
 	if len(snap.Accounts) > 0 {
 		plan.Account = snap.Accounts[0].ID

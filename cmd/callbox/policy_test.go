@@ -84,6 +84,22 @@ func TestInboundPlan(t *testing.T) {
 	}
 }
 
+// TestInboundSuspended: the applications of a suspended account answer no calls; its
+// phones go on calling each other.
+func TestInboundSuspended(t *testing.T) {
+	snap := office()
+	snap.Accounts[0].Suspended = true
+	p := &inbound{api: twilio.Name}
+	p.snap.Store(&snap)
+	plan := p.Plan(call.LegInfo{Line: "provider", Kind: call.Trunk, To: "+14155550100"})
+	if plan.Refuse == nil || plan.Refuse.SIP != 403 || !strings.Contains(plan.Refuse.Text, "account AC1, which is suspended") {
+		t.Errorf("%+v", plan.Refuse)
+	}
+	if plan := p.Plan(call.LegInfo{Line: "fxs1", Kind: call.FXS, To: "201"}); plan.Refuse != nil || plan.Document == nil {
+		t.Errorf("%+v", plan)
+	}
+}
+
 func TestRouter(t *testing.T) {
 	r := &router{}
 	if err := r.set(office(), []string{"sip", "provider", "alice", "bob", "fxs1", "fxs2"}, true); err != nil {

@@ -53,6 +53,9 @@ type Account struct {
 	// accounts by one; empty: one that follows from ID.
 	Project string `json:"project"`
 	Token   Secret `json:"token"` // HTTP password and signing key
+	// Suspended accounts keep all that they have, but nobody uses the call APIs for
+	// them, and their applications answer no calls.
+	Suspended bool `json:"suspended,omitempty"`
 	// Application runs the calls of users and phones that have none of their own;
 	// empty: they are connected.
 	Application string `json:"application,omitempty"` // Application.ID
