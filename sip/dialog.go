@@ -73,6 +73,8 @@ type path struct {
 	localSeq      uint32
 	remoteSeq     uint32
 	remoteTag     string
+	place         place // where the far end knows us
+	named         bool  // contact shows a host that was asked for
 }
 
 // pendingAck is a 2xx of ours that waits for its ACK.

@@ -18,9 +18,8 @@ const discoverAgain = 20
 
 // SetExternal changes Config.External: the address outside of a NAT, and the port of
 // SIP over UDP there, or 0 for our own port. The zero Addr: there is no such NAT.
-// Registrations are renewed at once, and dialogs that begin show it. Those that are
-// up keep what they named: their sound goes on as it is, because both sides follow
-// where it comes from, but a far end that does not may be unable to end them.
+// Registrations are renewed at once, dialogs that begin show it, and those that are
+// up are told by Moved.
 func (s *Stack) SetExternal(addr netip.Addr, port uint16) {
 	host := ""
 	if addr.IsValid() {

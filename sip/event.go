@@ -29,11 +29,15 @@ const (
 	Identified
 	// Referred is a REFER of the far end: Referral.
 	Referred
+	// Moved: the box has another address towards the far end, Local, or is shown by
+	// another one; Remote is the far end's. The far end is told by the next change of
+	// the session, or by Renew.
+	Moved
 	// Ended is the last event; the channel is closed after it.
 	Ended
 )
 
-var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "reanswered", "identified", "referred", "ended"}
+var eventNames = [...]string{"ringing", "progress", "answered", "offer", "told", "confirmed", "reanswered", "identified", "referred", "moved", "ended"}
 
 // String gives the event's name for logs.
 func (t EventType) String() string {
@@ -66,7 +70,8 @@ type DialogEvent struct {
 	Referral *Referral // Referred
 	Places   []string  // Ended by a 3xx: the addresses that it names, best first
 	// Local is our address towards Remote, for sound, when another server than the
-	// first of the target's domain is spoken to now (Progress, Answered); else invalid.
+	// first of the target's domain is spoken to now (Progress, Answered), or when it has
+	// changed (Moved); else invalid.
 	Local, Remote netip.Addr
 }
 

@@ -22,6 +22,7 @@ type memNet struct {
 	conns map[netip.AddrPort]*memConn
 	next  uint16
 	lose  func(b []byte, to netip.AddrPort) bool
+	at    netip.Addr // of what is opened; invalid: 127.0.0.1
 }
 
 // inBubble runs f on a virtual clock with a network of its own.
@@ -48,7 +49,11 @@ type memPacket struct {
 func (n *memNet) open() *memConn {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := &memConn{net: n, addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), n.next), in: make(chan memPacket, 256), done: make(chan struct{})}
+	at := netip.MustParseAddr("127.0.0.1")
+	if n.at.IsValid() {
+		at = n.at
+	}
+	c := &memConn{net: n, addr: netip.AddrPortFrom(at, n.next), in: make(chan memPacket, 256), done: make(chan struct{})}
 	n.next++
 	n.conns[c.addr] = c
 	return c

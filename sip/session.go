@@ -223,13 +223,18 @@ func (d *Dialog) refresh() {
 	if d.told || d.state == dsEnding || s.expires == 0 || !s.ours {
 		return
 	}
-	o := ours{method: gosip.UPDATE, refresh: true}
-	if !s.update && len(s.sdp) > 0 {
-		o.method, o.sdp = gosip.INVITE, s.sdp
-	}
-	if d.ack != nil || d.ask(o) != nil { // something else is under way, or no way is known
+	if d.ack != nil || d.ask(d.sameAgain()) != nil { // something else is under way, or no way is known
 		s.next = d.s.wire.After(4*d.s.cfg.T1, d.refresh)
 	}
+}
+
+// sameAgain is the request that changes nothing. It is called with mu held.
+func (d *Dialog) sameAgain() ours {
+	o := ours{method: gosip.UPDATE, refresh: true}
+	if s := &d.session; !s.update && len(s.sdp) > 0 {
+		o.method, o.sdp = gosip.INVITE, s.sdp
+	}
+	return o
 }
 
 // refused is a refresh that the far end did not take. It is called with mu held,

@@ -128,6 +128,7 @@ func (s *Stack) Serve(ctx context.Context) error {
 		defer close(ended)
 		s.wire.Serve(wireCtx)
 	}()
+	s.wire.After(lookAround*s.cfg.T1, s.lookForMoves)
 	<-ctx.Done()
 	s.drain()
 	s.mu.Lock()

@@ -213,7 +213,7 @@ func (s *Stack) buildInvite(d *Dialog, inv Invite, target gosip.Uri, dest wire.D
 	from.Params.Add("tag", d.localTag)
 	d.path = path{
 		local: from, remote: gosip.FromHeader{Address: toURI}, target: target, dest: dest, contact: contact,
-		creds: inv.Auth, localSeq: uint32(rand.IntN(1 << 16)),
+		creds: inv.Auth, localSeq: uint32(rand.IntN(1 << 16)), named: inv.ContactHost != "",
 	}
 	if inv.Route != "" {
 		if hop, err := parseURI(inv.Route); err == nil {
@@ -370,6 +370,7 @@ func (d *Dialog) follow(res *gosip.Response, flow wire.Flow, tag string) {
 	if cs := contactsOf(res); len(cs) > 0 && cs[0].Address.Host != "" && !cs[0].Address.Wildcard {
 		p.target = cs[0].Address
 	}
+	d.settle()
 	rrs := res.GetHeaders("Record-Route")
 	p.routes = nil
 	for i := len(rrs) - 1; i >= 0; i-- {

@@ -80,6 +80,7 @@ func (s *Stack) arriving(p *peer, req *gosip.Request, flow wire.Flow, sdp []byte
 		flow: flow, remoteSeq: req.CSeq().SeqNo, contact: s.contact(userOf(req.Recipient), flow.Transport, flow.Remote.Addr(), flow),
 	}
 	d.path.remoteTag, _ = wire.Param(from.Params, "tag")
+	d.settle()
 	for _, h := range req.GetHeaders("Record-Route") {
 		if r, ok := h.(*gosip.RecordRouteHeader); ok {
 			d.path.routes = append(d.path.routes, r.Address)

@@ -26,6 +26,7 @@ var (
 	ErrState     = errors.New("wire: the transaction does not allow this any more")
 
 	errRefused  = errors.New("refused")
+	errMoved    = errors.New("our address has changed")
 	errOverflow = errors.New("too many messages are waiting to be written")
 )
 

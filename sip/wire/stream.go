@@ -108,6 +108,12 @@ func (l *Layer) enter(c *conn) {
 // reaches their transactions.
 func (l *Layer) connect(transport string, remote netip.AddrPort, wish netip.Addr, host string) (*conn, error) {
 	l.mu.Lock()
+	old := l.conns[connKey(transport, remote)]
+	l.mu.Unlock()
+	if old != nil && l.moved(old) {
+		old.close(errMoved)
+	}
+	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return nil, ErrClosed
@@ -130,6 +136,14 @@ func (l *Layer) connect(transport string, remote netip.AddrPort, wish netip.Addr
 	l.wg.Go(func() { c.dial(host) })
 	l.count.connections.Add(1)
 	return c, nil
+}
+
+// moved reports whether the address of ours that a connection comes from is gone:
+// then so is the connection, and nobody tells.
+func (l *Layer) moved(c *conn) bool {
+	local := c.local().Addr()
+	return local.IsValid() && !Web(c.transport) && !l.ways.towards(c.remote.Addr(), local).IsValid() &&
+		l.ways.towards(c.remote.Addr(), netip.Addr{}).IsValid()
 }
 
 // conn is one TCP or TLS connection, accepted or dialled, or a browser's. Its reader handles

@@ -130,6 +130,14 @@ func (s *udpSocket) write(b []byte, remote netip.AddrPort, local netip.Addr) err
 	return nil
 }
 
+// From is a UDP flow that comes from another address of ours.
+func (l *Layer) From(f Flow, local netip.Addr) Flow {
+	if s, at := l.socketFor(f.Remote.Addr(), local); s != nil {
+		f.sock, f.Local = s, netip.AddrPortFrom(at, s.bound.Port())
+	}
+	return f
+}
+
 // socketFor picks the socket that can reach remote and belongs to the address
 // that LocalFor names.
 func (l *Layer) socketFor(remote, wish netip.Addr) (*udpSocket, netip.Addr) {

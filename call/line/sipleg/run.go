@@ -210,6 +210,8 @@ func (l *Leg) signal(s branchEvent) {
 		l.reanswered(s.b, s.e.SDP, s.e.Err)
 	case sip.Identified:
 		l.identified(s.e.Message)
+	case sip.Moved:
+		l.moved(s.b)
 	case sip.Referred:
 		l.transfer(s.e.Referral)
 	case sip.Told:

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -142,10 +143,11 @@ routes:
 	}
 }
 
-// TestBoxMoves gives the box another address while its trunk is registered and a
-// call is up. The rules: the trunk registers from the new address within seconds;
-// the call, whose sound goes on coming to the old one, ends by itself and says why;
-// new calls go out from the new address.
+// TestBoxMoves gives the box another address while its trunk is registered and two
+// calls are up, over UDP and over TCP. The trunk registers from the new address
+// within seconds; the far ends are told of it by a re-INVITE, and they and the box
+// hear each other again; they can be hung up from there, and new calls go out from
+// there.
 func TestBoxMoves(t *testing.T) {
 	t.Parallel()
 	if !ownNetwork(t) {
@@ -155,34 +157,65 @@ func TestBoxMoves(t *testing.T) {
 	newBadLink(t, "wan", "203.0.113.1", far, trouble{delay: 5 * time.Millisecond})
 	g := &gateway{t: t, dir: t.TempDir(), listen: "0.0.0.0:5060"}
 	g.start()
-	p := far.newRawPhone(t, 5060, 20000, muLawOf(t, speak(t, "Where has everybody gone to?")))
-	g.configure(`
+	p := far.newRawPhone(t, 5060, 20000, nil)
+	fromTown := speak(t, "The town hall writes your new address into its great book.", "-v", "en-gb")
+	town := runBaresip(t, phone{name: "+14155550177", answer: "auto", says: append(make([]int16, 14*rate), fromTown...), place: far})
+	_, port, _ := net.SplitHostPort(town.addr)
+	g.configure(fmt.Sprintf(`
 trunks:
 - {name: provider, host: 203.0.113.10, port: 5060, register: true, username: box, password: sesame-sesame, expires: 1h}
+- {name: town, host: 203.0.113.10, port: %s, transport: tcp}
 routes:
+- {name: town, prefix: "+14155550177", lines: [town]}
 - {name: all, prefix: "+", lines: [provider]}
-`)
+`, port))
 	a := newApp(t)
+	prompt := speak(t, "We have moved into the house across the street, and everybody can hear us there.")
+	story := speak(t, "I can see your new house from my kitchen window.", "-v", "en-us")
+	a.wav("/prompt.wav", prompt)
 	a.doc("/voice", `<Response><Pause length="600"/></Response>`)
-	call := func() string {
-		return g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
+	a.doc("/moved", `<Response><Play>/prompt.wav</Play><Pause length="600"/></Response>`)
+	call := func(to string) string {
+		return g.create(url.Values{"To": {to}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "Record": {"true"},
+			"RecordingChannels": {"dual"}, "Trim": {"do-not-trim"}})
 	}
 	contact := func() string { p.mu.Lock(); defer p.mu.Unlock(); return p.registered }
 	poll(t, "the trunk has registered", func() bool { return strings.Contains(contact(), "@203.0.113.1:") })
-	sid := call()
+	sid, other := call("+14155550123"), call("+14155550177")
 	g.until(sid, "in-progress")
+	g.until(other, "in-progress")
 	pauseFor(2 * time.Second)
 	command(t, "ip", "addr", "add", "203.0.113.2", "dev", "wan")
 	command(t, "ip", "addr", "del", "203.0.113.1/32", "dev", "wan")
 	command(t, "ip", "route", "replace", "default", "dev", "wan")
 	began := time.Now()
+	poll(t, "the far end is told", func() bool { return p.media().IP.String() == "203.0.113.2" })
+	t.Logf("the call moved after %s", time.Since(began))
 	poll(t, "the trunk has registered from the new address", func() bool { return strings.Contains(contact(), "@203.0.113.2:") })
-	t.Logf("the trunk moved after %s", time.Since(began).Round(time.Second))
-	after := call()
+	t.Logf("the trunk moved after %s", time.Since(began))
+	for _, sid := range []string{sid, other} {
+		if code, body := g.post("/Calls/"+sid+".json", url.Values{"Url": {a.URL + "/moved"}}); code != 200 {
+			t.Fatalf("redirect: %d %v", code, body)
+		}
+	}
+	pauseFor(5 * time.Second) // the jitter buffer gets over the gap
+	p.says <- muLawOf(t, story)
+	pauseFor(time.Until(began.Add(14*time.Second + time.Duration(len(fromTown))*time.Second/rate)))
+	for _, sid := range []string{sid, other} {
+		g.post("/Calls/"+sid+".json", url.Values{"Status": {"completed"}})
+		g.until(sid, "completed")
+	}
+	town.wait("CALL_CLOSED")
+	poll(t, "BYE", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.ended })
+	hears(t, "the far end", p.sound(), prompt)
+	rec, _ := g.recording(sid)
+	hears(t, "the box", channel(rec, 0, 2), story)
+	hears(t, "the town", town.heard(), prompt)
+	rec, _ = g.recording(other)
+	hears(t, "the box, of the town,", channel(rec, 0, 2), fromTown)
+
+	after := call("+14155550123")
 	g.until(after, "in-progress")
 	g.post("/Calls/"+after+".json", url.Values{"Status": {"completed"}})
 	g.until(after, "completed")
-	g.until(sid, "completed")
-	t.Logf("the call ended %s after its address", time.Since(began).Round(time.Second))
-	g.ends(sid, "the connection to +14155550123 on trunk provider was lost (")
 }

@@ -29,6 +29,7 @@ type rawPhone struct {
 	mu     sync.Mutex
 	invite string       // the INVITE that was answered
 	box    *net.UDPAddr // where the box wants sound
+	says   chan []byte  // further µ-law samples
 	ended  bool         // BYE has come
 	heard  map[uint16][]byte
 	// registered is the Contact of the last REGISTER.
@@ -47,7 +48,7 @@ func newRawPhone(t *testing.T, port, rtpPort int, says []byte) *rawPhone {
 // newRawPhone is the same at another place.
 func (at place) newRawPhone(t *testing.T, port, rtpPort int, says []byte) *rawPhone {
 	t.Helper()
-	p := &rawPhone{t: t, at: at, heard: map[uint16][]byte{}}
+	p := &rawPhone{t: t, at: at, heard: map[uint16][]byte{}, says: make(chan []byte)}
 	err := at.inside(func() error {
 		for conn, n := range map[**net.UDPConn]int{&p.sip: port, &p.rtp: rtpPort} {
 			c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(at.host()), Port: n})
@@ -123,17 +124,20 @@ func (p *rawPhone) answer() {
 	}
 }
 
-// taken keeps the first INVITE and where it wants sound.
+// taken keeps the first INVITE, and where the last one wants sound.
 func (p *rawPhone) taken(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m := regexp.MustCompile(`(?m)^m=audio (\d+) `).FindStringSubmatch(text)
 	c := regexp.MustCompile(`(?m)^c=IN IP4 ([\d.]+)`).FindStringSubmatch(text)
-	if m == nil || c == nil || p.box != nil {
+	if m == nil || c == nil {
 		return
 	}
+	if p.invite == "" {
+		p.invite = text
+	}
 	port, _ := strconv.Atoi(m[1])
-	p.invite, p.box = text, &net.UDPAddr{IP: net.ParseIP(c[1]), Port: port}
+	p.box = &net.UDPAddr{IP: net.ParseIP(c[1]), Port: port}
 }
 
 // media is where the box wants sound, nil before the INVITE.
@@ -176,6 +180,7 @@ func (p *rawPhone) speak(says []byte, stop chan struct{}) {
 	for sent := 0; ; {
 		select {
 		case <-tick.C:
+		case says = <-p.says:
 		case <-stop:
 			return
 		}
