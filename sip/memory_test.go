@@ -34,7 +34,7 @@ func TestFinishedCallsAreSmall(t *testing.T) {
 	perCall := int64(heap()-before) / calls
 	c := b.Counters()
 	t.Logf("%d bytes for both ends of a finished call; callee %+v", perCall, c)
-	if perCall > 6000 {
+	if perCall > 3200 {
 		t.Errorf("a finished call keeps %d bytes", perCall)
 	}
 	if c.Dialogs != 0 || c.ServerTx < calls {

@@ -71,10 +71,12 @@ type Layer struct {
 	wg     sync.WaitGroup
 
 	external atomic.Pointer[external]
+	opened   time.Time
 
 	mu     sync.Mutex // guards the rest
 	binds  map[stun.ID]*bind
 	server map[string]*ServerTx
+	spent  spent
 	client map[string]*ClientTx
 	conns  map[string]*conn
 	noTCP  map[netip.Addr]time.Time // hosts that refused TCP, until when
@@ -108,7 +110,7 @@ func New(cfg Config, h Handler) (*Layer, error) {
 	}
 	l := &Layer{
 		cfg: cfg, log: cfg.Logger, handler: h, parser: sip.NewParser(), timers: newTimers(), ways: newWays(routed), done: make(chan struct{}),
-		binds: map[stun.ID]*bind{}, server: map[string]*ServerTx{}, client: map[string]*ClientTx{}, conns: map[string]*conn{}, noTCP: map[netip.Addr]time.Time{},
+		opened: time.Now(), spent: spent{by: map[string]answered{}}, binds: map[stun.ID]*bind{}, server: map[string]*ServerTx{}, client: map[string]*ClientTx{}, conns: map[string]*conn{}, noTCP: map[netip.Addr]time.Time{},
 	}
 	l.SetExternal(cfg.External, 0)
 	if l.log == nil {
@@ -183,6 +185,7 @@ func (l *Layer) close() {
 	l.mu.Lock()
 	l.closed = true
 	conns, clients := l.conns, l.client
+	l.spent = spent{by: map[string]answered{}}
 	l.conns, l.client, l.server = map[string]*conn{}, map[string]*ClientTx{}, map[string]*ServerTx{}
 	l.mu.Unlock()
 	close(l.done)
@@ -204,7 +207,7 @@ func (l *Layer) T1() time.Duration { return l.cfg.T1 }
 // Counters is a snapshot.
 func (l *Layer) Counters() Counters {
 	l.mu.Lock()
-	st, ct, cn := len(l.server), len(l.client), len(l.conns)
+	st, ct, cn := len(l.server)+len(l.spent.by), len(l.client), len(l.conns)
 	l.mu.Unlock()
 	c := &l.count
 	return Counters{
@@ -313,7 +316,12 @@ func (l *Layer) request(req *sip.Request, flow Flow) {
 		old.repeatLast()
 		return
 	}
-	if len(l.server) >= maxServerTx {
+	if a, ok := l.spent.by[key]; ok {
+		l.mu.Unlock()
+		a.repeat(req, flow)
+		return
+	}
+	if len(l.server)+len(l.spent.by) >= maxServerTx {
 		l.mu.Unlock()
 		l.count.dropped.Add(1)
 		return
@@ -323,7 +331,11 @@ func (l *Layer) request(req *sip.Request, flow Flow) {
 	tx.start()
 
 	if req.IsCancel() {
-		inv := l.serverTx(serverKey(req, sip.INVITE))
+		inv, over := l.invite(serverKey(req, sip.INVITE))
+		if over { // it comes too late (RFC 3261 §9.2)
+			_ = tx.Respond(NewResponse(req, sip.StatusOK, "OK", NewTag()))
+			return
+		}
 		// Only the sender of the INVITE may cancel it (RFC 3261 §26.2 has no other proof).
 		if inv != nil && inv.flow.Remote.Addr() == flow.Remote.Addr() {
 			_ = tx.Respond(NewResponse(req, sip.StatusOK, "OK", inv.toTag()))

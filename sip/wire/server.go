@@ -21,8 +21,8 @@ const (
 )
 
 // ServerTx is a server transaction (RFC 3261 §17.2): it answers repeated
-// requests, and repeats the final response to an INVITE until its ACK. After
-// the final response it holds only that response's bytes, after the ACK nothing.
+// requests, and repeats the final response to an INVITE until its ACK. When only
+// repetitions may come it makes way for an [answered].
 type ServerTx struct {
 	l      *Layer
 	key    string
@@ -106,6 +106,7 @@ func (tx *ServerTx) Respond(res *sip.Response) error {
 	if res.StatusCode < 200 {
 		return err
 	}
+	req := tx.req
 	tx.req, tx.canceled, tx.onCancel = nil, nil, nil
 	tx.expire.Stop()
 	t1 := tx.l.cfg.T1
@@ -128,7 +129,8 @@ func (tx *ServerTx) Respond(res *sip.Response) error {
 			tx.finish()
 			return err
 		}
-		tx.expire = tx.l.After(64*t1, tx.Drop)
+		tx.l.spend(tx, answeredBy(req, res, tx.last))
+		tx.last, tx.expire = nil, nil
 	}
 	return err
 }
@@ -183,10 +185,12 @@ func (tx *ServerTx) acknowledge() bool {
 	defer tx.mu.Unlock()
 	switch tx.state {
 	case stCompleted:
-		tx.settle(10 * tx.l.cfg.T1) // timer I = T4
+		if tx.settle() {
+			tx.expire = tx.l.After(10*tx.l.cfg.T1, tx.Drop) // timer I = T4
+		}
 		return true
 	case stConfirmed:
-		return tx.tag == ""
+		return true
 	}
 	return false
 }
@@ -195,24 +199,26 @@ func (tx *ServerTx) acknowledge() bool {
 func (tx *ServerTx) Acknowledged() {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	if tx.state == stAccepted {
-		tag := tx.tag
-		tx.settle(64 * tx.l.cfg.T1) // timer L
-		tx.tag = tag
+	if tx.state != stAccepted {
+		return
+	}
+	if tx.settle() {
+		tx.l.spend(tx, "") // timer L
 	}
 }
 
-// settle drops everything but the key, which swallows late repetitions for d.
-func (tx *ServerTx) settle(d time.Duration) {
+// settle drops everything but the key, which is to swallow late repetitions, and
+// reports whether there may be any.
+func (tx *ServerTx) settle() bool {
 	tx.repeat.Stop()
 	tx.expire.Stop()
-	tx.state, tx.last, tx.onLost, tx.tag = stConfirmed, nil, nil, ""
-	tx.repeat = nil
+	tx.state, tx.last, tx.onLost = stConfirmed, nil, nil
+	tx.repeat, tx.expire = nil, nil
 	if Reliable(tx.flow.Transport) {
 		tx.finish()
-		return
+		return false
 	}
-	tx.expire = tx.l.After(d, tx.Drop)
+	return true
 }
 
 func (tx *ServerTx) unacknowledged() {

@@ -113,6 +113,43 @@ func TestServerAnswersRepetitions(t *testing.T) {
 	eventually(t, "transactions end", func() bool { return l.Counters().ServerTx == 0 })
 }
 
+// TestRepetitionIsAnsweredAlike: whatever is kept of a response, a repetition of the
+// request gets the same bytes.
+func TestRepetitionIsAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	extra := func(s seen) *sip.Response { return NewResponse(s.req, 200, "OK", "tag") }
+	for name, response := range map[string]func(s seen) *sip.Response{
+		"plain":       extra,
+		"phrase":      func(s seen) *sip.Response { return NewResponse(s.req, 481, "Call/Transaction Does Not Exist", "") },
+		"no phrase":   func(s seen) *sip.Response { return NewResponse(s.req, 200, "", "tag") },
+		"with header": func(s seen) *sip.Response { r := extra(s); r.AppendHeader(sip.NewHeader("Allow", "BYE")); return r },
+		"with body":   func(s seen) *sip.Response { r := extra(s); r.SetBody([]byte("v=0\r\n")); return r },
+	} {
+		for _, to := range []string{"To: <sip:b@biloxi.example>\r\n", "To: <sip:b@biloxi.example>;tag=ours\r\n"} {
+			l := startLayer(t, newHandler(func(s seen) { _ = s.tx.Respond(response(s)) }))
+			s := newSocket(t)
+			text := s.message("OPTIONS", "z9hG4bKalike")
+			before, after, ok := strings.Cut(text, "\r\nTo: ")
+			_, after, _ = strings.Cut(after, "\r\n")
+			if !ok {
+				t.Fatalf("no To in\n%s", text)
+			}
+			var answers []string
+			for range 3 {
+				s.send(l, before+"\r\n"+to+after)
+				m, _ := s.take(patience)
+				if m == nil {
+					t.Fatalf("%s: no answer", name)
+				}
+				answers = append(answers, m.String())
+			}
+			if answers[1] != answers[0] || answers[2] != answers[0] {
+				t.Errorf("%s: the answers are\n%s", name, strings.Join(answers, "\n"))
+			}
+		}
+	}
+}
+
 func TestClientRepeatsAndGivesUp(t *testing.T) {
 	t.Parallel()
 	l := startLayer(t, newHandler(nil))

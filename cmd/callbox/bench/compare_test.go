@@ -252,7 +252,7 @@ const (
 	memoryInFlight = 100
 	// memoryBefore calls fill what the gateway keeps of the newest calls, whatever
 	// their number: its ring of messages and events (call/trace).
-	memoryBefore = 500
+	memoryBefore = 1500
 )
 
 // memory measures what a finished call keeps while its transactions may still
