@@ -22,10 +22,17 @@ func (l *Leg) moved(b *branch) {
 		b.d.Renew()
 		return
 	}
-	l.errands.Go(func() { // ends with the leg at the latest
-		ctx, cancel := context.WithTimeout(context.Background(), moveTime)
+	take := func(m sdp.Media) error {
+		if f := l.talk.fax; f != nil {
+			f.way.Aim(f.side, m.Fax.Addr, b.addr)
+			return nil
+		}
+		return l.agree(b, m)
+	}
+	l.errands.Go(func() {
+		ctx, cancel := context.WithTimeout(l.life, moveTime)
 		defer cancel()
-		if err := l.Reoffer(ctx, Reoffer{Change: func(*sdp.Local) {}}); err != nil {
+		if err := l.Reoffer(ctx, Reoffer{Change: func(*sdp.Local) {}, Take: take}); err != nil {
 			l.log.Info("the far end did not follow the box to its new address", "err", err)
 		}
 	})
