@@ -1,11 +1,13 @@
 package board
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 
@@ -33,8 +35,12 @@ type Board struct {
 	Model    string // what the machine calls itself, may be empty
 	Ports    []Port // those that work, in the profile's order
 	Problems []Problem
+	Lights   *Lights
+	// Watchdog is the path of its hardware watchdog; empty: none.
+	Watchdog string
 
-	cards []io.Closer
+	button hal.Input // nil: none
+	cards  []io.Closer
 }
 
 // Port is one phone port that works.
@@ -58,9 +64,9 @@ const (
 	Failed  Found = "failed"  // it is there and does not work
 )
 
-// Problem is a port that does not work.
+// Problem is a port, or another part, that does not work.
 type Problem struct {
-	Port   string
+	Port   string // or "button", "light system", "light fxs1"
 	Found  Found
 	Reason string // one sentence
 	Err    error
@@ -97,7 +103,7 @@ func open(p Profile, model string, c Config, hw hardware) (*Board, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	b := &Board{Name: p.Name, Title: p.Title, Model: model}
+	b := &Board{Name: p.Name, Title: p.Title, Model: model, Lights: newLights(c.Log)}
 	o := &opener{config: c, hardware: hw, cards: map[string]cardResult{}, profile: p}
 	if p.OneSupply {
 		o.supply = &slic.Supply{}
@@ -117,14 +123,54 @@ func open(p Profile, model string, c Config, hw hardware) (*Board, error) {
 			b.cards = append(b.cards, r.card)
 		}
 	}
+	b.openPanel(o)
 	return b, nil
 }
 
-func problem(port string, err error) Problem {
-	p := Problem{Port: port, Found: Failed, Err: err, Reason: fmt.Sprintf("port %s does not work: %v", port, err)}
+// openPanel opens what people see and touch: lights and button.
+func (b *Board) openPanel(o *opener) {
+	p := o.profile
+	lights := map[string]LED{SystemLight: p.LED}
+	for _, port := range p.Ports {
+		lights[port.Name] = port.LED
+	}
+	for _, name := range slices.Sorted(maps.Keys(lights)) {
+		out, err := o.light(lights[name])
+		if err != nil {
+			b.Problems = append(b.Problems, problem("light "+name, err))
+		} else if out != nil {
+			b.Lights.add(name, out)
+		}
+	}
+	if p.Button != "" {
+		in, err := o.hardware.button(p.ref(p.Button))
+		if err != nil {
+			b.Problems = append(b.Problems, problem("button", err))
+		} else {
+			b.button = in
+			b.cards = append(b.cards, in)
+		}
+	}
+	if p.Watchdog != "" {
+		b.Watchdog = "/dev/" + p.Watchdog
+	}
+}
+
+// Pressed tells of the reset button until ctx ends; a board without one never does.
+// tell must not block.
+func (b *Board) Pressed(ctx context.Context, tell func(Press)) error {
+	if b.button != nil {
+		watchButton(ctx, b.button, tell)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func problem(part string, err error) Problem {
+	p := Problem{Port: part, Found: Failed, Err: err, Reason: fmt.Sprintf("%s does not work: %v", part, err)}
 	if missing(err) {
 		p.Found = Skipped
-		p.Reason = fmt.Sprintf("port %s is not fitted: %v", port, err)
+		p.Reason = fmt.Sprintf("%s is not fitted: %v", part, err)
 	}
 	return p
 }
@@ -144,6 +190,7 @@ func (b *Board) Close() error {
 	for _, p := range b.Ports {
 		errs = append(errs, p.close())
 	}
+	errs = append(errs, b.Lights.close()...)
 	for _, c := range b.cards {
 		errs = append(errs, c.Close())
 	}

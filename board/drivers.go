@@ -46,6 +46,8 @@ type hardware struct {
 	output func(bus.PinRef, hal.Level) (output, error)
 	drain  func(bus.PinRef) (drain, error)
 	card   func(bus.CardConfig) (card, error)
+	button func(bus.PinRef) (input, error)
+	led    func(names []string) (output, error)
 }
 
 type (
@@ -90,6 +92,8 @@ func realHardware() hardware {
 			}
 			return busCard{opened}, nil
 		},
+		button: func(r bus.PinRef) (input, error) { return as[input](bus.OpenButton(r)) },
+		led:    func(names []string) (output, error) { return as[output](bus.OpenLED(bus.LEDDir, names)) },
 	}
 }
 
@@ -176,8 +180,19 @@ func (o *opener) card(name string) (card, error) {
 	return r.card, r.err
 }
 
+// light opens a light; nil when the board has none there.
+func (o *opener) light(l LED) (output, error) {
+	switch {
+	case l.Pin != "":
+		return o.hardware.output(o.profile.ref(l.Pin), hal.Low)
+	case len(l.Names) > 0:
+		return o.hardware.led(l.Names)
+	}
+	return nil, nil
+}
+
 // missing reports whether err says that the hardware is not there, rather than
 // broken or in use.
 func missing(err error) bool {
-	return errors.Is(err, bus.ErrNoPin) || errors.Is(err, bus.ErrNoCard)
+	return errors.Is(err, bus.ErrNoPin) || errors.Is(err, bus.ErrNoCard) || errors.Is(err, bus.ErrNoLED)
 }

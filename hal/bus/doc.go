@@ -8,6 +8,7 @@
 //     phones. A card that stops working is opened again by itself.
 //   - tty.go: a serial device that carries sound ([OpenTTY]), whose writer never
 //     waits; usb.go finds serial devices by what they belong to ([USBTTYs]).
+//   - led.go, watchdog.go: lights that the kernel has, and its hardware watchdog.
 //   - trace.go: [Trace] writes down what passes over any of them.
 //
 // It may import hal. It is tested with fake lines and fake streams (xrun,

@@ -167,11 +167,14 @@ type Input struct {
 var _ hal.Input = (*Input)(nil)
 
 // OpenInput takes a line without pull resistor and watches both edges.
-func OpenInput(r PinRef) (*Input, error) { return openInput(request, r) }
+func OpenInput(r PinRef) (*Input, error) { return openInput(request, r, gpiocdev.WithBiasDisabled) }
 
-func openInput(req requester, r PinRef) (*Input, error) {
+// OpenButton takes a line that a button pulls low, and is pulled up otherwise.
+func OpenButton(r PinRef) (*Input, error) { return openInput(request, r, gpiocdev.WithPullUp) }
+
+func openInput(req requester, r PinRef, bias gpiocdev.LineReqOption) (*Input, error) {
 	p := &Input{ref: r, edges: make(chan hal.Edge, maxEdges)}
-	l, err := req(r, gpiocdev.AsInput, gpiocdev.WithBiasDisabled, gpiocdev.WithBothEdges, gpiocdev.WithEventHandler(p.edge))
+	l, err := req(r, gpiocdev.AsInput, bias, gpiocdev.WithBothEdges, gpiocdev.WithEventHandler(p.edge))
 	if err != nil {
 		return nil, err
 	}

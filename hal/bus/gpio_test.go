@@ -111,7 +111,7 @@ func monotonic(t *testing.T) time.Duration {
 
 func TestInputEdges(t *testing.T) {
 	l := &fakeLine{value: 1}
-	p, err := openInput(fake(l), ref)
+	p, err := openInput(fake(l), ref, gpiocdev.WithBiasDisabled)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestPinErrors(t *testing.T) {
 	} {
 		l := &fakeLine{}
 		out, _ := openOutput(fake(l), ref, hal.Low)
-		in, _ := openInput(fake(l), ref)
+		in, _ := openInput(fake(l), ref, gpiocdev.WithBiasDisabled)
 		l.err = err
 		if e := out.Set(hal.High); !errors.Is(e, want) {
 			t.Errorf("Set = %v, want %v", e, want)
@@ -170,7 +170,7 @@ func TestPinErrors(t *testing.T) {
 	if _, err := openDrain(fake(bad), ref); !errors.Is(err, unix.EBUSY) {
 		t.Errorf("drain: %v", err)
 	}
-	if _, err := openInput(fake(bad), ref); !errors.Is(err, unix.EBUSY) {
+	if _, err := openInput(fake(bad), ref, gpiocdev.WithPullUp); !errors.Is(err, unix.EBUSY) {
 		t.Errorf("input: %v", err)
 	}
 }

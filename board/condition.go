@@ -1,0 +1,140 @@
+package board
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	hot = 80.0 // °C; a Raspberry Pi slows down from there on
+	// wornOut is the share of its life that flash memory may have used, in percent.
+	wornOut = 80
+	// busyWriting is how much a day's writing is too much for an SD card, in bytes.
+	busyWriting = 20 << 30
+	sectorBytes = 512 // of /sys/block/*/stat, whatever the disk's own are
+)
+
+// earliest is a time before which this program cannot have been built: a clock that
+// says less was never set.
+func earliest() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// Condition is how the machine is. What it does not tell is zero.
+type Condition struct {
+	Temperature  float64 `json:"temperature,omitempty"` // °C, of the processor
+	UnderVoltage bool    `json:"under_voltage"`         // since power-on
+	Disk         string  `json:"disk,omitempty"`        // of the data folder: "mmcblk0"
+	// Wear is the share of the disk's life that is used, in percent, rounded up to
+	// tens; only eMMC tells it.
+	Wear int `json:"wear,omitempty"`
+	// Written is what was written to the disk since power-on, in bytes.
+	Written uint64        `json:"written"`
+	Up      time.Duration `json:"up"` // since power-on, ns
+	Clock   Clock         `json:"clock"`
+}
+
+// Clock is where the machine has its time from.
+type Clock struct {
+	Set          bool   `json:"set"`           // it says a time that can be
+	Synchronised bool   `json:"synchronised"`  // the kernel is told the time by a time server
+	RTC          string `json:"rtc,omitempty"` // name of the clock with a battery
+}
+
+// ReadCondition reads how the machine with the file tree root is. disk is the device
+// number of the data folder, "179:2"; synced is whether the kernel's clock is kept by a
+// time server.
+func ReadCondition(root fs.FS, disk string, now time.Time, synced bool) Condition {
+	c := Condition{Clock: Clock{Set: !now.Before(earliest()), Synchronised: synced}}
+	if n, err := strconv.ParseFloat(text(root, "sys/class/thermal/thermal_zone0/temp"), 64); err == nil {
+		c.Temperature = n / 1000
+	}
+	hwmon, _ := fs.Glob(root, "sys/class/hwmon/*/name")
+	for _, f := range hwmon {
+		if text(root, f) == "rpi_volt" {
+			c.UnderVoltage = text(root, path.Join(path.Dir(f), "in0_lcrit_alarm")) == "1"
+		}
+	}
+	up, _, _ := strings.Cut(text(root, "proc/uptime"), " ")
+	if s, err := strconv.ParseFloat(up, 64); err == nil {
+		c.Up = time.Duration(s * float64(time.Second))
+	}
+	c.Clock.RTC = text(root, "sys/class/rtc/rtc0/name")
+	c.readDisk(root, disk)
+	return c
+}
+
+// readDisk reads what the disk with a partition tells of itself.
+func (c *Condition) readDisk(root fs.FS, number string) {
+	for line := range strings.Lines(text(root, "sys/dev/block/"+number+"/uevent")) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "DEVNAME="); ok {
+			c.Disk = wholeDisk(root, name)
+		}
+	}
+	if c.Disk == "" {
+		return
+	}
+	if f := strings.Fields(text(root, "sys/block/"+c.Disk+"/stat")); len(f) > 6 {
+		n, _ := strconv.ParseUint(f[6], 10, 64)
+		c.Written = n * sectorBytes
+	}
+	for _, f := range strings.Fields(text(root, "sys/block/"+c.Disk+"/device/life_time")) {
+		if n, err := strconv.ParseInt(f, 0, 16); err == nil {
+			c.Wear = max(c.Wear, int(n)*10)
+		}
+	}
+}
+
+// wholeDisk is the disk of a partition: "mmcblk0" of "mmcblk0p2", "sda" of "sda1".
+func wholeDisk(root fs.FS, name string) string {
+	for ; name != ""; name = name[:len(name)-1] {
+		if _, err := fs.Stat(root, "sys/block/"+name); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// text is a file of one line; what cannot be read is empty.
+func text(root fs.FS, name string) string {
+	b, err := fs.ReadFile(root, name)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// Warnings says in sentences what somebody should do something about.
+func (c Condition) Warnings() []string {
+	var out []string
+	if !c.Clock.Set {
+		s := "the clock is not set: times in call records and certificates are wrong until a time server is reached"
+		if c.Clock.RTC == "" {
+			s += "; this machine has no clock with a battery"
+		}
+		out = append(out, s)
+	}
+	if c.Temperature >= hot {
+		out = append(out, fmt.Sprintf("the processor has %.0f °C and slows down: give the box air", c.Temperature))
+	}
+	if c.UnderVoltage {
+		out = append(out, "the supply's voltage has been too low since power-on: use a stronger supply, a shorter cable, and a powered hub for modems")
+	}
+	if c.Wear >= wornOut {
+		out = append(out, fmt.Sprintf("%s has used %d %% of its life: replace it soon", c.Disk, c.Wear))
+	}
+	if day := c.perDay(); day > busyWriting && strings.HasPrefix(c.Disk, "mmcblk") {
+		out = append(out, fmt.Sprintf("%d GB are written to %s a day, which wears an SD card out: put the data folder on a USB disk", day>>30, c.Disk))
+	}
+	return out
+}
+
+// perDay is how much is written in a day, in bytes; 0 in the first hour.
+func (c Condition) perDay() uint64 {
+	if c.Up < time.Hour {
+		return 0
+	}
+	return uint64(float64(c.Written) / c.Up.Hours() * 24)
+}
