@@ -51,11 +51,15 @@ const (
 	Flash
 	// PulseDigit: PhoneEvent.Digit was dialled with a rotary dial.
 	PulseDigit
+	// RingOn and RingOff: the port began and ended one ring of a cadence. In the
+	// pause after it the phone can be told who calls.
+	RingOn
+	RingOff
 )
 
 // String gives the event's name for logs.
 func (t PhoneEventType) String() string {
-	names := [...]string{"off-hook", "on-hook", "flash", "pulse-digit"}
+	names := [...]string{"off-hook", "on-hook", "flash", "pulse-digit", "ring-on", "ring-off"}
 	if t < 0 || int(t) >= len(names) {
 		return "unknown"
 	}

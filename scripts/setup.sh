@@ -12,7 +12,7 @@ demo) need=(espeak-ng:espeak-ng) ;;
 test) need=(espeak-ng:espeak-ng sox:sox sipp:sip-tester baresip:baresip-core
 	linphonec:linphone-cli kamailio:kamailio ip:iproute2 iptables:iptables
 	qemu-arm-static:qemu-user-static gcc:gcc /usr/include/stdlib.h:libc6-dev
-	node:nodejs npm:npm curl:curl svwar:sipvicious chromium:chromium turnserver:coturn) ;;
+	node:nodejs npm:npm curl:curl svwar:sipvicious chromium:chromium turnserver:coturn minimodem:minimodem) ;;
 bench) need=(rtpengine:rtpengine-daemon kamailio:kamailio) ;;
 voices) need=(espeak-ng:espeak-ng sox:sox flite:flite text2wave:festival
 	/usr/share/festival/voices/italian/lp_diphone/festvox/lp_diphone.scm:festvox-italp16k

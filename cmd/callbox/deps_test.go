@@ -33,6 +33,8 @@ var rules = []rule{
 	{"hal/at", nil},
 	{"hal/gsm", []string{"hal", "hal/at"}},
 	{"hal/vmodem", []string{"hal", "hal/at"}},
+	// A simulated phone shows who calls, as a real one does.
+	{"hal/sim", []string{"hal", "media", "media/fsk", "media/dtmf"}},
 	{"hal/**", []string{"hal"}},
 	{"board", []string{"hal", "hal/**"}},
 	{"sip/sdp", []string{"media/codec"}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"callbox/board"
@@ -14,6 +15,7 @@ import (
 	"callbox/call/line/fxs"
 	"callbox/call/line/trunk"
 	"callbox/call/line/user"
+	"callbox/call/number"
 	"callbox/sip"
 	"callbox/sip/sdp"
 	"callbox/storage/config"
@@ -108,8 +110,23 @@ func (a *app) wantedPort(p board.Port, snap config.Snapshot) wantedLine {
 			number = p.Name
 		}
 		return fxs.New(fxs.Config{ID: p.Name, Number: number, Name: ph.CallerName, Country: snap.Country,
-			EchoTail: time.Duration(ph.EchoTail) * time.Millisecond, Log: a.log}, p.Phone, p.PCM)
+			EchoTail: time.Duration(ph.EchoTail) * time.Millisecond, CallerID: ph.CallerID, Show: shownIn(snap.Country), Log: a.log}, p.Phone, p.PCM)
 	}}
+}
+
+// shownIn writes a caller's number as one would dial it back in a country, without
+// a trunk prefix that its displays do not show.
+func shownIn(country string) func(string) string {
+	return func(raw string) string {
+		n, err := number.Parse(raw, country)
+		if err != nil || n.Kind != number.E164 {
+			return raw
+		}
+		if s := n.Format(country); !strings.HasPrefix(s, "+") {
+			return s
+		}
+		return n.Local
+	}
 }
 
 // fingerprint changes whenever the line must be made anew.

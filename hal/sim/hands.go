@@ -36,6 +36,12 @@ func (p *Phone) State() []Field {
 		battery = "reversed"
 	}
 	out = append(out, Field{"battery", battery}, Field{"heard", fmt.Sprintf("%.1f s", float64(len(p.Heard()))/hal.SampleRate)})
+	for _, v := range p.Display() {
+		out = append(out, Field{"display", v})
+	}
+	if p.Lamp() {
+		out = append(out, Field{"message lamp", "on"})
+	}
 	for _, v := range p.Violations() {
 		out = append(out, Field{"chip complains", v})
 	}
@@ -52,7 +58,7 @@ func (p *Phone) Acts() []Act {
 		{"pulse", "\"DIGITS [SPEED]\"", "Dial with a rotary dial, 10 pulses a second."},
 		{"flash", "[TIME]", "Press the hook shortly, for 300ms."},
 		{"wait-ring", "[RINGS]", "Wait until it has rung."},
-		{"forget", "", "Forget what was heard."},
+		{"forget", "", "Forget what was heard and shown."},
 	}
 }
 

@@ -56,12 +56,13 @@ type Phone struct {
 	drain  chan struct{} // closed and replaced when said or off changes
 	heard  []int16
 	hybrid hybrid
+	screen *display
 }
 
 // NewPhone makes a phone, on-hook, on a line chip that sleeps. Close ends what
 // waits for it.
 func NewPhone(name string) *Phone {
-	p := &Phone{chip: newChip(name), done: make(chan struct{}), drain: make(chan struct{})}
+	p := &Phone{chip: newChip(name), done: make(chan struct{}), drain: make(chan struct{}), screen: newDisplay()}
 	p.bell.wake = make(chan struct{})
 	p.chip.ear = p.ringVoltage
 	p.codec = &codec{mic: p.speak, ear: p.listen, err: p.pcmError, ppm: p.ppm, end: make(chan struct{})}
@@ -266,6 +267,22 @@ func (p *Phone) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.heard = nil
+	p.screen.shown = nil
+}
+
+// Display is what the phone's display has shown since Forget, oldest first, at
+// most the last 100.
+func (p *Phone) Display() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.screen.shown...)
+}
+
+// Lamp reports whether the lamp of waiting messages is lit.
+func (p *Phone) Lamp() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.screen.lamp
 }
 
 // WaitRing returns when n rings have been heard since the call; one that sounds
@@ -357,7 +374,13 @@ func (p *Phone) speak(b []int16, at int64) {
 func (p *Phone) listen(b []int16, gap int, at int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.off || p.faults.Dead {
+	if p.faults.Dead {
+		return
+	}
+	if !p.off {
+		if !p.bell.ringing(time.Now()) { // the ringing voltage drowns everything
+			p.screen.listen(b)
+		}
 		return
 	}
 	p.heard = append(p.heard, make([]int16, min(gap, maxGap))...)

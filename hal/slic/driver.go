@@ -28,6 +28,7 @@ type Driver struct {
 	// Owned by run.
 	hook    hook
 	ring    ringer
+	rang    bool      // the last that was told of RingOn and RingOff
 	up      bool      // the chip runs; otherwise wake again at retry
 	retry   time.Time // when to wake the chip again
 	resync  time.Time // when to read SHK again
@@ -189,6 +190,7 @@ func (d *Driver) run() {
 		case <-timer.C:
 		}
 		d.advance(time.Now())
+		d.bell(time.Now())
 		d.publish()
 	}
 }
@@ -266,7 +268,22 @@ func (d *Driver) moved(e hal.PhoneEvent) {
 	switch e.Type {
 	case hal.OffHook, hal.OnHook:
 		d.tell(d.up, e.Type.String())
-	case hal.Flash, hal.PulseDigit:
+	case hal.Flash, hal.PulseDigit, hal.RingOn, hal.RingOff:
+	}
+}
+
+// bell tells of the begin and the end of a ring.
+func (d *Driver) bell(now time.Time) {
+	rings := d.up && d.ring.loud() && !d.hook.off
+	if rings == d.rang {
+		return
+	}
+	d.rang = rings
+	switch {
+	case rings:
+		d.queue(hal.PhoneEvent{Type: hal.RingOn, At: now})
+	case !d.hook.off:
+		d.queue(hal.PhoneEvent{Type: hal.RingOff, At: now})
 	}
 }
 

@@ -258,21 +258,6 @@ type SIPDomain struct {
 	Updated       time.Time `json:"updated,omitzero"`
 }
 
-// Phone is an analogue phone on a port of the box.
-type Phone struct {
-	Port        string `json:"port"`             // the line's id: the port's name on the board ("fxs1")
-	Name        string `json:"name,omitempty"`   // what it is called by besides Port
-	Number      string `json:"number,omitempty"` // as User.Number
-	CallerName  string `json:"caller_name,omitempty"`
-	Application string `json:"application,omitempty"` // run when its handset is lifted and a number dialled
-	// EchoTail is how long the echo of the line may last, 16 to 64 ms; 0: 32 ms.
-	// EchoOff leaves the echo in.
-	EchoTail int `json:"echo_tail_ms,omitempty"`
-}
-
-// EchoOff is the Phone.EchoTail of a line whose echo is left in.
-const EchoOff = -1
-
 // Route is one rule of the ordered list that sends numbers to lines.
 type Route struct {
 	Name      string   `json:"name"`

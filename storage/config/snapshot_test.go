@@ -191,6 +191,7 @@ func TestValidate(t *testing.T) {
 		{"phones[0].caller_name", func(s *Snapshot) { s.Phones[0].CallerName = `"` }},
 		{"phones[0].echo_tail_ms", func(s *Snapshot) { s.Phones[0].EchoTail = 8 }},
 		{"phones[0].echo_tail_ms", func(s *Snapshot) { s.Phones[0].EchoTail = -2 }},
+		{"phones[0].caller_id", func(s *Snapshot) { s.Phones[0].CallerID = "smoke" }},
 		{"routes[1].name", func(s *Snapshot) { s.Routes[1].Name = "emergency" }},
 		{"routes[0].prefix", func(s *Snapshot) { s.Routes[0].Prefix = "x" }},
 		{"routes[2].pattern", func(s *Snapshot) { s.Routes[2].Pattern = ".*" }},

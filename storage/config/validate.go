@@ -272,19 +272,6 @@ func (v *validator) user(f string, u User) {
 	v.identity(f, u.ID, u.Account)
 }
 
-func (v *validator) phone(f string, p Phone) {
-	v.line(f+".port", p.Port)
-	if p.Name != "" && !strings.EqualFold(p.Name, p.Port) {
-		v.name(f+".name", p.Name)
-	}
-	v.digits(f+".number", p.Number)
-	v.application(f+".application", p.Application)
-	v.oneLine(f+".caller_name", p.CallerName)
-	if p.EchoTail != 0 && p.EchoTail != EchoOff {
-		v.between(f+".echo_tail_ms", p.EchoTail, 16, 64)
-	}
-}
-
 func (v *validator) oneLine(field, s string) {
 	if len(s) > maxName || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '"' || r == 0x7f }) {
 		v.bad(field, "must be one line of at most %d bytes without quotes", maxName)

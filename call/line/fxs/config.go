@@ -29,6 +29,12 @@ type Config struct {
 	Name string
 	// Country is the ISO code of the tones and the ring; empty: tone.DefaultCountry.
 	Country string
+	// CallerID is how the phone is told who calls, one of CallerIDs; empty: as in the
+	// country, which may be not at all.
+	CallerID string
+	// Show writes a caller's number as the phone's display should have it; nil: as it
+	// is. What is no number then is a name.
+	Show func(number string) string
 	// Plan says when a number is complete. Without it a number ends with # or with
 	// a pause.
 	Plan DialPlan
@@ -74,6 +80,12 @@ func (c Config) withDefaults() (Config, tone.Country, error) {
 	if c.InterDigit == 0 {
 		c.InterDigit = 4 * time.Second
 	}
+	if c.CallerID == "" {
+		c.CallerID = schemeOf(strings.ToUpper(c.Country))
+	}
+	if c.Show == nil {
+		c.Show = func(number string) string { return number }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -89,6 +101,9 @@ func (c Config) withDefaults() (Config, tone.Country, error) {
 	}
 	if err := (echo.Config{Tail: max(c.EchoTail, 0)}).Validate(); err != nil {
 		return c, country, fmt.Errorf("line %s: %w", c.ID, err)
+	}
+	if _, ok := schemes[c.CallerID]; !ok && c.CallerID != "" {
+		return c, country, fmt.Errorf("line %s: caller id %q: want one of %s", c.ID, c.CallerID, strings.Join(CallerIDs(), ", "))
 	}
 	if err := cadence(country).Validate(); err != nil {
 		return c, country, fmt.Errorf("line %s: country %s: %w", c.ID, country.Code, err)

@@ -37,6 +37,7 @@ type Line struct {
 	state  state
 	leg    *leg // of ringing, calling, talking
 	number []byte
+	shown  *shown    // of a leg that rings
 	due    time.Time // when the state has lasted long enough; zero: no limit
 	in     call.Receiver
 }
@@ -111,6 +112,8 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 		case <-l.wake:
 		case d := <-l.sound.digits:
 			l.key(d)
+		case <-l.shown.over():
+			l.told()
 		case <-due:
 			l.timeout()
 		}
@@ -160,11 +163,13 @@ func (l *Line) ring(d call.Dial) (*leg, error) {
 		busy.Text = fmt.Sprintf("the phone on %s is busy: %s", l.cfg.ID, l.state.sentence())
 		return nil, busy
 	}
-	switch err := l.phone.Ring(cadence(l.country)); {
-	case errors.Is(err, hal.ErrOffHook):
-		busy.Text = fmt.Sprintf("the phone on %s was picked up at this moment", l.cfg.ID)
-		return nil, busy
-	case err != nil:
+	l.shown = l.show(d)
+	if err := l.alert(); err != nil {
+		l.unshow()
+		if errors.Is(err, hal.ErrOffHook) {
+			busy.Text = fmt.Sprintf("the phone on %s was picked up at this moment", l.cfg.ID)
+			return nil, busy
+		}
 		return nil, l.down("the phone on %s cannot be rung: %v", l.cfg.ID, err)
 	}
 	g := newLeg(l, call.LegInfo{From: d.From, FromName: d.FromName, To: l.cfg.Number})

@@ -29,11 +29,86 @@ type sound struct {
 	tone *tone.Generator // in use by the writer; replaced, never changed
 	port *port           // nil: nobody listens
 	err  error           // what is wrong with the device
+	once *clip           // in use by the writer, before the tone; nil: none
 	lost uint64          // keys that the line did not take in time
 }
 
 func newSound(pcm hal.PCM, c *echo.Canceller, log *slog.Logger) *sound {
 	return &sound{pcm: pcm, hybrid: newHybrid(pcm, c), log: log, digits: make(chan byte, digitRoom)}
+}
+
+// clip is a sound that ends. over is closed when its last frame was given to the
+// device, or it was cut off.
+type clip struct {
+	media.Source
+	over chan struct{}
+	end  sync.Once
+}
+
+func (c *clip) close() {
+	if c != nil {
+		c.end.Do(func() { close(c.over) })
+	}
+}
+
+// tell plays a sound to the phone, on-hook or off, before anything else. over is
+// closed when its last frame was given to the device, or when it was cut off by
+// another one, by hush, start or stop.
+func (s *sound) tell(src media.Source) (over <-chan struct{}) {
+	c := &clip{Source: src, over: make(chan struct{})}
+	s.mu.Lock()
+	s.once.close()
+	alone := s.once == nil && !s.running
+	s.once = c
+	s.mu.Unlock()
+	if alone {
+		s.wg.Go(s.alone)
+	}
+	return c.over
+}
+
+// hush cuts off what is told.
+func (s *sound) hush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.once.close()
+	s.once = nil
+}
+
+// alone tells a phone that is on-hook, which neither listens otherwise nor speaks.
+func (s *sound) alone() {
+	var f media.Frame
+	for {
+		s.mu.Lock()
+		c := s.once
+		s.mu.Unlock()
+		if c == nil {
+			return
+		}
+		if s.next(c, &f) {
+			if _, err := s.pcm.Write(f[:]); !s.check(err, c.over) {
+				c.close()
+			}
+		}
+	}
+}
+
+// next gives the next frame of c, or takes c away when it is over.
+func (s *sound) next(c *clip, f *media.Frame) bool {
+	select {
+	case <-c.over:
+	default:
+		if c.ReadFrame(f) {
+			return true
+		}
+		c.close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.once == c {
+		s.once = nil
+	}
+	return false
 }
 
 // start runs the two goroutines; while they run it does nothing. It waits for
@@ -42,6 +117,7 @@ func (s *sound) start() {
 	if s.running {
 		return
 	}
+	s.hush()
 	s.wg.Wait()
 	for len(s.digits) > 0 {
 		<-s.digits
@@ -56,6 +132,7 @@ func (s *sound) start() {
 // stop ends them; wait returns when they have ended.
 func (s *sound) stop() {
 	s.play(tone.Tone{}, 0)
+	s.hush()
 	s.connect(nil)
 	if s.running {
 		s.running = false
@@ -136,10 +213,12 @@ func (s *sound) speak(quit <-chan struct{}) {
 	var f media.Frame
 	for !over(quit) {
 		s.mu.Lock()
-		t, p := s.tone, s.port
+		t, p, c := s.tone, s.port, s.once
 		s.mu.Unlock()
 		n := 0
 		switch {
+		case c != nil && s.next(c, &f):
+			n = len(f)
 		case t != nil:
 			if t.ReadFrame(&f) {
 				n = len(f)

@@ -69,6 +69,10 @@ func (l *Line) moved(e hal.PhoneEvent) {
 		l.hungUp()
 	case hal.PulseDigit:
 		l.key(e.Digit)
+	case hal.RingOn:
+		l.sound.hush()
+	case hal.RingOff:
+		l.rested()
 	case hal.Flash: // nothing is offered on a flash yet
 		l.cfg.Log.Debug("hook flash")
 	}
@@ -77,6 +81,7 @@ func (l *Line) moved(e hal.PhoneEvent) {
 // pickedUp: a ringing leg is answered; otherwise the phone wants to dial. Who
 // picks up to answer a call that has just gone hears the busy tone.
 func (l *Line) pickedUp(answer bool) {
+	l.unshow()
 	switch {
 	case l.state == ringing:
 		l.sound.start()
@@ -143,10 +148,7 @@ func (l *Line) hangup() {
 	l.leg = nil
 	switch {
 	case l.state == ringing:
-		if err := l.phone.StopRing(); err != nil {
-			l.cfg.Log.Warn("stop ringing", "err", err)
-		}
-		l.enter(idle)
+		l.silence()
 	case g.answered || c.Outcome() != call.Failed:
 		l.busy(l.country.Busy)
 	default:
@@ -235,10 +237,20 @@ func (l *Line) timeout() {
 	}
 }
 
+// silence ends the ringing.
+func (l *Line) silence() {
+	l.unshow()
+	if err := l.phone.StopRing(); err != nil {
+		l.cfg.Log.Warn("stop ringing", "err", err)
+	}
+	l.enter(idle)
+}
+
 // fail ends the ringing of a port that has failed.
 func (l *Line) fail(why string) {
 	g := l.leg
 	l.leg = nil
+	l.unshow()
 	l.enter(idle)
 	g.end(l.down("the port of %s has failed: %s", l.cfg.ID, why))
 }
@@ -247,10 +259,7 @@ func (l *Line) fail(why string) {
 // it is known to the next Serve.
 func (l *Line) leave() {
 	if l.state == ringing {
-		if err := l.phone.StopRing(); err != nil {
-			l.cfg.Log.Warn("stop ringing", "err", err)
-		}
-		l.enter(idle)
+		l.silence()
 	}
 	if g := l.leg; g != nil {
 		l.leg = nil
