@@ -31,6 +31,8 @@ var rules = []rule{
 	{"media/**", []string{"media", "media/codec"}},
 	{"hal", nil},
 	{"hal/at", nil},
+	// Text messages and USSD are AT commands of their own, for any modem.
+	{"hal/sms", []string{"hal", "hal/at"}},
 	{"hal/gsm", []string{"hal", "hal/at"}},
 	{"hal/vmodem", []string{"hal", "hal/at"}},
 	// A simulated phone shows who calls, as a real one does.
@@ -108,6 +110,7 @@ var doors = map[string][]string{
 	"go.etcd.io/bbolt":                  {"storage"},
 	"github.com/goccy/go-yaml":          {"storage/config", "board"},
 	"go.bug.st/serial":                  {"hal/bus"},
+	"github.com/warthog618/sms":         {"hal/sms"},
 	"periph.io/x":                       {"hal/bus"},
 	"github.com/warthog618/go-gpiocdev": {"hal/bus"},
 	"github.com/gen2brain/alsa":         {"hal/bus"},

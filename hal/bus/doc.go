@@ -9,9 +9,11 @@
 //   - tty.go: a serial device that carries sound ([OpenTTY]), whose writer never
 //     waits; usb.go finds serial devices by what they belong to ([USBTTYs]).
 //   - led.go, watchdog.go: lights that the kernel has, and its hardware watchdog.
+//   - serial.go: a serial port ([OpenSerial]) through go.bug.st/serial, which no
+//     other program can open meanwhile and whose writer never waits.
 //   - trace.go: [Trace] writes down what passes over any of them.
 //
 // It may import hal. It is tested with fake lines and fake streams (xrun,
-// suspend, unplug, odd block sizes); the calls into the kernel themselves need
+// suspend, unplug, odd block sizes) and on pseudo terminals; the calls into the kernel themselves need
 // hardware, or the kernel's gpio-sim and snd-aloop modules.
 package bus
