@@ -33,7 +33,7 @@ var rules = []rule{
 	{"hal/at", nil},
 	// Text messages and USSD are AT commands of their own, for any modem.
 	{"hal/sms", []string{"hal", "hal/at"}},
-	{"hal/gsm", []string{"hal", "hal/at"}},
+	{"hal/gsm", []string{"hal", "hal/at", "hal/sms"}},
 	{"hal/vmodem", []string{"hal", "hal/at"}},
 	// A simulated phone shows who calls, as a real one does.
 	{"hal/sim", []string{"hal", "media", "media/fsk", "media/dtmf"}},
