@@ -21,6 +21,7 @@ type Handlers struct {
 	Accounts   Accounts
 	Lines      Lines    // nil: no request can name a line
 	Prices     Prices   // nil: calls cost nothing
+	Budgets    Budgets  // nil: nothing bounds what calls cost
 	Messages   Messages // nil: no line sends text messages
 	Callers    Callers  // nil: calls may show any number
 	// Conferences and queues; nil, all of them: there are none.

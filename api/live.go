@@ -16,6 +16,8 @@ type Live interface {
 	// StartStream starts to carry the call's sound to an application. It does not
 	// wait for the connection.
 	StartStream(ctx context.Context, account, id string, o call.StreamOptions) (call.Stream, error)
+	// Streams are those of the call that run.
+	Streams(ctx context.Context, account, id string) ([]call.Stream, error)
 	// StopStream ends the stream with this id or name.
 	StopStream(ctx context.Context, account, id, stream string) (call.Stream, error)
 }

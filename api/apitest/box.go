@@ -33,6 +33,7 @@ type Box struct {
 	accounts map[string]api.Account
 	lines    map[string]string
 	prices   map[string]int64
+	budgets  map[string]int64
 
 	messaging bool           // it has a line for text messages
 	messages  []call.Message // mu; newest first
@@ -67,7 +68,7 @@ var (
 func New(now time.Time, accounts ...api.Account) *Box {
 	b := &Box{
 		now: now, sounds: map[string][]byte{}, accounts: map[string]api.Account{},
-		lines: map[string]string{}, prices: map[string]int64{},
+		lines: map[string]string{}, prices: map[string]int64{}, budgets: map[string]int64{},
 	}
 	for _, a := range accounts {
 		b.accounts[a.ID] = a
@@ -122,6 +123,15 @@ func (b *Box) AddApplication(account string, a api.Application) {
 
 // AddLine names a line; call it before the box is used.
 func (b *Box) AddLine(sid, line string) { b.lines[sid] = line }
+
+// SetBudget sets what an account may still spend.
+func (b *Box) SetBudget(account string, left int64) { b.budgets[account] = left }
+
+// Left implements api.Budgets.
+func (b *Box) Left(account string) (int64, bool) {
+	left, ok := b.budgets[account]
+	return left, ok
+}
 
 // SetPrice makes calls to this address cost something; call it before the box
 // is used.

@@ -24,8 +24,8 @@ func (b *Box) RecordingChanges() []call.RecordingChange {
 	return slices.Clone(b.live.changes)
 }
 
-// Streams are the streams that were started, oldest first.
-func (b *Box) Streams() []call.Stream {
+// Streamed are the streams that were started, oldest first.
+func (b *Box) Streamed() []call.Stream {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.live.streams)
@@ -99,6 +99,19 @@ func (b *Box) StartStream(_ context.Context, account, id string, o call.StreamOp
 		State: call.StreamRunning, Created: b.now, Updated: b.now, StreamOptions: o}
 	b.live.streams = append(b.live.streams, s)
 	return s, nil
+}
+
+// Streams are those that run.
+func (b *Box) Streams(_ context.Context, account, id string) (list []call.Stream, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, err = b.up(account, id)
+	for _, s := range b.live.streams {
+		if s.State == call.StreamRunning && s.Call == id {
+			list = append(list, s)
+		}
+	}
+	return list, err
 }
 
 // StopStream stops a stream.

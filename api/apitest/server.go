@@ -25,7 +25,7 @@ type Server struct {
 func Serve(t testing.TB, box *Box, mount func(*api.Handlers) []api.Mount) *Server {
 	t.Helper()
 	h := &api.Handlers{
-		Calls: box, Recordings: box, Live: box, Accounts: box, Lines: box, Prices: box, Callers: box,
+		Calls: box, Recordings: box, Live: box, Accounts: box, Lines: box, Prices: box, Budgets: box, Callers: box,
 		Conferences: box.Meetings, Participants: box.Meetings, Queues: box.Meetings.Queues(), QueueMembers: box.Meetings,
 		Applications: box.Applications(), Numbers: box.Numbers(), Keys: box.Keys(),
 		Users: box.Users(), Setups: box.Setups(), Carriers: box.Carriers(), LineStates: box, CallerIDs: box.CallerIDs(), Lists: box.Lists(), Domains: box.Domains(),

@@ -21,8 +21,6 @@ var absent = map[string]string{
 	"AvailablePhoneNumbers":           "numbers are those of the box's lines; add them as IncomingPhoneNumbers",
 	"Transcriptions":                  "there is no recogniser for whole calls and recordings",
 	"AddOnResults":                    "there are no add-ons",
-	"Usage":                           "the records of the calls tell what was used",
-	"Balance":                         "calls are paid to the operators of the lines",
 	"Addresses":                       "numbers have no postal addresses",
 	"Events":                          "what happens to a call is in the box's log and its callbacks",
 	"Notifications":                   "the warnings of a call are below the call",

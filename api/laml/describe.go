@@ -44,6 +44,8 @@ func operations(p Profile) map[string]operation {
 		"POST Calls/{call}/Recordings": {summary: "Record a call that is up", params: p.Tables.StartRecording, element: "Recording", created: true},
 		"POST Calls/{call}/Recordings/{recording}": {summary: "Pause, resume or stop a recording of a call that is up; Twilio.CURRENT is the latest",
 			params: p.Tables.UpdateRecording, element: "Recording"},
+		"GET Calls/{call}/Streams":         {summary: "List the streams of a call that run", params: streamFilters, element: "Stream", list: "streams"},
+		"GET Calls/{call}/Streams/{item}":  {summary: "Fetch a stream that runs, by its id or name", element: "Stream"},
 		"POST Calls/{call}/Streams":        {summary: "Carry the sound of a call that is up to a websocket", params: p.Tables.StartStream, element: "Stream", created: true},
 		"POST Calls/{call}/Streams/{item}": {summary: "End a stream, by its id or name", params: stopStreamParams, element: "Stream"},
 		"GET Recordings/{recording}":       fetch, "GET Calls/{call}/Recordings/{recording}": fetch,
@@ -92,8 +94,8 @@ func elements(p Profile) map[string][]string {
 		"Account": s.Account.Keys, "Call": s.Call.Keys, "Recording": s.Recording.Keys, "Application": s.Application.Keys,
 		"IncomingPhoneNumber": s.Number.Keys, "Key": s.Key.Keys, "SigningKey": s.Key.Keys, "OutgoingCallerId": s.CallerID.Keys,
 		"Domain": s.Domain.Keys, "CredentialList": s.List.Keys, "Credential": s.Credential.Keys, "CredentialListMapping": s.Mapping.Keys,
-		"Notification": notificationKeys,
-		"Message":      s.Message.Keys, "Stream": s.Stream.Keys, "Client": s.Client.Keys,
+		"Notification": notificationKeys, "UsageRecord": usageKeys, "Balance": balanceKeys,
+		"Message": s.Message.Keys, "Stream": s.Stream.Keys, "Client": s.Client.Keys,
 		"Conference": s.Conference.Keys, "Participant": s.Participant.Keys, "Queue": s.Queue.Keys, "QueueMember": s.Member.Keys,
 	}
 }
@@ -120,7 +122,9 @@ func (d *Dialect) resourceSchema(element string) *api.Schema {
 	for _, key := range elements(d.p)[element] {
 		kind, ok := kinds[key]
 		switch {
-		case element == "Notification": // all text, also the code
+		case element == "UsageRecord" && key == "subresource_uris":
+			kind = api.Schema{Type: "object", Values: &api.Schema{Type: "string"}}
+		case element == "Notification", element == "UsageRecord", element == "Balance": // all text, also codes and prices
 			kind = api.Schema{Type: "string", Nullable: true}
 		case ok:
 		case d.p.Formats.Numbers && (key == "duration" || key == "price" || strings.HasPrefix(key, "num_")):

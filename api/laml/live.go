@@ -31,8 +31,10 @@ func liveRoutes(p Profile, plain []string) []route {
 		list = append(list,
 			route{path: "Calls/{call}/Streams", suffixes: plain, acts: map[string]act{
 				"POST": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.StartStream(w, q, s) },
+				"GET":  rest.listStreams,
 			}},
 			route{path: "Calls/{call}/Streams/{item}", suffixes: plain, acts: map[string]act{
+				"GET":  rest.fetchStream,
 				"POST": func(s rest, w http.ResponseWriter, q *api.Request) { s.h.StopStream(w, q, s) },
 			}})
 	}
@@ -146,8 +148,39 @@ func (s rest) WriteStream(w http.ResponseWriter, q *api.Request, x call.Stream, 
 	if created {
 		status = s.p.CreatedStatus
 	}
-	v := viewOf(s.Dialect, x, x.Account, "/Calls/"+x.Call+"/Streams/"+x.ID)
-	s.write(w, q.Request, Answer{status, "Stream", s.p.Shapes.Stream.render(streamFields, v)})
+	s.write(w, q.Request, Answer{status, "Stream", s.streamItem(x)})
+}
+
+func (s rest) streamItem(x call.Stream) any {
+	return s.p.Shapes.Stream.render(streamFields, viewOf(s.Dialect, x, x.Account, "/Calls/"+x.Call+"/Streams/"+x.ID))
+}
+
+// listStreams answers with the streams of a call that run.
+func (s rest) listStreams(w http.ResponseWriter, q *api.Request) {
+	list, err := s.h.Live.Streams(q.Context(), q.Account.ID, q.Call)
+	if err != nil {
+		s.WriteError(w, q.Request, err)
+		return
+	}
+	writeFiltered(s, w, q, streamFilters, "Stream", "streams", list, func(Values, call.Stream) bool { return true }, s.streamItem)
+}
+
+// streamFilters are the filters of a list of streams: there are none.
+var streamFilters = WithPaging()
+
+// fetchStream answers with a stream of a call that runs, by its id or name.
+func (s rest) fetchStream(w http.ResponseWriter, q *api.Request) {
+	list, err := s.h.Live.Streams(q.Context(), q.Account.ID, q.Call)
+	for _, x := range list {
+		if x.ID == q.Item || x.Name == q.Item {
+			s.write(w, q.Request, Answer{http.StatusOK, "Stream", s.streamItem(x)})
+			return
+		}
+	}
+	if err == nil {
+		err = call.ErrNoStream
+	}
+	s.WriteError(w, q.Request, err)
 }
 
 var _ api.StreamDialect = (*Dialect)(nil)

@@ -95,6 +95,7 @@ func routesOf(p Profile) []route {
 	list = append(list, messageRoutes(p, plain)...)
 	list = append(list, settingRoutes(callerIDs(p), "OutgoingCallerIds", plain)...)
 	list = append(list, notificationRoutes(plain)...)
+	list = append(list, usageRoutes(plain)...)
 	list = append(list, meetingRoutes(p, plain, record, sound)...)
 	return append(list, sipRoutes(p, plain)...)
 }

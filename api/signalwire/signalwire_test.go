@@ -339,7 +339,7 @@ func TestSettings(t *testing.T) {
 	if resp, _ = s.Do(t, "DELETE", docs+"/Applications/"+id+".json", ""); resp.StatusCode != 204 {
 		t.Errorf("delete: %s", resp.Status)
 	}
-	resp, body = s.Do(t, "GET", docs+"/Balance", "")
+	resp, body = s.Do(t, "GET", docs+"/Addresses", "")
 	wantProblem(t, "a resource that is not there", resp, body, 404, 20404)
 	if resp, body = s.Do(t, "GET", docs+"/Keys", ""); resp.StatusCode != 404 {
 		t.Errorf("keys: %s %s", resp.Status, body)

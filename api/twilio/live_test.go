@@ -91,8 +91,8 @@ func TestSDKStreams(t *testing.T) {
 	}
 	_, body := g.do(t, "POST", calls+"/"+id+"/Streams.json", apitest.Form("Url", "wss://app.lan/audio", "Name", "third"))
 	apitest.Golden(t, "stream.json", pretty(t, body))
-	apitest.Golden(t, "streams.model.json", pretty(t, apitest.Fields(t, g.box.Streams())))
-	for _, sid := range []string{"ears", g.box.Streams()[1].ID} {
+	apitest.Golden(t, "streams.model.json", pretty(t, apitest.Fields(t, g.box.Streamed())))
+	for _, sid := range []string{"ears", g.box.Streamed()[1].ID} {
 		if s, err := c.UpdateStream(id, sid, (&openapi.UpdateStreamParams{}).SetStatus("stopped")); err != nil || *s.Status != "stopped" {
 			t.Errorf("stop %s: %+v, %v", sid, s, err)
 		}

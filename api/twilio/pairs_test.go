@@ -69,7 +69,7 @@ func TestErrorPairs(t *testing.T) {
 		{laml.CodeNotEnded, "deleting a live call", live("DELETE", "", nil)},
 		{laml.CodeForbidden, "verifying a number by a call", setting("/OutgoingCallerIds", "PhoneNumber=%2B15550100199")},
 		{laml.CodeNotFound, "a call that is not there", func(gateway) (string, string, string) { return "GET", gone, "" }},
-		{laml.CodeNotFound, "what the box does not have", func(gateway) (string, string, string) { return "GET", base + "/Balance.json", "" }},
+		{laml.CodeNotFound, "what the box does not have", func(gateway) (string, string, string) { return "GET", base + "/Addresses.json", "" }},
 		{laml.CodeInUse, "deleting what is in use", nil},
 		{laml.CodeTooMany, "too many calls", failing(call.ErrLimit)},
 		{laml.CodeInternal, "a failure of the box", failing(errors.New("the disk is full"))},

@@ -163,7 +163,7 @@ func TestAbsent(t *testing.T) {
 	id := createCall(t, g, "To", "+15550100199", "From", "+15550100100", "Url", "http://pbx.lan/voice")
 	for _, path := range []string{
 		"/Messages/SM1/Media.json",
-		"/SIP/IpAccessControlLists.json", "/SIP/Domains/SD1/IpAccessControlListMappings.json", "/Balance.json", "/AvailablePhoneNumbers/US/Local.json", "/Calls/" + id + "/Events.json",
+		"/SIP/IpAccessControlLists.json", "/SIP/Domains/SD1/IpAccessControlListMappings.json", "/Addresses.json", "/AvailablePhoneNumbers/US/Local.json", "/Calls/" + id + "/Events.json",
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			resp, body := g.do(t, method, base+path, "")

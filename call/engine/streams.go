@@ -113,6 +113,20 @@ func (e *Engine) StartStream(ctx context.Context, account, id string, o call.Str
 	return out, err
 }
 
+// Streams are those of a call that run, in the order of their beginning.
+func (e *Engine) Streams(ctx context.Context, account, id string) (list []call.Stream, err error) {
+	err = e.onLive(ctx, account, id, func(c *live) error {
+		for _, s := range c.streams.running {
+			list = append(list, s.now)
+		}
+		return nil
+	})
+	if errors.Is(err, call.ErrEnded) {
+		return nil, nil
+	}
+	return list, err
+}
+
 // StopStream ends the stream of a live call with this id or name; call.ErrNoStream
 // when there is none, else errors as of StartStream.
 func (e *Engine) StopStream(ctx context.Context, account, id, stream string) (call.Stream, error) {

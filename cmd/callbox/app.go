@@ -292,7 +292,7 @@ func (a *app) openEngine(ctx context.Context) error {
 
 // openAPI assembles the HTTP side.
 func (a *app) openAPI(context.Context) error {
-	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Live: a.engine, Accounts: a.accounts, Lines: a.accounts, Prices: a.router, Callers: callers{a.accounts, a.router},
+	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Live: a.engine, Accounts: a.accounts, Lines: a.accounts, Prices: a.router, Budgets: budgets{a.tolls}, Callers: callers{a.accounts, a.router},
 		Applications: applicationSettings(a), Numbers: numberSettings(a), Keys: keySettings(a), Users: userSettings(a), Setups: setupSettings(a),
 		Carriers: carrierSettings(a), LineStates: lineStates{a},
 		Conferences: a.engine.Rooms(), Participants: a.engine.Rooms(), Queues: queueSettings(a), QueueMembers: a.engine.Rooms(),

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"callbox/api"
 	"callbox/api/admin"
 	"callbox/call"
 	"callbox/call/number"
@@ -93,6 +94,22 @@ func (g gateway) Tolls() []admin.Toll {
 		list = append(list, t)
 	}
 	return list
+}
+
+// budgets are what the guards leave.
+type budgets struct{ book *toll.Book }
+
+var _ api.Budgets = budgets{}
+
+// Left implements api.Budgets: the tightest guard of the account, or of the whole
+// box, that bounds what calls cost.
+func (b budgets) Left(account string) (left int64, ok bool) {
+	for _, u := range b.book.Uses(time.Now()) {
+		if u.Guard && u.MaxSpend > 0 && u.Line == "" && (u.Account == "" || u.Account == account) && (!ok || u.MaxSpend-u.Spend < left) {
+			left, ok = u.MaxSpend-u.Spend, true
+		}
+	}
+	return left, ok
 }
 
 // tollsCmd lists what was used today.
