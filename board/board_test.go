@@ -2,6 +2,7 @@ package board
 
 import (
 	"errors"
+	"flag"
 	"log/slog"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ import (
 	"callbox/hal/bus"
 	"callbox/hal/sim"
 )
+
+var update = flag.Bool("update", false, "write the drawings anew")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

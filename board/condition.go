@@ -24,30 +24,26 @@ func earliest() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // Condition is how the machine is. What it does not tell is zero.
 type Condition struct {
-	Temperature  float64 `json:"temperature,omitempty"` // °C, of the processor
-	UnderVoltage bool    `json:"under_voltage"`         // since power-on
-	Disk         string  `json:"disk,omitempty"`        // of the data folder: "mmcblk0"
+	Temperature  float64 // °C, of the processor
+	UnderVoltage bool    // since power-on
+	Disk         string  // of the data folder: "mmcblk0"
 	// Wear is the share of the disk's life that is used, in percent, rounded up to
 	// tens; only eMMC tells it.
-	Wear int `json:"wear,omitempty"`
+	Wear int
 	// Written is what was written to the disk since power-on, in bytes.
-	Written uint64        `json:"written"`
-	Up      time.Duration `json:"up"` // since power-on, ns
-	Clock   Clock         `json:"clock"`
-}
-
-// Clock is where the machine has its time from.
-type Clock struct {
-	Set          bool   `json:"set"`           // it says a time that can be
-	Synchronised bool   `json:"synchronised"`  // the kernel is told the time by a time server
-	RTC          string `json:"rtc,omitempty"` // name of the clock with a battery
+	Written uint64
+	Up      time.Duration // since power-on
+	// ClockSet says that the clock shows a time that can be, ClockKept that the kernel
+	// is told it by a time server. RTC is the name of the clock with a battery.
+	ClockSet, ClockKept bool
+	RTC                 string
 }
 
 // ReadCondition reads how the machine with the file tree root is. disk is the device
 // number of the data folder, "179:2"; synced is whether the kernel's clock is kept by a
 // time server.
 func ReadCondition(root fs.FS, disk string, now time.Time, synced bool) Condition {
-	c := Condition{Clock: Clock{Set: !now.Before(earliest()), Synchronised: synced}}
+	c := Condition{ClockSet: !now.Before(earliest()), ClockKept: synced}
 	if n, err := strconv.ParseFloat(text(root, "sys/class/thermal/thermal_zone0/temp"), 64); err == nil {
 		c.Temperature = n / 1000
 	}
@@ -61,7 +57,7 @@ func ReadCondition(root fs.FS, disk string, now time.Time, synced bool) Conditio
 	if s, err := strconv.ParseFloat(up, 64); err == nil {
 		c.Up = time.Duration(s * float64(time.Second))
 	}
-	c.Clock.RTC = text(root, "sys/class/rtc/rtc0/name")
+	c.RTC = text(root, "sys/class/rtc/rtc0/name")
 	c.readDisk(root, disk)
 	return c
 }
@@ -109,9 +105,9 @@ func text(root fs.FS, name string) string {
 // Warnings says in sentences what somebody should do something about.
 func (c Condition) Warnings() []string {
 	var out []string
-	if !c.Clock.Set {
+	if !c.ClockSet {
 		s := "the clock is not set: times in call records and certificates are wrong until a time server is reached"
-		if c.Clock.RTC == "" {
+		if c.RTC == "" {
 			s += "; this machine has no clock with a battery"
 		}
 		out = append(out, s)

@@ -147,7 +147,7 @@ func TestCondition(t *testing.T) {
 		"sys/class/rtc/rtc0/name":                {Data: []byte("rtc-ds1307 1-0068\n")},
 	}
 	c := ReadCondition(pi, "179:2", now, true)
-	want := Condition{Temperature: 48.312, Disk: "mmcblk0", Written: 1 << 20, Up: 7200510 * time.Millisecond, Clock: Clock{Set: true, Synchronised: true, RTC: "rtc-ds1307 1-0068"}}
+	want := Condition{Temperature: 48.312, Disk: "mmcblk0", Written: 1 << 20, Up: 7200510 * time.Millisecond, ClockSet: true, ClockKept: true, RTC: "rtc-ds1307 1-0068"}
 	if c != want {
 		t.Errorf("%+v, want %+v", c, want)
 	}
@@ -183,7 +183,7 @@ func TestCondition(t *testing.T) {
 			t.Errorf("want %q: %q", text, w)
 		}
 	}
-	if c := ReadCondition(fstest.MapFS{}, "0:0", now, false); c != (Condition{Clock: Clock{Set: true}}) {
+	if c := ReadCondition(fstest.MapFS{}, "0:0", now, false); c != (Condition{ClockSet: true}) {
 		t.Errorf("a machine that tells nothing: %+v", c)
 	}
 }

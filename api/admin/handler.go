@@ -163,6 +163,9 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	if t, ok := box.(Tolls); ok {
 		h.mux.HandleFunc("GET /v1/tolls", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, t.Tolls()) })
 	}
+	if b, ok := box.(Hardware); ok {
+		h.handleHardware(b)
+	}
 	if s, ok := box.(Sims); ok {
 		h.handleSims(s)
 	}

@@ -53,6 +53,7 @@ type appConfig struct {
 	Data, HTTP, HTTPS, SIP, Board string // HTTPS may be empty: none
 	Log                           *slog.Logger
 	Out                           io.Writer // what people read: keys of the first boot, addresses
+	Fresh                         bool      // the first account's token has just been made
 }
 
 // app is the gateway: every part, built in dependency order by newApp, started
@@ -80,6 +81,7 @@ type app struct {
 	stack     *sip.Stack
 	outside   *outside
 	board     *board.Board
+	panel     *panel
 	router    *router
 	tolls     *toll.Book
 	inbound   *inbound
@@ -93,7 +95,8 @@ type app struct {
 	certs                      *certificates
 	httpLn, httpsLn, controlLn net.Listener // httpsLn may be nil
 
-	ran bool // run has been called: the stack closes its own sockets
+	fresh bool // the account, or its token, is new
+	ran   bool // run has been called: the stack closes its own sockets
 
 	mu   sync.Mutex // guards snap and changes of the configuration
 	snap config.Snapshot
@@ -102,7 +105,7 @@ type app struct {
 // newApp opens and builds everything; nothing runs yet. On an error what was
 // opened is closed again.
 func newApp(ctx context.Context, cfg appConfig) (*app, error) {
-	a := &app{cfg: cfg, log: cfg.Log, bus: event.NewBus(), trace: trace.NewRing(0), accounts: &accounts{}, router: &router{}, tolls: toll.NewBook(),
+	a := &app{cfg: cfg, log: cfg.Log, fresh: cfg.Fresh, bus: event.NewBus(), trace: trace.NewRing(0), accounts: &accounts{}, router: &router{}, tolls: toll.NewBook(),
 		inbound: &inbound{api: twilio.Name}, clock: clock.New(cfg.Log)}
 	for _, open := range []func(context.Context) error{a.openStore, a.openHooks, a.openNetwork, a.openBoard, a.openEngine, a.openAPI} {
 		if err := open(ctx); err != nil {
@@ -130,6 +133,7 @@ func (a *app) openStore(ctx context.Context) error {
 	if a.snap.Version > 0 {
 		return nil
 	}
+	a.fresh = true
 	a.snap.Accounts = []config.Account{firstAccount()}
 	if a.snap, err = a.store.SaveConfig(ctx, a.snap); err != nil {
 		return err
@@ -241,19 +245,6 @@ func listenControl(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("protect the control socket: %w", err)
 	}
 	return l, nil
-}
-
-// openBoard finds the hardware.
-func (a *app) openBoard(context.Context) error {
-	b, err := board.Open(a.cfg.Board, board.Config{Log: a.log})
-	if err != nil {
-		return err
-	}
-	a.board = b
-	for _, p := range b.Problems {
-		a.log.Warn("a port cannot be used", "port", p.Port, "found", string(p.Found), "reason", p.Reason)
-	}
-	return nil
 }
 
 // openEngine makes the engine and what it asks.

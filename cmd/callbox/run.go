@@ -55,6 +55,7 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	below.start("media clock", a.clock.Run)
 	below.start("sip", a.stack.Serve)
 	below.start("address outside", a.outside.run)
+	below.start("lights", a.board.Lights.Run)
 	a.mu.Lock()
 	err := a.useConfig(a.snap)
 	if err == nil {
@@ -67,10 +68,14 @@ func (a *app) run(ctx context.Context, ready func()) error {
 			doors.start("api over TLS", func(c context.Context) error { return a.server.ServeTLS(c, a.httpsLn, a.certs.config()) })
 		}
 		doors.start("control socket", a.serveControl)
+		doors.start("panel", a.panel.run)
+		doors.start("watchdog", a.panel.guard)
 		ready()
 		select {
 		case <-ctx.Done():
 		case err = <-failed:
+		case r := <-a.panel.reset:
+			err = &r
 		}
 	}
 	a.log.Info("stopping", "calls", a.engine.Stats().Live)
@@ -96,11 +101,11 @@ func (a *app) serveControl(ctx context.Context) error {
 
 // banner is what serve prints when it is ready. The keys of a first boot are
 // printed this once.
-func (a *app) banner(firstBoot bool, took time.Duration) string {
+func (a *app) banner(took time.Duration) string {
 	var b strings.Builder
 	acct := a.snap.Accounts[0]
-	if firstBoot {
-		fmt.Fprintf(&b, "First boot: a new account was made. Keep its token, it is shown only now.\n\n"+
+	if a.fresh {
+		fmt.Fprintf(&b, "A new account was made. Keep its token, it is shown only now.\n\n"+
 			"  export CALLBOX_ACCOUNT=%s\n  export CALLBOX_TOKEN=%s\n\n"+
 			"The same account for APIs that know it by a project id, with the same token:\n\n"+
 			"  export CALLBOX_PROJECT=%s\n\n  device CA     %s/%s\n\n",

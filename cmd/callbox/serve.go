@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -51,20 +52,28 @@ func (c *serveCmd) Run(ctx context.Context) error {
 }
 
 // serve builds and runs the app; started, when not nil, is told the app once it
-// is ready.
+// is ready. After a reset the app is built anew.
 func serve(ctx context.Context, cfg appConfig, began time.Time, started func(*app)) error {
-	_, err := os.Stat(filepath.Join(cfg.Data, "callbox.db"))
-	firstBoot := os.IsNotExist(err)
-	a, err := newApp(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	return a.run(ctx, func() {
-		io.WriteString(cfg.Out, a.banner(firstBoot, time.Since(began))) //nolint:errcheck // a closed terminal is no reason to stop
-		if started != nil {
-			started(a)
+	for {
+		a, err := newApp(ctx, cfg)
+		if err != nil {
+			return err
 		}
-	})
+		err = a.run(ctx, func() {
+			io.WriteString(cfg.Out, a.banner(time.Since(began))) //nolint:errcheck // a closed terminal is no reason to stop
+			if started != nil {
+				started(a)
+			}
+		})
+		var reset *resetError
+		if !errors.As(err, &reset) {
+			return err
+		}
+		if err := reset.do(ctx, cfg.Data, cfg.Log); err != nil {
+			return err
+		}
+		began, cfg.Fresh = time.Now(), true
+	}
 }
 
 // defaultData is /var/lib/callbox for root, else a folder in the user's home.

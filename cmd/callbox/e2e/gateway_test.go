@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,6 +43,7 @@ type gateway struct {
 	tls     string
 	ready   time.Duration // as the binary says
 	listen  string        // --sip; empty: two free ports of 127.0.0.1
+	board   string        // --board; empty: sim
 }
 
 // callbox is the program under test: the one that make built, or the one that
@@ -83,7 +85,7 @@ func (g *gateway) start() {
 		listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(freePorts(g.t, 2)))
 	}
 	g.cmd = exec.Command(callbox(g.t), "serve", "--data", g.dir, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0",
-		"--sip", listen, "--board", "sim", "--log-level", "info")
+		"--sip", listen, "--board", cmp.Or(g.board, "sim"), "--log-level", "info")
 	g.cmd.Stdout, g.cmd.Stderr = g.out, g.log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := g.cmd.Start(); err != nil {
@@ -107,6 +109,17 @@ func (g *gateway) start() {
 		return strings.Contains(g.out.String(), "  data ")
 	})
 	text := g.out.String()
+	g.read(text)
+	ms, err := strconv.Atoi(find(g.t, text, `ready after (\d+) ms`))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.ready = time.Duration(ms) * time.Millisecond
+}
+
+// read takes the keys and addresses from what the binary printed at a start.
+func (g *gateway) read(text string) {
+	g.t.Helper()
 	if m := regexp.MustCompile(`CALLBOX_ACCOUNT=(\S+)\s+export CALLBOX_TOKEN=(\S+)`).FindStringSubmatch(text); m != nil {
 		g.account, g.token = m[1], m[2]
 		g.project = find(g.t, text, `CALLBOX_PROJECT=(\S+)`)
@@ -115,11 +128,6 @@ func (g *gateway) start() {
 	g.https = find(g.t, text, `(https://\S+)`)
 	g.sip = find(g.t, text, `SIP\s+udp, tcp (\S+)`)
 	g.tls = find(g.t, text, `tls (\S+)`)
-	ms, err := strconv.Atoi(find(g.t, text, `ready after (\d+) ms`))
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.ready = time.Duration(ms) * time.Millisecond
 }
 
 func find(t *testing.T, text, pattern string) string {
