@@ -207,6 +207,22 @@ func (s *Store) TrimRecordings(ctx context.Context, keep int64, remove func(call
 	return n, nil
 }
 
+// FreeRecordings removes the oldest finished recordings until so many bytes went, or
+// none is left. It reports how many went; remove is as for [Store.TrimRecordings].
+func (s *Store) FreeRecordings(ctx context.Context, bytes int64, remove func(call.Recording) error) (int, error) {
+	n, err := s.dropRecordings(ctx, remove, func(_ []byte, rec call.Recording) bool {
+		if bytes <= 0 {
+			return false
+		}
+		bytes -= rec.Size
+		return true
+	})
+	if err != nil {
+		return n, fmt.Errorf("deleting recordings to make room: %w", err)
+	}
+	return n, nil
+}
+
 // dropRecordings removes recordings, oldest first, as long as goes says so.
 func (s *Store) dropRecordings(ctx context.Context, remove func(call.Recording) error, goes func(pos []byte, rec call.Recording) bool) (int, error) {
 	if err := s.settleNow(ctx); err != nil {

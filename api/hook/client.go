@@ -25,6 +25,8 @@ type Config struct {
 	UserAgent string           // empty: "callbox"
 	Trust     Trust            // whose certificates are believed
 	Log       *slog.Logger     // nil: no log
+	// SoundBytes bounds the memory of the sounds that are kept; 0: 16 MiB.
+	SoundBytes int
 }
 
 // Client makes requests to applications. It may be used concurrently.
@@ -37,6 +39,7 @@ type Client struct {
 	trust     atomic.Pointer[Trust]
 	transport *http.Transport
 	jars      *jars
+	sounds    *sounds
 }
 
 var _ script.Fetcher = (*Client)(nil)
@@ -46,7 +49,7 @@ func New(c Config) (*Client, error) {
 	if len(c.Dialects) == 0 || c.Accounts == nil {
 		return nil, errors.New("hook client: dialects and accounts are required")
 	}
-	h := &Client{dialects: make(map[string]api.Dialect), accounts: c.Accounts, agent: c.UserAgent, log: c.Log, jars: newJars()}
+	h := &Client{dialects: make(map[string]api.Dialect), accounts: c.Accounts, agent: c.UserAgent, log: c.Log, jars: newJars(), sounds: newSounds(c.SoundBytes)}
 	for _, d := range c.Dialects {
 		h.dialects[d.Name()] = d
 	}

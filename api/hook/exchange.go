@@ -161,6 +161,9 @@ func (c *Client) request(ctx context.Context, o api.Outgoing) (*http.Request, er
 	}
 	req.Header.Set("User-Agent", c.agent)
 	req.Header.Set("Accept", "*/*")
+	if v, ok := ctx.Value(validatorsKey{}).(validators); ok {
+		v.set(req.Header)
+	}
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}

@@ -193,20 +193,41 @@ const MaxSound = 32 << 20
 // ("audio/x-wav", "application/octet-stream"). The caller closes the stream. It
 // fails when the sound is larger than MaxSound, and when nothing arrives for
 // ReadTimeout (or the rt of the URL's fragment); ctx bounds all of it.
+//
+// What was read whole is kept as the server allows, and where it says nothing else the
+// server is asked each time whether the sound has changed (ETag, Last-Modified). A
+// server that cannot be asked, or fails, does not silence a sound that is kept, unless
+// it has forbidden that.
 func (c *Client) Open(ctx context.Context, url string) (io.ReadCloser, string, error) {
 	bare, fragment := splitFragment(url)
 	t := tuned(fragment)
 	o := api.Outgoing{URL: bare, Method: http.MethodGet}
+	old, fresh := c.sounds.find(bare)
+	if fresh {
+		return c.sounds.play(old, false)
+	}
 	var x *exchange
 	var err error
 	for try := 0; ; try++ {
-		x, err = c.begin(ctx, o, t, nil)
+		x, err = c.begin(old.ask(ctx), o, t, nil)
 		if err == nil || try >= t.retries || ctx.Err() != nil || !t.retry(retryClass(err)) {
 			break
 		}
 	}
+	if old != nil && ctx.Err() == nil && !old.strict && (err != nil || x.resp.StatusCode/100 == 5) {
+		if err == nil {
+			x.end()
+		}
+		c.log.Warn("a sound is played as it was, because its server does not answer", "url", publicURL(url), "err", err)
+		return c.sounds.play(old, true)
+	}
 	if err != nil {
 		return nil, "", fetchError("opening", url, err)
+	}
+	if old != nil && x.resp.StatusCode == http.StatusNotModified {
+		x.end()
+		c.sounds.renew(old, x.resp.Header)
+		return c.sounds.play(old, false)
 	}
 	if s := x.resp.StatusCode; s/100 != 2 {
 		x.end()
@@ -224,8 +245,11 @@ func (c *Client) Open(ctx context.Context, url string) (io.ReadCloser, string, e
 		return nil, "", fetchError("opening", url, errTooBig)
 	}
 	x.timer.Stop()
-	return &stream{x: x, patience: t.read, left: MaxSound, url: url}, kind, nil
+	return c.sounds.keep(bare, kind, &stream{x: x, patience: t.read, left: MaxSound, url: url}), kind, nil
 }
+
+// SoundStats tells of the sounds that are kept.
+func (c *Client) SoundStats() SoundStats { return c.sounds.stats() }
 
 // soundType reports whether a content type may be a sound.
 func soundType(header string) (string, bool) {

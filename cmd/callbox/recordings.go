@@ -22,6 +22,9 @@ import (
 type recordings struct {
 	dir   string
 	store *storage.Store
+	free  func() (int64, error) // room on the disk; nil: nobody looks
+	made  chan struct{}         // told that there is another recording; nil: nobody listens
+	fresh fresh
 }
 
 var (
@@ -31,28 +34,47 @@ var (
 
 // Create makes a recording's file.
 func (r *recordings) Create(id string, channels int) (engine.RecordingFile, string, error) {
+	if r.free != nil {
+		if free, err := r.free(); err == nil && free < diskLast {
+			r.tell() // there may be something to delete
+			return nil, "", &diskFullError{free}
+		}
+	}
 	name := id + ".wav"
 	f, err := os.OpenFile(filepath.Join(r.dir, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, "", err
 	}
-	w, err := wav.NewWriter(f, channels)
+	x := r.fresh.add(f)
+	w, err := wav.NewWriter(x, channels)
 	if err != nil {
+		r.fresh.remove(x)
 		f.Close()
 		os.Remove(f.Name())
 		return nil, "", err
 	}
-	return &recordingFile{Writer: w, file: f}, name, nil
+	return &recordingFile{Writer: w, file: x, of: r}, name, nil
+}
+
+// tell has the keeper look at the room that there is.
+func (r *recordings) tell() {
+	select {
+	case r.made <- struct{}{}:
+	default: // it will
+	}
 }
 
 // recordingFile is a file being recorded. Its methods are called one at a time.
 type recordingFile struct {
 	*wav.Writer
-	file *os.File
+	file *freshFile
+	of   *recordings
 }
 
 // Close makes the file whole and durable.
 func (f *recordingFile) Close() error {
+	defer f.of.tell()
+	f.of.fresh.remove(f.file)
 	return errors.Join(f.Writer.Close(), f.file.Sync(), f.file.Close())
 }
 

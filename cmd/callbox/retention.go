@@ -17,6 +17,10 @@ import (
 // sweepEvery is how often the box looks for what it has kept long enough.
 const sweepEvery = time.Hour
 
+// trimEvery is how soon after a new recording the box looks whether there are too many,
+// at the earliest, and how often it looks at the room on the disk.
+const trimEvery = 2 * time.Second
+
 // keeper forgets calls and recordings by the rules of the configuration. Its
 // goroutine is run; nobody else touches it.
 type keeper struct {
@@ -29,6 +33,7 @@ type keeper struct {
 
 	// left are the recordings that were being made when the last run ended.
 	left []call.Recording
+	full bool // it was told that there is nothing left to delete
 }
 
 // run completes what the last run left behind, then sweeps now and every hour
@@ -40,14 +45,48 @@ func (k *keeper) run(ctx context.Context) error {
 	k.left = nil
 	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
+	soon := time.NewTicker(trimEvery)
+	defer soon.Stop()
+	k.sweep(ctx)
+	more := false // recordings have been made
 	for {
-		k.sweep(ctx)
 		select {
 		case <-t.C:
+			k.sweep(ctx)
+		case <-soon.C:
+			k.trim(ctx, more)
+			more = false
+		case <-k.files.made:
+			more = true
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// trim deletes the oldest recordings: those above their size, when there are new ones,
+// and those that take the last room on the disk.
+func (k *keeper) trim(ctx context.Context, more bool) {
+	if more {
+		k.step(ctx, "recordings above their size", func() (int, error) {
+			return k.store.TrimRecordings(ctx, k.policy().RecordingBytes, k.files.removeFile)
+		})
+	}
+	if k.files.free == nil {
+		return
+	}
+	free, err := k.files.free()
+	if err != nil || free >= diskReserve {
+		k.full = false
+		return
+	}
+	n := k.step(ctx, "recordings on a full disk", func() (int, error) {
+		return k.store.FreeRecordings(ctx, diskReserve-free, k.files.removeFile)
+	})
+	if n == 0 && !k.full {
+		k.log.Error("the disk is full, and there are no recordings to delete", "free_mib", free>>20)
+	}
+	k.full = n == 0
 }
 
 // sweep forgets what is too old, then the oldest of what is too much.
@@ -66,14 +105,20 @@ func (k *keeper) sweep(ctx context.Context) {
 			return k.store.TrimRecordings(ctx, p.RecordingBytes, k.files.removeFile)
 		}},
 	} {
-		n, err := step.do()
-		if n > 0 {
-			k.log.Info("forgotten by the rules of retention", "what", step.what, "count", n)
-		}
-		if err != nil && ctx.Err() == nil {
-			k.log.Error("retention did not get through; it is tried again within the hour", "what", step.what, "err", err)
-		}
+		k.step(ctx, step.what, step.do)
 	}
+}
+
+// step does one thing and tells how many went.
+func (k *keeper) step(ctx context.Context, what string, do func() (int, error)) int {
+	n, err := do()
+	if n > 0 {
+		k.log.Info("forgotten by the rules of retention", "what", what, "count", n)
+	}
+	if err != nil && ctx.Err() == nil {
+		k.log.Error("retention did not get through; it is tried again within the hour", "what", what, "err", err)
+	}
+	return n
 }
 
 // complete ends a recording that the last run was making when the power was cut:

@@ -208,6 +208,81 @@ func TestKeeperForgetsByAmount(t *testing.T) {
 	})
 }
 
+// What is made goes above its size at once, and the last room on the disk is not taken
+// by recordings: the oldest go, then none is begun.
+func TestKeeperMakesRoom(t *testing.T) {
+	t.Parallel()
+	inAttic(t, func(a *attic) {
+		free := int64(1 << 30)
+		a.keep.files.free = func() (int64, error) { return free, nil }
+		a.keep.files.made = make(chan struct{}, 1)
+		a.change(func(r *config.Retention) { r.RecordingBytes = 3 << 20 })
+		defer a.start()()
+		a.after(time.Second)
+		for i := range 4 {
+			a.recording(fmt.Sprintf("RE%d", i), time.Duration(9-i)*time.Hour, 1<<20, "completed")
+		}
+		a.keep.files.tell()
+		a.after(2 * trimEvery)
+		a.recordings("RE3", "RE2", "RE1")
+		free = diskReserve - (1<<20 + 1) // one and a little more
+		a.after(trimEvery)
+		free = diskReserve
+		a.after(trimEvery)
+		a.recordings("RE3")
+		free = diskLast - 1
+		_, _, err := a.keep.files.Create("REnew", 1)
+		var full *diskFullError
+		if !errors.As(err, &full) || !strings.Contains(err.Error(), "15 MiB are free") {
+			t.Errorf("a recording is begun on a full disk: %v", err)
+		}
+		a.after(trimEvery)
+		a.recordings()
+		a.after(20 * trimEvery)
+		if n := strings.Count(a.log.String(), "no recordings to delete"); n != 1 {
+			t.Errorf("told %d times:\n%s", n, &a.log)
+		}
+	})
+}
+
+// A recording that is being made is on the disk every second, and one that stands
+// still costs nothing.
+func TestRecordingsReachTheDisk(t *testing.T) {
+	t.Parallel()
+	r := &recordings{dir: t.TempDir()}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = r.fresh.run(ctx) // ends with ctx
+		}()
+		f, _, err := r.Create("RE1", 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 5 {
+			if err := f.WriteSamples(make([]int16, 2*8000)); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(syncEvery)
+			synctest.Wait()
+			if n := r.fresh.count.Load(); n != uint64(i+1) {
+				t.Errorf("after %d s it was brought to the disk %d times", i+1, n)
+			}
+		}
+		<-time.After(10 * syncEvery)
+		if n := r.fresh.count.Load(); n != 5 {
+			t.Errorf("it stands still and was brought to the disk %d times", n)
+		}
+		if err := f.Close(); err != nil || len(r.fresh.files) != 0 {
+			t.Errorf("close: %v, %d files are left", err, len(r.fresh.files))
+		}
+		cancel()
+		<-done
+	})
+}
+
 // A file that does not go keeps its record, holds up nothing, and is tried again.
 func TestKeeperTriesAgain(t *testing.T) {
 	t.Parallel()

@@ -51,6 +51,7 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	below, doors := layers{failed: failed}, layers{failed: failed}
 	below.start("webhooks", func(c context.Context) error { a.deliver.Run(c); return nil })
 	below.start("retention", a.keeper.run)
+	below.start("recordings", a.files.fresh.run)
 	below.start("alerts", a.alarms.run)
 	below.start("media clock", a.clock.Run)
 	below.start("sip", a.stack.Serve)

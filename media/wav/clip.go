@@ -65,18 +65,16 @@ func play(src io.Closer, r *Reader) *Clip {
 		stop:   make(chan struct{}),
 		done:   make(chan struct{}),
 	}
-	for range firstFrames {
-		if !c.decode(r) {
-			close(c.frames)
-			close(c.done)
-			return c
-		}
+	more := true
+	for i := 0; i < firstFrames && more; i++ {
+		more = c.decode(r)
 	}
 	go func() {
 		defer close(c.done)
-		defer close(c.frames)
-		for c.decode(r) {
+		for more && c.decode(r) {
 		}
+		close(c.frames)
+		r.finish()
 	}()
 	return c
 }

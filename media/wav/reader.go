@@ -73,6 +73,17 @@ func (r *Reader) Read(dst []int16) (int, error) {
 	return n, nil
 }
 
+// maxTail is how much may lie behind the sound of a file: titles, cue points.
+const maxTail = 64 << 10
+
+// finish reads what lies behind the sound, so that a source knows that all of it was
+// taken.
+func (r *Reader) finish() {
+	if r.err == io.EOF && r.left == 0 && r.r != nil {
+		_, _ = io.CopyN(io.Discard, r.r, maxTail) // nobody wants it
+	}
+}
+
 // fill reads, decodes and resamples the next piece.
 func (r *Reader) fill() {
 	room := cap(r.in) - len(r.in)
