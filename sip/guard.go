@@ -28,7 +28,7 @@ const (
 	budgetRate  = 20.0 // earned back in each second
 	priceAsk    = 1.0  // a challenge, a message of a stranger, a malformed one
 	priceWrong  = 5.0  // a wrong answer
-	earnRight   = 2.0  // a right answer: more than its challenge has cost
+	earnRight   = 4.0  // a right answer: more than an INVITE that comes twice and the answer have cost
 	repeatAfter = 32 * time.Second
 )
 

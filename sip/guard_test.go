@@ -290,3 +290,37 @@ func TestGuardIsBounded(t *testing.T) {
 		t.Error("a ban made room for what is none")
 	}
 }
+
+// TestManyCallsOfWhoNeverRegisters: a caller who proves himself in each call may make
+// thousands in a row, over UDP too, where the first INVITE gets no answer and the
+// second a challenge.
+func TestManyCallsOfWhoNeverRegisters(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, n *memNet) {
+		s, caller := n.stack(t), n.stack(t)
+		in, _ := userPeer(t, s)
+		const rounds, together = 40, 50
+		began := time.Now()
+		for round := range rounds {
+			var calls []*Dialog
+			for range together {
+				d, err := caller.Invite(t.Context(), Invite{Target: uriOf(s, "00", "udp"), From: "201", SDP: []byte(sdpA), Auth: &Credentials{"201", userPass}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				calls = append(calls, d)
+			}
+			for range together {
+				in.take(t).Reject(486, Reason{Q850: 17})
+			}
+			for _, d := range calls {
+				if ev := expectEnd(t, d); ev.Status != 486 {
+					t.Fatalf("round %d: %+v", round, ev)
+				}
+			}
+		}
+		if took := time.Since(began) / rounds; took > 550*time.Millisecond { // T1, and nothing more
+			t.Errorf("a call takes %v", took)
+		}
+	})
+}
