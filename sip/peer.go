@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -18,7 +19,7 @@ import (
 //
 // A request belongs to the user it has credentials of; else to the user named
 // in From if it comes from where that user is registered; else to the exchange
-// that is registered there; else to the first trunk with its source address; else,
+// that is registered there; else to the first trunk, by name, with its source address; else,
 // when it is a REGISTER, an INVITE or a SUBSCRIBE, to the user named in To or From. Whoever has
 // a Password is always challenged, nobody else ever. While there are users, one
 // that does not exist is challenged like one that does, so that nobody learns who
@@ -91,7 +92,10 @@ func (s *Stack) AddPeer(p Peer) (remove func(), err error) {
 		}
 		s.users[p.Username] = np
 	}
-	s.peers = append(slices.Clone(s.peers), np)
+	// In the order of their names: which of two on one host is the first must not hang
+	// on whose name was looked up sooner.
+	at, _ := slices.BinarySearchFunc(s.peers, np, func(a, b *peer) int { return strings.Compare(a.Name, b.Name) })
+	s.peers = slices.Insert(slices.Clone(s.peers), at, np)
 	return func() { s.removePeer(np) }, nil
 }
 

@@ -1,6 +1,8 @@
 package sip
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +45,10 @@ func (s *Stack) replaced(value string) (*Dialog, int) {
 	}
 	s.mu.Lock()
 	d := s.dialogs[ours]
+	if d == nil && s.dialogs[theirs] != nil { // who read of the dialog may have taken the one tag for the other
+		ours, theirs = theirs, ours
+		d = s.dialogs[ours]
+	}
 	until, gone := s.gone[ours]
 	s.mu.Unlock()
 	if d == nil || d.info.CallID != callID {
@@ -71,6 +77,47 @@ func (d *Dialog) replaceable(tag string, earlyOnly bool) (*Dialog, int) {
 		return nil, 486
 	}
 	return d, 0
+}
+
+// EarlyDialog names a call of ours that rings, for whoever may take its place.
+type EarlyDialog struct{ CallID, LocalTag, RemoteTag string }
+
+// Ringing finds the early dialog of an outgoing call by its Call-ID, or another one of
+// the same leg (Bind), which rings at several places.
+func (s *Stack) Ringing(callID string) (e EarlyDialog, ok bool) {
+	s.mu.Lock()
+	ds := s.live()
+	s.mu.Unlock()
+	slices.SortFunc(ds, func(a, b *Dialog) int { return strings.Compare(a.localTag, b.localTag) }) // always the same one
+	var leg any
+	for _, d := range ds {
+		if d.info.CallID == callID && !d.info.Inbound {
+			if e, ok = d.earlyDialog(); ok {
+				return e, true
+			}
+			leg = d.Bound()
+		}
+	}
+	if leg == nil {
+		return EarlyDialog{}, false
+	}
+	for _, d := range ds {
+		if d.info.CallID != callID && d.Bound() == leg {
+			if e, ok = d.earlyDialog(); ok {
+				return e, true
+			}
+		}
+	}
+	return EarlyDialog{}, false
+}
+
+func (d *Dialog) earlyDialog() (EarlyDialog, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state != dsCalling || d.told || len(d.early) == 0 {
+		return EarlyDialog{}, false
+	}
+	return EarlyDialog{d.info.CallID, d.localTag, slices.Min(slices.Collect(maps.Keys(d.early)))}, true
 }
 
 // Bind leaves v with the dialog: what its user made of it, for whoever is told of

@@ -35,7 +35,7 @@ type Stack struct {
 	bound  atomic.Int64 // bindings of all users
 
 	mu      sync.Mutex // guards the rest
-	peers   []*peer    // in the order of AddPeer; replaced, never changed
+	peers   []*peer    // in the order of their names; replaced, never changed
 	users   map[string]*peer
 	dialogs map[string]*Dialog   // by our tag
 	merged  map[string]*Dialog   // arriving ones by Call-ID, From tag and CSeq (RFC 3261 §8.2.2.2)

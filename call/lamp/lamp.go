@@ -13,6 +13,7 @@ type Talk struct {
 	Call   string     // Record.ID
 	Placed bool       // the line's party placed it; else the box calls the party
 	State  call.State // Dialing, Ringing or InProgress
+	Dialog string     // Record.SIPCallID
 	// Remote is the other party, RemoteName its name, both as the record has them.
 	Remote, RemoteName string
 }
@@ -71,7 +72,7 @@ func (b *Board) enter(r call.Record) (before, after string) {
 		delete(b.talks, r.ID)
 		return before, ""
 	}
-	t := talk{line: r.Line, seq: r.Seq, Talk: Talk{Call: r.ID, Placed: r.Direction == call.Inbound, State: r.State, Remote: r.From}}
+	t := talk{line: r.Line, seq: r.Seq, Talk: Talk{Call: r.ID, Placed: r.Direction == call.Inbound, State: r.State, Dialog: r.SIPCallID, Remote: r.From}}
 	if t.Placed {
 		t.Remote = r.To
 	} else {

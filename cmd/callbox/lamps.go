@@ -50,10 +50,28 @@ func (a *app) dialogInfo(q sip.Question) sip.Document {
 		if q.User == line {
 			d.Remote, d.RemoteName = partyURI(t.Remote, q.Host), t.RemoteName
 		}
+		d.Pick = a.pick(q, line, t)
 		now = append(now, d)
 	}
 	last, known := q.Last.([]document.Dialog)
 	return sip.Document{Key: line, State: now, Body: document.DialogInfo(q.Entity, q.Version, now, last, !known)}
+}
+
+// pick is how a user's telephone may pick up what rings on a line; the zero value: it
+// may not.
+func (a *app) pick(q sip.Question, line string, t lamp.Talk) document.Pick {
+	if t.Placed || t.State != call.Ringing || t.Dialog == "" {
+		return document.Pick{}
+	}
+	if l, ok := a.lines.Line(line); !ok || l.Kind() != call.User ||
+		a.inbound.Replace(call.LegInfo{Kind: call.User, Line: q.User}, call.LegInfo{Kind: call.User, Line: line}, false) != nil {
+		return document.Pick{}
+	}
+	r, ok := a.stack.Ringing(t.Dialog)
+	if !ok {
+		return document.Pick{}
+	}
+	return document.Pick{CallID: r.CallID, LocalTag: r.RemoteTag, RemoteTag: r.LocalTag, Target: "sip:" + line + "@" + q.Host}
 }
 
 // dialogState is how RFC 4235 names the state of a call that is not over.

@@ -29,6 +29,16 @@ type Dialog struct {
 	// Remote is the other party's address as a URI, RemoteName its name; empty: not
 	// told.
 	Remote, RemoteName string
+	// Pick is how another telephone may take the call's place; the zero value: it
+	// may not.
+	Pick Pick
+}
+
+// Pick names a dialog for a Replaces header (RFC 3891), as the watched party knows
+// it: the local tag is its own.
+type Pick struct {
+	CallID, LocalTag, RemoteTag string
+	Target                      string // the URI that is called with it
 }
 
 // The XML of RFC 4235 §4.3.
@@ -42,6 +52,9 @@ type dialogInfo struct {
 
 type element struct {
 	ID        string       `xml:"id,attr"`
+	CallID    string       `xml:"call-id,attr,omitempty"`
+	LocalTag  string       `xml:"local-tag,attr,omitempty"`
+	RemoteTag string       `xml:"remote-tag,attr,omitempty"`
 	Direction string       `xml:"direction,attr"`
 	State     stateElement `xml:"state"`
 	Remote    *party       `xml:"remote"`
@@ -54,7 +67,12 @@ type stateElement struct {
 }
 
 type party struct {
-	Identity identity `xml:"identity"`
+	Identity *identity `xml:"identity"`
+	Target   *target   `xml:"target"`
+}
+
+type target struct {
+	URI string `xml:"uri,attr"`
 }
 
 type identity struct {
@@ -106,8 +124,16 @@ func (d Dialog) element() element {
 	if d.Initiator {
 		e.Direction = "initiator"
 	}
+	var remote party
 	if d.Remote != "" {
-		e.Remote = &party{Identity: identity{Display: plain(d.RemoteName), URI: plain(d.Remote)}}
+		remote.Identity = &identity{Display: plain(d.RemoteName), URI: plain(d.Remote)}
+	}
+	if p := d.Pick; p != (Pick{}) {
+		e.CallID, e.LocalTag, e.RemoteTag = plain(p.CallID), plain(p.LocalTag), plain(p.RemoteTag)
+		remote.Target = &target{plain(p.Target)}
+	}
+	if remote != (party{}) {
+		e.Remote = &remote
 	}
 	return e
 }

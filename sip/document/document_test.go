@@ -17,6 +17,9 @@ type read struct {
 	Entity  string   `xml:"entity,attr"`
 	Dialogs []struct {
 		ID        string `xml:"id,attr"`
+		CallID    string `xml:"call-id,attr"`
+		LocalTag  string `xml:"local-tag,attr"`
+		RemoteTag string `xml:"remote-tag,attr"`
 		Direction string `xml:"direction,attr"`
 		State     string `xml:"state"`
 		Remote    struct {
@@ -24,6 +27,9 @@ type read struct {
 				Display string `xml:"display,attr"`
 				URI     string `xml:",chardata"`
 			} `xml:"identity"`
+			Target struct {
+				URI string `xml:"uri,attr"`
+			} `xml:"target"`
 		} `xml:"remote"`
 	} `xml:"dialog"`
 }
@@ -33,6 +39,7 @@ const bob = "sip:bob@biloxi.example"
 var (
 	rings  = document.Dialog{ID: "a", State: document.Early}
 	talks  = document.Dialog{ID: "a", State: document.Confirmed}
+	picked = document.Dialog{ID: "c", State: document.Early, Pick: document.Pick{CallID: `1"2@here`, LocalTag: "l", RemoteTag: "r", Target: "sip:bob@biloxi.example"}}
 	places = document.Dialog{ID: "b", Initiator: true, State: document.Trying, Remote: "sip:alice@atlanta.example", RemoteName: `Alice "A" <&>`}
 )
 
@@ -53,6 +60,7 @@ func TestDialogInfo(t *testing.T) {
 		"one of two":          {[]document.Dialog{talks, places}, []document.Dialog{talks}, false, []string{"partial", "b initiator trying sip:alice@atlanta.example " + places.RemoteName}},
 		"both, whole":         {[]document.Dialog{talks, places}, []document.Dialog{talks}, true, []string{"full", "a recipient confirmed", "b initiator trying sip:alice@atlanta.example " + places.RemoteName}},
 		"one for the other":   {[]document.Dialog{places}, []document.Dialog{rings}, false, []string{"partial", "b initiator trying sip:alice@atlanta.example " + places.RemoteName, "a recipient terminated"}},
+		"may be picked up":    {[]document.Dialog{picked}, []document.Dialog{picked}, true, []string{"full", `c recipient early 1"2@here l r sip:bob@biloxi.example`}},
 		"whole after a fault": {[]document.Dialog{rings}, nil, true, []string{"full", "a recipient early"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,6 +80,9 @@ func TestDialogInfo(t *testing.T) {
 				line := x.ID + " " + x.Direction + " " + x.State
 				if x.Remote.Identity.URI != "" {
 					line += " " + x.Remote.Identity.URI + " " + x.Remote.Identity.Display
+				}
+				if x.CallID != "" {
+					line += " " + x.CallID + " " + x.LocalTag + " " + x.RemoteTag + " " + x.Remote.Target.URI
 				}
 				got = append(got, line)
 			}
