@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"callbox/hal"
+	"callbox/hal/gsm"
 	"callbox/hal/sim"
 	"callbox/hal/slic"
 )
@@ -23,6 +24,11 @@ type Config struct {
 	Root fs.FS
 	// SimPhones is the number of phones of the simulated board, 1…32; 0 is 4.
 	SimPhones int
+	// SimModems is the number of its modems, 0…8; each is of another make.
+	SimModems int
+	// USB is the file tree ("/") in which modems are looked for, unless there are
+	// simulated ones; empty: there are no modems.
+	USB string
 	// Profiles are boards that a user has described, see Parse.
 	Profiles []Profile
 	Log      *slog.Logger // nil: none
@@ -36,6 +42,8 @@ type Board struct {
 	Ports    []Port // those that work, in the profile's order
 	Problems []Problem
 	Lights   *Lights
+	// Modems finds the modems of the ports; nil when there are none.
+	Modems *gsm.Hub
 	// Watchdog is the path of its hardware watchdog; empty: none.
 	Watchdog string
 
@@ -43,11 +51,15 @@ type Board struct {
 	cards  []io.Closer
 }
 
-// Port is one phone port that works.
+// Port is one port that works: of a phone, or a slot for a modem.
 type Port struct {
 	Name  string // "fxs1"
 	Phone hal.Phone
 	PCM   hal.PCM
+	// GSM is a slot for a modem, whether there is one or not; Phone is nil then.
+	GSM *gsm.Port
+	// Place is where the modem of a slot is, if that is fixed.
+	Place string
 	// Sim is the phone on a simulated port, nil on a real one. Far is the same as
 	// what all far sides are: faults, and mostly a sim.Person.
 	Sim *sim.Phone
@@ -124,6 +136,9 @@ func open(p Profile, model string, c Config, hw hardware) (*Board, error) {
 		}
 	}
 	b.openPanel(o)
+	if err := b.openModems(c); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
 	return b, nil
 }
 
@@ -187,6 +202,9 @@ func (b *Board) Port(name string) (Port, bool) {
 // Close closes the ports, each left safe and asleep, then the cards.
 func (b *Board) Close() error {
 	var errs []error
+	if b.Modems != nil {
+		errs = append(errs, b.Modems.Close())
+	}
 	for _, p := range b.Ports {
 		errs = append(errs, p.close())
 	}

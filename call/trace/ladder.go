@@ -54,7 +54,12 @@ func lanesOf(entries []Entry) (lanes []string) {
 	return lanes
 }
 
-func lane(e Entry) string { return e.Remote.String() + "/" + e.Transport }
+func lane(e Entry) string {
+	if !e.Remote.IsValid() { // hardware of the box
+		return strings.TrimPrefix(e.Key, lineKey("")) + "/" + e.Transport
+	}
+	return e.Remote.String() + "/" + e.Transport
+}
 
 // arrow is a message from or to the lane'th of lanes far addresses.
 func arrow(e Entry, lane, lanes int) string {
@@ -86,7 +91,7 @@ func title(text string) string {
 	target := ""
 	if status, ok := strings.CutPrefix(first, "SIP/2.0 "); ok {
 		first = status
-	} else if method, uri, ok := strings.Cut(first, " "); ok {
+	} else if method, uri, ok := strings.Cut(first, " "); ok && strings.Contains(uri, "SIP/2.0") {
 		uri, _, _ = strings.Cut(uri, " ")
 		first = method
 		if method == "INVITE" || method == "REFER" {

@@ -38,7 +38,7 @@ func WritePcapng(w io.Writer, entries []Entry) error {
 		return append(b, 0, 0, 0, 0) // end of the options
 	})
 	for _, e := range entries {
-		if e.IsEvent() {
+		if e.IsEvent() || !e.Remote.IsValid() { // what was said to hardware is no packet
 			continue
 		}
 		from, to := e.Remote, e.Local

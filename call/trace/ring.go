@@ -37,7 +37,18 @@ type Entry struct {
 	Text      string         `json:"text"` // a whole message, or one line about an event
 
 	dialog, parent string // of an event: what else belongs to the call
+	line           string // of an event: the line of the call
 }
+
+// lineKey is what the dialogue of a line is filed under.
+func lineKey(line string) string { return "line " + line }
+
+// How long before a call's first event, and after its last, the dialogue of its
+// line belongs to it: a modem rings before the call is known.
+const (
+	lineBefore = 5 * time.Second
+	lineAfter  = 5 * time.Second
+)
 
 // IsEvent reports whether e is an event of the call and no message.
 func (e Entry) IsEvent() bool { return e.Transport == "" }
@@ -69,13 +80,20 @@ func (r *Ring) Message(at time.Time, key, transport string, sent bool, local, re
 	r.add(Entry{At: at, Key: key, Sent: sent, Transport: transport, Local: local, Remote: remote, Text: text})
 }
 
+// Line files a line of the dialogue with the hardware of a line, such as a modem
+// that speaks AT. It belongs to the calls that the line has at the time. Secrets
+// are the caller's to strike out.
+func (r *Ring) Line(at time.Time, line, transport string, sent bool, text string) {
+	r.add(Entry{At: at, Key: lineKey(line), Sent: sent, Transport: transport, Text: text[:min(len(text), maxText)]})
+}
+
 // Publish files an event of a call.
 func (r *Ring) Publish(ev call.Event) {
 	text := sentence(ev)
 	if ev.Record == nil || text == "" {
 		return
 	}
-	r.add(Entry{At: ev.At, Key: ev.Record.ID, Text: text[:min(len(text), maxText)], dialog: ev.Record.SIPCallID, parent: ev.Record.Parent})
+	r.add(Entry{At: ev.At, Key: ev.Record.ID, Text: text[:min(len(text), maxText)], dialog: ev.Record.SIPCallID, parent: ev.Record.Parent, line: ev.Record.Line})
 }
 
 // sentence is an event for people; empty for what is not worth a line.
@@ -161,11 +179,35 @@ func (r *Ring) Call(id string, dialogs ...string) []Entry {
 			}
 		}
 	})
+	lines := r.lines(keys)
 	var out []Entry
 	r.each(func(e *Entry) {
-		if keys[e.Key] {
+		if keys[e.Key] || lines[e.Key].holds(e.At) {
 			out = append(out, *e)
 		}
+	})
+	return out
+}
+
+// span is a time; the zero span holds none.
+type span struct{ from, to time.Time }
+
+func (s span) holds(t time.Time) bool { return !t.Before(s.from) && t.Before(s.to) }
+
+// lines gives, by key, when the lines of calls were theirs. The caller holds r.mu.
+func (r *Ring) lines(calls map[string]bool) map[string]span {
+	out := map[string]span{}
+	r.each(func(e *Entry) {
+		if e.line == "" || !calls[e.Key] {
+			return
+		}
+		key := lineKey(e.line)
+		s, known := out[key]
+		if !known {
+			s.from = e.At.Add(-lineBefore)
+		}
+		s.to = e.At.Add(lineAfter)
+		out[key] = s
 	})
 	return out
 }

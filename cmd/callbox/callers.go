@@ -53,7 +53,7 @@ func numbersOf(snap *config.Snapshot, account string) []string {
 	return out
 }
 
-// boxNumbers are the numbers of the box's phones, users and trunks.
+// boxNumbers are the numbers of the box's phones, users, SIMs and trunks.
 func boxNumbers(snap *config.Snapshot) []string {
 	var out []string
 	for _, u := range snap.Users {
@@ -61,6 +61,9 @@ func boxNumbers(snap *config.Snapshot) []string {
 	}
 	for _, p := range snap.Phones {
 		out = append(out, p.Number)
+	}
+	for _, m := range snap.Modems {
+		out = append(out, m.Number)
 	}
 	for _, t := range snap.Trunks {
 		if n, err := number.Parse(t.FromUser, snap.Country); err == nil && n.E164 != "" {
@@ -81,6 +84,9 @@ func staysInside(snap *config.Snapshot, d route.Decision) bool {
 			if t.Name == a.Line {
 				return false
 			}
+		}
+		if _, ok := modemOf(*snap, a.Line); ok {
+			return false
 		}
 	}
 	return true

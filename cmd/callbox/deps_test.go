@@ -37,6 +37,8 @@ var rules = []rule{
 	{"hal/vmodem", []string{"hal", "hal/at"}},
 	// A simulated phone shows who calls, as a real one does.
 	{"hal/sim", []string{"hal", "media", "media/fsk", "media/dtmf"}},
+	// Modems are simulated with what all far sides have in common.
+	{"hal/sim/cell", []string{"hal", "hal/sim"}},
 	{"hal/**", []string{"hal"}},
 	{"board", []string{"hal", "hal/**"}},
 	{"sip/sdp", []string{"media/codec"}},

@@ -151,6 +151,9 @@ func ownApplication(snap *config.Snapshot, info call.LegInfo) string {
 		}
 		return cmp.Or(u.Application, accountApplication(snap, u.Account))
 	}
+	if info.Kind == call.GSM {
+		return modemApplication(snap, info.Line)
+	}
 	if info.Kind == call.FXS {
 		for _, f := range snap.Phones {
 			if f.Port == info.Line && f.Application != "" {

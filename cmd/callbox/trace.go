@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 
 	"callbox/call/trace"
+	"callbox/hal/at"
 	"callbox/sip/wire"
 )
 
@@ -17,6 +19,28 @@ func (a *app) watch(m wire.Message) {
 		local = a.stack.Addr(m.Flow.Transport)
 	}
 	a.trace.Message(m.At, m.CallID, m.Flow.Transport, m.Sent, local, m.Flow.Remote, m.Raw)
+}
+
+// beforeCall is how many lines of a modem's dialogue are kept for the call that may
+// follow; what is said between calls would push others' calls out of the trace.
+const beforeCall = 12
+
+// traceModem files what is said to a modem, and by it, during its calls.
+func (a *app) traceModem(line string, busy func() bool) func(at.Entry) {
+	var mu sync.Mutex // guards last
+	var last []at.Entry
+	return func(e at.Entry) {
+		mu.Lock()
+		defer mu.Unlock()
+		if last = append(last, e); !busy() {
+			last = last[max(0, len(last)-beforeCall):]
+			return
+		}
+		for _, e := range last {
+			a.trace.Line(e.At, line, "AT", e.Out, e.Text)
+		}
+		last = last[:0]
+	}
 }
 
 // traceCmd shows what was said for a call.

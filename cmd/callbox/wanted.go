@@ -32,6 +32,7 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.engine.SetLimits(engineLimits(snap.Limits))
 	a.setTolls(snap)
 	a.outside.use(snap.Media)
+	a.useModems(snap)
 	a.lines.set(a.wanted(snap))
 	a.stack.Changed(eventDialog, "") // some may be gone
 	a.stack.Changed(eventMessages, "")
@@ -91,7 +92,12 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 		}})
 	}
 	for _, p := range a.board.Ports {
-		out = append(out, a.wantedPort(p, snap))
+		switch {
+		case p.GSM == nil:
+			out = append(out, a.wantedPort(p, snap))
+		case hasModem(p, snap):
+			out = append(out, a.wantedModem(p, snap))
+		}
 	}
 	return out
 }

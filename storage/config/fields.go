@@ -50,6 +50,7 @@ func (t Trunk) key() string          { return t.Name }
 func (u User) key() string           { return u.Name }
 func (g Gateway) key() string        { return g.ID + " " + g.Host }
 func (p Phone) key() string          { return p.Port }
+func (m Modem) key() string          { return m.Port }
 func (r Route) key() string          { return r.Name }
 func (c CallerID) key() string       { return c.Account + " " + c.Number }
 func (l CredentialList) key() string { return l.ID }

@@ -12,7 +12,7 @@ import (
 
 // Snapshot is the configuration of the box: everything that is set up, at one
 // moment. It is a value that nobody changes after it was loaded or saved; a
-// change is a new snapshot. Names of lines (trunks, users, phones) share one
+// change is a new snapshot. Names of lines (trunks, users, phones, modems) share one
 // name space, because calls are placed on lines by name.
 type Snapshot struct {
 	// Version counts the saves; 0 is a box that was never set up.
@@ -31,6 +31,7 @@ type Snapshot struct {
 	Trunks       []Trunk       `json:"trunks,omitempty"`
 	Users        []User        `json:"users,omitempty"`
 	Phones       []Phone       `json:"phones,omitempty"`
+	Modems       []Modem       `json:"modems,omitempty"`
 	Routes       []Route       `json:"routes,omitempty"`
 	Numbers      []Number      `json:"numbers,omitempty"`
 	Tolls        []Toll        `json:"tolls,omitempty"`
