@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the built gateway beside a bare sipgo user agent, Kamailio and rtpengine, and
 # prints one table. Arguments go to the program: -rounds 1 -calls 20 -seconds 3
-# -parts setup,sip,rest,bridge,memory,frames.
+# -parts setup,sip,rest,bridge,features,memory,frames.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 GO=${GO:-go}

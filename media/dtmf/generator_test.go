@@ -151,3 +151,17 @@ func TestClipDoesNotAllocate(t *testing.T) {
 		t.Fatalf("%v allocations per frame", n)
 	}
 }
+
+func BenchmarkClip(b *testing.B) {
+	c, err := New("1234567890*#ABCD", Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var f media.Frame
+	b.ReportAllocs()
+	for b.Loop() {
+		if !c.ReadFrame(&f) {
+			c.Rewind()
+		}
+	}
+}

@@ -264,7 +264,7 @@ func TestNoAllocations(t *testing.T) {
 // BenchmarkRoom is one tick of a room in which everybody talks; "core" is the
 // share of a core that it takes, in percent.
 func BenchmarkRoom(b *testing.B) {
-	for _, n := range []int{3, 32, 250} {
+	for _, n := range []int{3, 8, 32, 250} {
 		b.Run(fmt.Sprintf("parties=%d", n), func(b *testing.B) {
 			room := mix.New()
 			var f media.Frame

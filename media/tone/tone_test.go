@@ -242,3 +242,15 @@ func TestGeneratorDoesNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkGenerator(b *testing.B) {
+	c, _ := ByCountry("us")
+	g := New(c.Ringback, DefaultLevel)
+	var f media.Frame
+	b.ReportAllocs()
+	for b.Loop() {
+		if !g.ReadFrame(&f) {
+			b.Fatal("the tone ends")
+		}
+	}
+}

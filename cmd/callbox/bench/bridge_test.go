@@ -190,6 +190,7 @@ func (l *lab) stall(s *subject) (time.Time, error) {
 func (l *lab) connect(s *subject, number string, ptime, n int) ([]leg, []*outCall, error) {
 	l.caller.aim(s.sip)
 	l.callee.reset(ptime)
+	l.callee.dress(l.calleeStyle)
 	up, err := l.caller.connect(number, n)
 	if err != nil {
 		return nil, nil, s.failure(err.Error())

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,7 +46,8 @@ type outCall struct {
 // goroutine.
 type caller struct {
 	phone *phone
-	port  int     // of the sound that it offers
+	port  int // of the sound that it offers
+	style atomic.Pointer[style]
 	user  *member // it calls as; nil: as one that is known by its address
 	stop  chan struct{}
 	done  chan struct{}
@@ -127,9 +129,21 @@ func (c *caller) request(o *outCall, method string, seq int, body string) []byte
 	return fmt.Appendf(text, "Content-Length: %d\r\n\r\n%s", len(body), body)
 }
 
+// dress chooses how the caller describes its sound.
+func (c *caller) dress(s style) { c.style.Store(&s) }
+
+// offer is its session description.
+func (c *caller) offer() string {
+	s := c.style.Load()
+	if s == nil {
+		s = &style{}
+	}
+	return s.describe(c.phone.addr.Addr().String(), c.port, 0)
+}
+
 // invite places one call.
 func (c *caller) invite(o *outCall) {
-	body := session(c.phone.addr.Addr().String(), c.port, 0)
+	body := c.offer()
 	c.mu.Lock()
 	c.placed++
 	o.seq = 1
@@ -210,7 +224,7 @@ func (c *caller) prove(o *outCall, m message) {
 	c.phone.send(c.subject, c.request(o, "ACK", o.seq, ""))
 	o.to, o.status, o.seq = to, status, 2
 	o.proof = c.user.proof(m, "INVITE", "sip:"+o.number+"@"+c.subject.String())
-	o.pending, o.sentAt = c.request(o, "INVITE", o.seq, session(c.phone.addr.Addr().String(), c.port, 0)), time.Now()
+	o.pending, o.sentAt = c.request(o, "INVITE", o.seq, c.offer()), time.Now()
 	c.phone.send(c.subject, o.pending)
 }
 
@@ -406,6 +420,7 @@ type callee struct {
 
 	mu    sync.Mutex // guards what follows
 	ptime int        // that it asks for; 0: says nothing
+	style style      // of its sound
 	sound map[string]netip.AddrPort
 	said  map[string][]byte // the 200 of each call, for repeated INVITEs
 	acked map[string]bool   // calls whose answer has arrived
@@ -448,7 +463,7 @@ func (c *callee) handle(m message, from netip.AddrPort, _ int64) {
 		return
 	}
 	if c.said[id] == nil {
-		sdp := session(eastHost, c.port, c.ptime)
+		sdp := c.style.describe(eastHost, c.port, c.ptime)
 		if c.mute {
 			sdp += "a=inactive\r\n"
 		}
@@ -458,6 +473,13 @@ func (c *callee) handle(m message, from netip.AddrPort, _ int64) {
 		}
 	}
 	c.phone.send(from, c.said[id])
+}
+
+// dress chooses how the callee describes the sound of the next calls.
+func (c *callee) dress(s style) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.style = s
 }
 
 // hold makes the callee answer the next calls on hold: nothing is said.

@@ -19,7 +19,7 @@ var (
 	rounds  = flag.Int("rounds", 3, "times that everything is measured")
 	calls   = flag.Int("calls", 100, "bridged calls at the same time")
 	seconds = flag.Int("seconds", 6, "length of each measurement of sound")
-	parts   = flag.String("parts", "setup,sip,rest,bridge,memory,frames", "what to measure")
+	parts   = flag.String("parts", "setup,sip,rest,bridge,features,memory,frames", "what to measure")
 	paths   = flag.String("paths", "relay,decoded,recorded", "paths of bridged calls to measure")
 )
 
@@ -54,8 +54,10 @@ type lab struct {
 	ears     [2]*ear
 	caller   *caller
 	callee   *callee
-	started  int // subjects so far
-	report   report
+	// calleeStyle is how the callee describes its sound in the calls that connect makes.
+	calleeStyle style
+	started     int // subjects so far
+	report      report
 }
 
 func newLab(t *testing.T) *lab {
@@ -145,7 +147,7 @@ func TestCompare(t *testing.T) {
 	for _, p := range []struct {
 		name    string
 		measure func(round int) error
-	}{{"setup", l.setup}, {"sip", l.signalling}, {"rest", l.rest}, {"bridge", l.bridge}, {"memory", l.memory}} {
+	}{{"setup", l.setup}, {"sip", l.signalling}, {"rest", l.rest}, {"bridge", l.bridge}, {"features", l.features}, {"memory", l.memory}} {
 		if !strings.Contains(*parts, p.name) {
 			continue
 		}

@@ -1,7 +1,8 @@
 // Package bench measures the built gateway beside three programs of its kind in
 // the same run: a bare sipgo user agent for setting calls up, for TLS and for
 // memory, Debian's Kamailio for registrations, and its rtpengine in user space for
-// carrying sound. It holds a test program only, behind the build tag bench; `make
+// carrying sound; and what is done with sound (transcoding, SRTP, recording, machine
+// detection, conferences) beside plain relaying. It holds a test program only, behind the build tag bench; `make
 // bench` builds it, installs Kamailio and rtpengine when missing, and prints one
 // table.
 //

@@ -24,7 +24,8 @@ type frame struct {
 // mayNotAllocate are the benchmarks of what happens once per 20 ms or packet:
 // no allocation is allowed there.
 var mayNotAllocate = []string{"BenchmarkEncodeFrame", "BenchmarkDecodeFrame", "BenchmarkTick", "BenchmarkTick100", "BenchmarkDecode", "BenchmarkConceal",
-	"BenchmarkEncode", "BenchmarkRelay", "BenchmarkRelaySockets", "BenchmarkDetector", "BenchmarkRoom", "BenchmarkCanceller", "BenchmarkComfortNoise", "BenchmarkMeter", "BenchmarkToneDetector", "BenchmarkFaxDetector"}
+	"BenchmarkEncode", "BenchmarkRelay", "BenchmarkRelaySockets", "BenchmarkDetector", "BenchmarkRoom", "BenchmarkCanceller", "BenchmarkComfortNoise", "BenchmarkMeter", "BenchmarkToneDetector", "BenchmarkFaxDetector",
+	"BenchmarkSealAndOpen", "BenchmarkResample", "BenchmarkWriter", "BenchmarkGenerator", "BenchmarkClip", "BenchmarkCrossing"}
 
 // frames runs the packages' own benchmarks.
 func (l *lab) frames() error {

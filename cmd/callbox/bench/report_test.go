@@ -73,6 +73,7 @@ var table = []section{
 	{"Bridged G.711 calls, both sides talking, relay path", "rtpengine", carriedLines("relay", true)},
 	{"The same, decoded path", "rtpengine", carriedLines("decoded", false)},
 	{"The same, decoded and recorded in stereo", "rtpengine", carriedLines("decoded and recorded", false)},
+	{"Calls whose sound something is done with, everybody talking, each by a process of its own", "relayed", featureLines()},
 	{"The measuring side itself", "", []line{
 		{what: "the ears alone: delay p50, ms"},
 		{what: "the ears alone: delay p99, ms"},
@@ -164,6 +165,8 @@ func (r *report) printSection(out io.Writer, s section) {
 		_, what, cut := strings.Cut(l.what, ": ")
 		if !cut || s.peer == "" {
 			what = l.what
+		} else if s.peer == plainRelay {
+			what += ", CPU of 100 parties, % of a core"
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", what, spread(peer), spread(ours), spread(ratio), l.verdict(judged))
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"callbox/media/codec"
+	"callbox/media/srtp"
 )
 
 const (
@@ -126,7 +127,11 @@ type talk struct {
 	ears [2]*ear
 	legs []leg
 
+	pts  [2]uint8        // payload type of each side
+	seal [2]*srtp.Cipher // nil: in the clear
+
 	stopping atomic.Bool
+	arrived  atomic.Int64 // packets of RTP, whatever is in them
 	wg       sync.WaitGroup
 	said     []said  // owned by speak
 	marks    []heard // owned by listen
@@ -142,12 +147,17 @@ type said struct {
 // newTalk begins to talk; end ends it.
 func newTalk(ears [2]*ear, legs []leg) *talk {
 	t := &talk{ears: ears, legs: legs}
-	for _, e := range ears {
+	t.begin()
+	return t
+}
+
+// begin begins to talk.
+func (t *talk) begin() {
+	for _, e := range t.ears {
 		e.flush()
 	}
 	t.wg.Go(t.speak)
 	t.wg.Go(t.listen)
-	return t
 }
 
 // end stops talking; then what was said and heard can be looked at.
@@ -165,6 +175,7 @@ func (t *talk) speak() {
 	packets := make([][]byte, len(t.legs))
 	to := make([]syscall.SockaddrInet4, len(t.legs))
 	sound := filler()
+	var sealed []byte
 	for i, l := range t.legs {
 		packets[i] = make([]byte, headerBytes+packetBytes)
 		packets[i][0] = 0x80 // version 2, payload type 0
@@ -182,16 +193,23 @@ func (t *talk) speak() {
 			_ = syscall.Nanosleep(&ts, nil) // a signal may end it early, by a few µs at most
 		}
 		p := packets[i]
-		if round == 0 {
-			p[1] = 0x80 // the marker bit: a talk spurt begins
-		} else {
-			p[1] = 0
+		side := t.legs[i].side
+		if p[1] = t.pts[side]; round == 0 {
+			p[1] |= 0x80 // the marker bit: a talk spurt begins
 		}
 		binary.BigEndian.PutUint16(p[2:], uint16(round))
 		binary.BigEndian.PutUint32(p[4:], uint32(round)*packetBytes)
 		now := time.Now()
 		putMark(p[headerBytes:], i, now.UnixNano())
-		if err := syscall.Sendto(t.ears[t.legs[i].side].rtp, p, 0, &to[i]); err != nil && err != syscall.ECONNREFUSED {
+		if t.seal[side] != nil {
+			var err error
+			if sealed, err = t.seal[side].Seal(sealed[:0], p); err != nil {
+				t.err = fmt.Errorf("protect sound: %w", err)
+				return
+			}
+			p = sealed
+		}
+		if err := syscall.Sendto(t.ears[side].rtp, p, 0, &to[i]); err != nil && err != syscall.ECONNREFUSED {
 			t.err = fmt.Errorf("send sound: %w", err)
 			return
 		}
@@ -207,7 +225,7 @@ func (t *talk) listen() {
 		<-tick.C
 		last := t.stopping.Load()
 		for _, e := range t.ears {
-			t.marks = e.read(t.marks)
+			t.marks = e.read(t.marks, &t.arrived)
 		}
 		if last {
 			return
@@ -216,7 +234,7 @@ func (t *talk) listen() {
 }
 
 // read takes all that has arrived and appends the marks in it.
-func (e *ear) read(marks []heard) []heard {
+func (e *ear) read(marks []heard, arrived *atomic.Int64) []heard {
 	for {
 		if _, _, err := syscall.Recvfrom(e.rtcp, e.buf, syscall.MSG_DONTWAIT); err != nil {
 			break
@@ -227,6 +245,7 @@ func (e *ear) read(marks []heard) []heard {
 		if err != nil {
 			return marks
 		}
+		arrived.Add(1)
 		a, ok := from.(*syscall.SockaddrInet4)
 		if !ok || n != headerBytes+packetBytes || e.buf[1]&0x7F != 0 {
 			continue
