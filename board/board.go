@@ -10,11 +10,13 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"callbox/hal"
 	"callbox/hal/gsm"
 	"callbox/hal/sim"
 	"callbox/hal/slic"
+	"callbox/hal/vmodem"
 )
 
 // Config is what Open needs besides the name. The zero value is right for the
@@ -31,7 +33,13 @@ type Config struct {
 	USB string
 	// Profiles are boards that a user has described, see Parse.
 	Profiles []Profile
-	Log      *slog.Logger // nil: none
+	// SimLines is the number of exchange lines of the simulated board, 0…32; 0 is 2,
+	// negative none.
+	SimLines int
+	// Trace gets what passes between the box and a modem, by port, from the drivers'
+	// goroutines: it must not block. nil: nobody.
+	Trace func(at time.Time, port, transport string, sent bool, text string)
+	Log   *slog.Logger // nil: none
 }
 
 // Board is an open board. Its fields do not change after Open.
@@ -51,11 +59,13 @@ type Board struct {
 	cards  []io.Closer
 }
 
-// Port is one port that works: of a phone, or a slot for a modem.
+// Port is one port that works: of a phone, of an exchange line, or a slot for a modem.
 type Port struct {
-	Name  string // "fxs1"
-	Phone hal.Phone
-	PCM   hal.PCM
+	Name string // "fxs1"
+	// Phone or Exchange is what it is for: an analogue phone, or an exchange line.
+	Phone    hal.Phone
+	Exchange hal.Exchange
+	PCM      hal.PCM
 	// GSM is a slot for a modem, whether there is one or not; Phone is nil then.
 	GSM *gsm.Port
 	// Place is where the modem of a slot is, if that is fixed.
@@ -64,8 +74,18 @@ type Port struct {
 	// what all far sides are: faults, and mostly a sim.Person.
 	Sim *sim.Phone
 	Far sim.Faulty
+	// Desk is who is at the far end of a simulated exchange line, nil elsewhere.
+	Desk *sim.LineDesk
 
-	closers []io.Closer // in the order of opening
+	localise func(country string, way vmodem.CallerID)
+	closers  []io.Closer // in the order of opening
+}
+
+// Localise sets an exchange line port up for the exchanges of a country.
+func (p *Port) Localise(country string, way vmodem.CallerID) {
+	if p.localise != nil {
+		p.localise(country, way)
+	}
 }
 
 // Found is what a driver found out about a port that does not work.
@@ -96,6 +116,15 @@ func Open(name string, c Config) (*Board, error) {
 	if c.SimPhones < 1 || c.SimPhones > maxSims {
 		return nil, fmt.Errorf("%d simulated phones: want 1 to %d", c.SimPhones, maxSims)
 	}
+	if c.SimLines == 0 {
+		c.SimLines = 2
+	}
+	if c.SimLines > maxSims {
+		return nil, fmt.Errorf("%d simulated exchange lines: want at most %d", c.SimLines, maxSims)
+	}
+	if c.Trace == nil {
+		c.Trace = func(time.Time, string, string, bool, string) {}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -103,11 +132,11 @@ func Open(name string, c Config) (*Board, error) {
 	if name == "" || name == "auto" {
 		name = detected
 	}
-	p, err := byName(name, c.Profiles, c.SimPhones)
+	p, err := byName(name, c.Profiles, c.SimPhones, max(c.SimLines, 0))
 	if err != nil {
 		return nil, err
 	}
-	return open(p, model, c, realHardware())
+	return open(withVoiceModems(p, realHardware()), model, c, realHardware())
 }
 
 // open opens a profile on hw.
@@ -125,7 +154,7 @@ func open(p Profile, model string, c Config, hw hardware) (*Board, error) {
 		if err := drivers()[pp.Driver](o, pp, &port); err != nil {
 			err = errors.Join(err, port.close())
 			b.Problems = append(b.Problems, problem(pp.Name, err))
-			c.Log.Warn("phone port does not work", "port", pp.Name, "err", err)
+			c.Log.Warn("port does not work", "port", pp.Name, "err", err)
 			continue
 		}
 		b.Ports = append(b.Ports, port)

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the drawings anew")
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestProfilesAreValid(t *testing.T) {
-	for _, p := range append(Profiles(), simProfile(4), simProfile(maxSims)) {
+	for _, p := range append(Profiles(), simProfile(4, 0), simProfile(maxSims, 2)) {
 		if err := p.Validate(); err != nil {
 			t.Error(err)
 		}
@@ -34,7 +34,7 @@ func TestProfilesAreValid(t *testing.T) {
 // aPi is the profile of any Raspberry Pi.
 func aPi(t *testing.T) Profile {
 	t.Helper()
-	p, err := byName("pi", nil, 0)
+	p, err := byName("pi", nil, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestDetect(t *testing.T) {
 
 func TestOpenSim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, err := Open("auto", Config{Root: fstest.MapFS{}})
+		b, err := Open("auto", Config{Root: fstest.MapFS{}, SimLines: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,12 +191,12 @@ func TestNoHardware(t *testing.T) {
 	}
 	ports := len(b.Ports)
 	for _, p := range b.Problems {
-		if strings.HasPrefix(p.Port, "fxs") {
+		if strings.HasPrefix(p.Port, "fx") {
 			ports++
 		}
 	}
-	if ports != 2 {
-		t.Errorf("%d ports that work or do not, want 2: %+v", ports, b.Problems)
+	if ports != 3 {
+		t.Errorf("%d ports that work or do not, want 3: %+v", ports, b.Problems)
 	}
 	for _, p := range b.Problems {
 		if p.Reason == "" || p.Err == nil || !strings.Contains(p.Reason, p.Port) {

@@ -22,13 +22,15 @@ func drivers() map[string]driver {
 	return map[string]driver{
 		ag1171: openAg1171,
 		simFXS: openSim,
+		voice:  openVoice,
+		simFXO: openSimLine,
 	}
 }
 
 // driverNames are the keys of the table that a profile may name, sorted.
 func driverNames() []string {
 	names := slices.Sorted(maps.Keys(drivers()))
-	return slices.DeleteFunc(names, func(n string) bool { return n == simFXS })
+	return slices.DeleteFunc(names, func(n string) bool { return n == simFXS || n == simFXO })
 }
 
 // opener opens what the drivers need; hardware is how, tests replace it.
@@ -38,6 +40,7 @@ type opener struct {
 	supply   *slic.Supply // nil: each port rings when it wants
 	cards    map[string]cardResult
 	profile  Profile
+	lastLine *sim.Exchange // a simulated line that has no other to call yet
 }
 
 // hardware opens pins and cards.
@@ -48,6 +51,8 @@ type hardware struct {
 	card   func(bus.CardConfig) (card, error)
 	button func(bus.PinRef) (input, error)
 	led    func(names []string) (output, error)
+	ttys   func() ([]hal.TTY, error)
+	serial func(path string) (io.ReadWriteCloser, error)
 }
 
 type (
@@ -94,6 +99,14 @@ func realHardware() hardware {
 		},
 		button: func(r bus.PinRef) (input, error) { return as[input](bus.OpenButton(r)) },
 		led:    func(names []string) (output, error) { return as[output](bus.OpenLED(bus.LEDDir, names)) },
+		ttys:   func() ([]hal.TTY, error) { return bus.USBTTYs("/") },
+		serial: func(path string) (io.ReadWriteCloser, error) {
+			s, err := bus.OpenSerial(bus.SerialConfig{Path: path})
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
+		},
 	}
 }
 
@@ -194,5 +207,5 @@ func (o *opener) light(l LED) (output, error) {
 // missing reports whether err says that the hardware is not there, rather than
 // broken or in use.
 func missing(err error) bool {
-	return errors.Is(err, bus.ErrNoPin) || errors.Is(err, bus.ErrNoCard) || errors.Is(err, bus.ErrNoLED)
+	return errors.Is(err, bus.ErrNoPin) || errors.Is(err, bus.ErrNoCard) || errors.Is(err, bus.ErrNoLED) || errors.Is(err, errNoModem)
 }

@@ -99,11 +99,11 @@ func Names() []string {
 	return append([]string{"auto"}, names...)
 }
 
-// byName finds a profile among a user's and the built-in ones; sims is the number of
-// simulated phones.
-func byName(name string, own []Profile, sims int) (Profile, error) {
+// byName finds a profile among a user's and the built-in ones; sims and lines are the
+// numbers of simulated phones and exchange lines.
+func byName(name string, own []Profile, sims, lines int) (Profile, error) {
 	if name == Sim {
-		return simProfile(sims), nil
+		return simProfile(sims, lines), nil
 	}
 	known := append(slices.Clone(own), Profiles()...)
 	i := slices.IndexFunc(known, func(p Profile) bool { return p.Name == name })

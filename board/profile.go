@@ -46,9 +46,9 @@ type Card struct {
 	Part     string   `yaml:"part,omitempty"` // what to buy, for people
 }
 
-// PortProfile is one phone port.
+// PortProfile is one port.
 type PortProfile struct {
-	Name   string `yaml:"name"`   // "fxs1", stable for the life of the box
+	Name   string `yaml:"name"`   // "fxs1", "fxo1", stable for the life of the box
 	Driver string `yaml:"driver"` // key of the driver table
 	Pins   Pins   `yaml:"pins,omitempty"`
 	Card   string `yaml:"card,omitempty"` // Card.Name
@@ -56,7 +56,9 @@ type PortProfile struct {
 	Channel int `yaml:"channel,omitempty"`
 	// RingHz is the ringing frequency when the cadence names none; 0: the driver's.
 	RingHz int `yaml:"ring_hz,omitempty"`
-	LED    LED `yaml:"led,omitempty"`
+	// Modem is which of the voice modems on USB it is, by their places, from 0.
+	Modem int `yaml:"modem,omitempty"`
+	LED   LED `yaml:"led,omitempty"`
 }
 
 // Pins are the lines of a line chip.
@@ -101,14 +103,19 @@ const Sim = "sim"
 const (
 	ag1171  = "ag1171"
 	simFXS  = "sim-fxs"
+	voice   = "vmodem"
+	simFXO  = "sim-fxo"
 	maxSims = 32
 )
 
-// simProfile is a board with n simulated phones.
-func simProfile(n int) Profile {
+// simProfile is a board with n simulated phones and so many exchange lines.
+func simProfile(n, lines int) Profile {
 	p := Profile{Name: Sim, Title: "simulated board"}
 	for i := range n {
 		p.Ports = append(p.Ports, PortProfile{Name: "fxs" + strconv.Itoa(i+1), Driver: simFXS})
+	}
+	for i := range lines {
+		p.Ports = append(p.Ports, PortProfile{Name: "fxo" + strconv.Itoa(i+1), Driver: simFXO, Modem: i})
 	}
 	return p
 }
@@ -238,8 +245,14 @@ func (v *validation) port(port PortProfile) error {
 			return err
 		}
 	}
-	if port.Driver == simFXS {
+	switch port.Driver {
+	case simFXS:
 		return nil
+	case simFXO, voice:
+		if port.Modem < 0 || port.Modem >= maxSims {
+			return fmt.Errorf("port %s: voice modem %d: 0 to %d are possible", port.Name, port.Modem, maxSims-1)
+		}
+		return v.use(fmt.Sprintf("voice modem %d", port.Modem), port.Name)
 	}
 	if channels, ok := v.cards[port.Card]; !ok {
 		return fmt.Errorf("port %s: the board has no card %q", port.Name, port.Card)

@@ -51,7 +51,7 @@ func (a *app) openBoard(context.Context) error {
 		}
 		own = append(own, p)
 	}
-	a.board, err = board.Open(a.cfg.Board, board.Config{Profiles: own, SimModems: simModems, USB: "/", Log: a.log})
+	a.board, err = board.Open(a.cfg.Board, board.Config{Profiles: own, SimModems: simModems, USB: "/", Trace: a.trace.Line, Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -34,11 +34,12 @@ var rules = []rule{
 	// Text messages and USSD are AT commands of their own, for any modem.
 	{"hal/sms", []string{"hal", "hal/at"}},
 	{"hal/gsm", []string{"hal", "hal/at", "hal/sms"}},
-	{"hal/vmodem", []string{"hal", "hal/at"}},
 	// A simulated phone shows who calls, as a real one does.
 	{"hal/sim", []string{"hal", "media", "media/fsk", "media/dtmf"}},
 	// Modems are simulated with what all far sides have in common.
 	{"hal/sim/cell", []string{"hal", "hal/sim"}},
+	// The sound in the serial line of a voice modem is G.711.
+	{"hal/vmodem", []string{"hal", "hal/at", "media/codec"}},
 	{"hal/**", []string{"hal"}},
 	{"board", []string{"hal", "hal/**"}},
 	{"sip/sdp", []string{"media/codec"}},

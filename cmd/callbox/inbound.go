@@ -70,6 +70,13 @@ func (p *inbound) plan(snap *config.Snapshot, info call.LegInfo) engine.Plan {
 			}
 		}
 	}
+	if info.Kind == call.FXO {
+		for _, l := range snap.ExchangeLines {
+			if l.Port == info.Line && l.Application != "" {
+				return runApplication(plan, snap, l.Application, "exchange line "+cmp.Or(l.Name, l.Port))
+			}
+		}
+	}
 	if app := ownApplication(snap, info); app != "" && !direct(snap, info) {
 		return runApplication(plan, snap, app, "the application of "+info.Line)
 	}

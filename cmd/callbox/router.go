@@ -94,12 +94,20 @@ func compileRoutes(snap config.Snapshot, lines []string, strict bool) (*route.Ta
 		name(p.Name, p.Port)
 		name(p.Number, p.Port)
 	}
+	for _, l := range snap.ExchangeLines {
+		name(l.Name, l.Port)
+	}
 	for _, t := range snap.Trunks {
 		if t.SIPURIs {
 			cfg.URILines = append(cfg.URILines, t.Name)
 		}
 		if t.Numbers && have[t.Name] && callsOut(t) {
 			cfg.OpenLines = append(cfg.OpenLines, t.Name)
+		}
+	}
+	for _, l := range snap.ExchangeLines {
+		if l.Numbers && have[l.Port] {
+			cfg.OpenLines = append(cfg.OpenLines, l.Port)
 		}
 	}
 	if have[sipLine] {
@@ -138,7 +146,7 @@ func (r *router) Route(t script.Target, from string) (engine.Route, error) {
 	if d.Cause != nil {
 		return engine.Route{}, *d.Cause
 	}
-	d.Attempts = throughGateways(snap, d.Attempts)
+	d.Attempts = throughGateways(snap, overExchangeLines(snap, d.Attempts))
 	out := engine.Route{Why: d.Summary(), Next: d.Next, Party: toll.Party{
 		Name: t.To, Number: d.Number, SIP: d.To.Kind == number.SIP, Emergency: d.Emergency, Price: (*r.prices.Load())[d.Rule]}}
 	for _, a := range d.Attempts {

@@ -40,6 +40,7 @@ func copyOf(s config.Snapshot) config.Snapshot {
 	}
 	s.Applications, s.Numbers = slices.Clone(s.Applications), slices.Clone(s.Numbers)
 	s.Trunks, s.Users, s.Phones, s.Routes = slices.Clone(s.Trunks), slices.Clone(s.Users), slices.Clone(s.Phones), slices.Clone(s.Routes)
+	s.ExchangeLines = slices.Clone(s.ExchangeLines)
 	s.SpeechVendors = slices.Clone(s.SpeechVendors)
 	s.CallerIDs, s.CredentialLists, s.SIPDomains = slices.Clone(s.CallerIDs), slices.Clone(s.CredentialLists), slices.Clone(s.SIPDomains)
 	return s
@@ -207,6 +208,11 @@ func applicationUser(s *config.Snapshot, c config.Application) string {
 	for _, p := range s.Phones {
 		if p.Application == c.ID {
 			return "phone port " + p.Port
+		}
+	}
+	for _, l := range s.ExchangeLines {
+		if l.Application == c.ID {
+			return "exchange line " + l.Port
 		}
 	}
 	return ""

@@ -93,6 +93,8 @@ func (a *app) wanted(snap config.Snapshot) []wantedLine {
 	}
 	for _, p := range a.board.Ports {
 		switch {
+		case p.Exchange != nil:
+			out = append(out, a.wantedExchange(p, snap))
 		case p.GSM == nil:
 			out = append(out, a.wantedPort(p, snap))
 		case hasModem(p, snap):

@@ -69,3 +69,12 @@ func (p *Pty) raw() error {
 
 // Close pulls the plug: whoever has Path open gets EIO.
 func (p *Pty) Close() error { return errors.Join(p.Master.Close(), p.held.Close()) }
+
+// ptyFar is the master as what is plugged into a simulated device.
+type ptyFar struct{ *Pty }
+
+// far gives it.
+func (p *Pty) far() ptyFar { return ptyFar{p} }
+
+func (p ptyFar) Read(b []byte) (int, error)  { return p.Master.Read(b) }
+func (p ptyFar) Write(b []byte) (int, error) { return p.Master.Write(b) }

@@ -26,15 +26,16 @@ type Snapshot struct {
 	// box in a SIP URI.
 	Domains []string `json:"domains,omitempty"`
 
-	Accounts     []Account     `json:"accounts,omitempty"`
-	Applications []Application `json:"applications,omitempty"`
-	Trunks       []Trunk       `json:"trunks,omitempty"`
-	Users        []User        `json:"users,omitempty"`
-	Phones       []Phone       `json:"phones,omitempty"`
-	Modems       []Modem       `json:"modems,omitempty"`
-	Routes       []Route       `json:"routes,omitempty"`
-	Numbers      []Number      `json:"numbers,omitempty"`
-	Tolls        []Toll        `json:"tolls,omitempty"`
+	Accounts      []Account      `json:"accounts,omitempty"`
+	Applications  []Application  `json:"applications,omitempty"`
+	Trunks        []Trunk        `json:"trunks,omitempty"`
+	Users         []User         `json:"users,omitempty"`
+	Phones        []Phone        `json:"phones,omitempty"`
+	ExchangeLines []ExchangeLine `json:"exchange_lines,omitempty"`
+	Modems        []Modem        `json:"modems,omitempty"`
+	Routes        []Route        `json:"routes,omitempty"`
+	Numbers       []Number       `json:"numbers,omitempty"`
+	Tolls         []Toll         `json:"tolls,omitempty"`
 	// CallerIDs, CredentialLists and SIPDomains are what the call APIs know besides.
 	CallerIDs       []CallerID       `json:"caller_ids,omitempty"`
 	CredentialLists []CredentialList `json:"credential_lists,omitempty"`

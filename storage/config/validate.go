@@ -100,6 +100,9 @@ func (s Snapshot) Validate() error {
 	for i, m := range s.Modems {
 		v.modem(fmt.Sprintf("modems[%d]", i), m)
 	}
+	for i, l := range s.ExchangeLines {
+		v.exchangeLine(fmt.Sprintf("exchange_lines[%d]", i), l)
+	}
 	v.routes(s.Routes)
 	v.numbers(s.Numbers)
 	v.tolls(s.Tolls)
@@ -121,7 +124,7 @@ func (v *validator) counts(s Snapshot) {
 		n     int
 	}{
 		{"accounts", len(s.Accounts)}, {"applications", len(s.Applications)}, {"trunks", len(s.Trunks)}, {"users", len(s.Users)},
-		{"phones", len(s.Phones)}, {"modems", len(s.Modems)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)}, {"tolls", len(s.Tolls)},
+		{"phones", len(s.Phones)}, {"exchange_lines", len(s.ExchangeLines)}, {"modems", len(s.Modems)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)}, {"tolls", len(s.Tolls)},
 		{"caller_ids", len(s.CallerIDs)}, {"credential_lists", len(s.CredentialLists)}, {"sip_domains", len(s.SIPDomains)}, {"speech_vendors", len(s.SpeechVendors)}, {"domains", len(s.Domains)}, {"webhooks.trust", len(s.Webhooks.Trust)}, {"webhooks.pins", len(s.Webhooks.Pins)},
 	} {
 		if l.n > maxEntries {
@@ -289,7 +292,7 @@ func (v *validator) application(field, id string) {
 
 func (v *validator) knownLine(field, name string) {
 	if !v.lines[name] {
-		v.bad(field, "there is no trunk, user, phone port or modem %q", name)
+		v.bad(field, "there is no trunk, user, phone port, exchange line or modem %q", name)
 	}
 }
 

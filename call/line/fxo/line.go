@@ -1,0 +1,179 @@
+package fxo
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"callbox/call"
+	"callbox/hal"
+	"callbox/media/echo"
+	"callbox/media/tone"
+)
+
+var (
+	_ call.Line     = (*Line)(nil)
+	_ call.Reporter = (*Line)(nil)
+)
+
+// Line is one exchange line. All methods may be called from any goroutine.
+type Line struct {
+	cfg     Config
+	country tone.Country
+	port    hal.Exchange
+	sound   *sound
+	asks    chan ask
+	wake    chan struct{} // a leg wants to hang up
+	since   time.Time     // when the line was made
+
+	serving atomic.Pointer[chan struct{}] // closed when Serve returns; nil before
+	serve   sync.Mutex                    // held by Serve
+	doing   atomic.Int32                  // state, for Status
+
+	// Owned by Serve's goroutine.
+	state    state
+	leg      *leg               // of all states but idle, arriving and refused; in releasing and guard one that waits
+	seizure  hal.Seizure        // of leg
+	caller   *hal.ExchangeEvent // who calls, before the leg is made
+	lastRing time.Time
+	due      time.Time // when the state has lasted long enough; zero: no limit
+	in       call.Receiver
+}
+
+// ask is a request to the line's goroutine.
+type ask struct {
+	do  func() error
+	err chan error
+	leg *leg // ErrLegEnded when it is not the present one; nil: none in particular
+}
+
+// New makes the line of a port. It does nothing until Serve runs. The caller closes
+// the port after Serve has returned.
+func New(c Config, port hal.Exchange, pcm hal.PCM) (*Line, error) {
+	c, country, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c.Log = c.Log.With("line", c.ID)
+	var canceller *echo.Canceller
+	if c.EchoTail >= 0 {
+		if canceller, err = echo.New(echo.Config{Tail: c.EchoTail}); err != nil {
+			return nil, fmt.Errorf("line %s: %w", c.ID, err)
+		}
+	}
+	return &Line{
+		cfg: c, country: country, port: port,
+		sound: newSound(pcm, canceller, newSupervisor(c, country), c.Log),
+		asks:  make(chan ask), wake: make(chan struct{}, 1), since: time.Now(),
+	}, nil
+}
+
+// ID implements [call.Line].
+func (l *Line) ID() string { return l.cfg.ID }
+
+// Kind implements [call.Line].
+func (l *Line) Kind() call.Kind { return call.FXO }
+
+// Serve implements [call.Line]. It returns an error only when the driver of the port
+// was closed.
+func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
+	l.serve.Lock()
+	defer l.serve.Unlock()
+	done := make(chan struct{})
+	l.in = in
+	l.serving.Store(&done)
+	defer func() {
+		l.serving.Store(nil)
+		close(done)
+		l.leave()
+	}()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		var due <-chan time.Time
+		if !l.due.IsZero() {
+			timer.Reset(time.Until(l.due))
+			due = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-l.port.Events():
+			if !ok {
+				return fmt.Errorf("line %s: port: %w", l.cfg.ID, hal.ErrClosed)
+			}
+			l.happened(e)
+		case a := <-l.asks:
+			a.err <- l.reply(a)
+		case <-l.wake:
+		case h := <-l.sound.signs:
+			l.heard(h)
+		case <-due:
+			l.timeout()
+		}
+		l.hangup()
+	}
+}
+
+// reply runs a request.
+func (l *Line) reply(a ask) error {
+	if a.leg != nil && a.leg != l.leg {
+		return call.ErrLegEnded
+	}
+	return a.do()
+}
+
+// Dial implements [call.Line]: the line is seized and d.To dialled. The error is a
+// Cause: no circuit when the line is in use, out of order when the port has failed.
+func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
+	done := l.serving.Load()
+	if done == nil {
+		return nil, l.down("line %s is not running", l.cfg.ID)
+	}
+	var g *leg
+	a := ask{err: make(chan error, 1), do: func() (err error) { g, err = l.dial(d); return err }}
+	select {
+	case l.asks <- a:
+		if err := <-a.err; err != nil {
+			return nil, err
+		}
+		return g, nil
+	case <-*done:
+		return nil, l.down("line %s has stopped", l.cfg.ID)
+	case <-ctx.Done():
+		return nil, l.down("line %s did not react: %v", l.cfg.ID, ctx.Err())
+	}
+}
+
+// down is the cause of a line that cannot place calls now.
+func (l *Line) down(format string, a ...any) call.Cause {
+	return call.Cause{Q850: call.Q850OutOfOrder, Who: call.Box, Text: fmt.Sprintf(format, a...)}
+}
+
+// Status implements [call.Reporter].
+func (l *Line) Status() call.LineStatus {
+	h := l.port.Health()
+	s := state(l.doing.Load())
+	st := call.LineStatus{Ready: h.OK && l.serving.Load() != nil, Since: h.Since, Text: s.sentence(), Max: 1}
+	if l.since.After(st.Since) {
+		st.Since = l.since
+	}
+	if s != idle {
+		st.Busy = 1
+	}
+	switch {
+	case !h.OK:
+		st.Text = h.Text
+	case l.serving.Load() == nil:
+		st.Text = "the line is not running"
+	}
+	return st
+}
+
+// note tells the trace and the log what happens.
+func (l *Line) note(text string) {
+	l.cfg.Note(time.Now(), text)
+	l.cfg.Log.Debug("exchange line", "what", text)
+}

@@ -1,0 +1,169 @@
+package fxo
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"callbox/hal"
+	"callbox/media"
+	"callbox/media/dtmf"
+	"callbox/media/echo"
+)
+
+// heard is what the sound goroutine tells the line: a key, or a judgement.
+type heard struct {
+	digit byte
+	judgement
+}
+
+// sound moves sound between the port's device and a leg, from start (the line is
+// connected) to stop.
+type sound struct {
+	pcm    hal.PCM
+	hybrid *hybrid
+	super  *supervisor
+	log    *slog.Logger
+	signs  chan heard // to the line's goroutine
+
+	running bool // owned by the line's goroutine
+	quit    chan struct{}
+	wg      sync.WaitGroup
+
+	mu   sync.Mutex // guards what follows
+	port *port
+	err  error  // what is wrong with the device
+	lost uint64 // keys that the line did not take in time
+}
+
+func newSound(pcm hal.PCM, c *echo.Canceller, s *supervisor, log *slog.Logger) *sound {
+	return &sound{pcm: pcm, hybrid: newHybrid(pcm, c), super: s, log: log, signs: make(chan heard, signRoom)}
+}
+
+// start runs the two goroutines for a leg's sound. It waits for those of the call
+// before, which have ended when the line is on-hook.
+func (s *sound) start(p *port) {
+	if s.running {
+		return
+	}
+	s.wg.Wait()
+	for len(s.signs) > 0 {
+		<-s.signs
+	}
+	s.hybrid.begin()
+	p.start()
+	s.mu.Lock()
+	s.port, s.err = p, nil
+	s.mu.Unlock()
+	s.running, s.quit = true, make(chan struct{})
+	quit := s.quit
+	s.wg.Go(func() { s.hear(quit, p) })
+	s.wg.Go(func() { s.speak(quit, p) })
+}
+
+// stop ends them; wait returns when they have ended, which they do when the line is
+// on-hook.
+func (s *sound) stop() {
+	if s.running {
+		s.running = false
+		close(s.quit)
+	}
+}
+
+func (s *sound) wait() { s.wg.Wait() }
+
+// fault is what is wrong with the device, nil while it works.
+func (s *sound) fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// hear takes what the line says: keys and signs go to the line's goroutine, the rest
+// to the leg. A key is silenced towards the leg from the moment it is recognised, so
+// that it is not heard twice by those who get the digit.
+func (s *sound) hear(quit <-chan struct{}, p *port) {
+	var f media.Frame
+	d := dtmf.NewDetector()
+	for !over(quit) {
+		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
+			continue
+		}
+		if !p.clear.Load() {
+			s.hybrid.clean(&f)
+		}
+		if j := s.super.hears(&f); j.sign != noSign {
+			s.tell(heard{judgement: j})
+		}
+		if key, ok := d.Write(&f); ok {
+			s.tell(heard{digit: key})
+		}
+		switch {
+		case d.Down() != 0:
+			f.Clear()
+		case p.mute.Load() > 0:
+			p.mute.Add(-1)
+			f.Clear()
+		}
+		p.in.Push(f[:])
+	}
+}
+
+func (s *sound) tell(h heard) {
+	select {
+	case s.signs <- h:
+	default:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.lost++
+	}
+}
+
+// speak feeds the line. The device's pace is that of what it has said.
+func (s *sound) speak(quit <-chan struct{}, p *port) {
+	var f media.Frame
+	for !over(quit) {
+		n := p.out.Pull(f[:])
+		clear(f[n:])
+		s.hybrid.told(&f)
+		s.super.speaks(&f)
+		_, err := s.pcm.Write(f[:])
+		s.check(err, quit)
+	}
+}
+
+// check takes the result of an operation of the device. After an error it waits
+// before the next attempt and reports false.
+func (s *sound) check(err error, quit <-chan struct{}) bool {
+	if err != nil && over(quit) {
+		return false
+	}
+	s.mu.Lock()
+	first := s.err == nil
+	s.err = err
+	s.mu.Unlock()
+	if err == nil {
+		return true
+	}
+	if first && !errors.Is(err, hal.ErrClosed) {
+		s.log.Debug("sound of the line has stopped", "err", err)
+	}
+	t := time.NewTimer(retryTime / 10)
+	defer t.Stop()
+	select {
+	case <-quit:
+	case <-t.C:
+	}
+	return false
+}
+
+// over reports whether quit is closed.
+func over(quit <-chan struct{}) bool {
+	select {
+	case <-quit:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,103 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestExchangeLineOut places a call over an exchange line of the sim board by the
+// vendor's REST shape: the subscriber of the simulated exchange answers and speaks, and
+// hears what the application says, through the real driver, a pseudo terminal and a
+// modem that is simulated byte by byte.
+func TestExchangeLineOut(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	g := startGateway(t, "exchange_lines:\n- {port: fxo1, number: \"+14155550161\", numbers: true}\n")
+	far := g.phone("fxo1")
+	far.fault("no-host", "on")
+	far.line("on-hook")
+	question := speak(t, "Good morning. Please say your name and press one two three four.")
+	answer := speak(t, "Hello, my name is Bob, and I live near the river in the old mill house.", "-v", "en-us")
+	a.wav("/question.wav", question)
+	a.doc("/voice", `<Response><Gather numDigits="4" timeout="60" action="/digits"><Play>/question.wav</Play></Gather><Hangup/></Response>`)
+	a.doc("/digits", `<Response><Pause length="2"/></Response>`) // the last key is still held when it is known
+	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550161"}, "Url": {a.URL + "/voice"}, "Record": {"true"}, "RecordingChannels": {"dual"},
+		"StatusCallback": {a.URL + "/status"}, "StatusCallbackEvent": {"initiated", "ringing", "answered", "completed"}})
+	far.do("wait-call")
+	if d := far.state()["dialled"]; !strings.HasPrefix(d, "14155550123") {
+		t.Errorf("the exchange was dialled %s", d)
+	}
+	far.do("pick-up")
+	a.until("/question.wav", 1)
+	pauseFor(time.Duration(len(question))*time.Second/rate + time.Second)
+	far.say(answer)
+	far.do("press", "1234")
+	if d := a.until("/digits", 1).form.Get("Digits"); d != "1234" {
+		t.Errorf("digits from the subscriber: %q", d)
+	}
+	g.until(sid, "completed")
+	far.line("on-hook")
+	hears(t, "the subscriber", far.heard(), question)
+	rec, channels := g.recording(sid)
+	if channels != 2 {
+		t.Fatalf("the recording has %d channels, want 2", channels)
+	}
+	hears(t, "the recording's channel of the subscriber", channel(rec, 0, 2), answer)
+	a.until("/status", 4)
+	if s := strings.Join(a.statuses("/status"), " "); s != "initiated ringing in-progress completed" {
+		t.Errorf("callbacks: %s", s)
+	}
+	trace := g.run("trace", sid)
+	for _, want := range []string{"fxo1/at", "ATDTW14155550123;", "CONNECT", "the battery of the line has turned", "answered"} {
+		if !strings.Contains(trace, want) {
+			t.Errorf("the trace lacks %q:\n%s", want, trace)
+		}
+	}
+
+	// What an exchange says with tones becomes the outcome that a provider would give.
+	for number, want := range map[string]string{"+14155550186": "busy", "+14155550104": "failed"} {
+		sid := g.create(url.Values{"To": {number}, "From": {"+14155550161"}, "Url": {a.URL + "/voice"}})
+		g.until(sid, want)
+		far.line("on-hook")
+	}
+}
+
+// TestExchangeLineIn lets a subscriber of the simulated exchange call the box: the
+// number's application is told who calls, and both are heard.
+func TestExchangeLineIn(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	greeting, request := speak(t, "Welcome to the office of the harbour master."), speak(t, "I would like to speak to the pilot station, please.", "-v", "en-us")
+	a.wav("/greeting.wav", greeting)
+	a.doc("/voice", `<Response><Play>/greeting.wav</Play><Record maxLength="20" timeout="5" playBeep="false" action="/recorded"/></Response>`)
+	a.doc("/recorded", `<Response><Hangup/></Response>`)
+	g := startGateway(t, "")
+	const app = "AP0123456789abcdef0123456789abcdef"
+	g.configure(fmt.Sprintf(`
+applications:
+- {id: %s, account: %s, name: desk, script: {main: {url: "%s/voice"}, fallback: {}}}
+exchange_lines:
+- {port: fxo1, number: "+14155550161", application: %s}
+`, app, g.account, a.URL, app))
+	far := g.phone("fxo1")
+	far.fault("no-host", "on")
+	far.line("on-hook")
+	far.do("call-as", "4155550123 ALICE")
+	far.do("wait-talk")
+	req := a.until("/voice", 1)
+	if from, to, name := req.form.Get("From"), req.form.Get("To"), req.form.Get("CallerName"); !strings.Contains(from, "4155550123") || to != "+14155550161" {
+		t.Errorf("from %q %q to %q", from, name, to)
+	}
+	a.until("/greeting.wav", 1)
+	pauseFor(time.Duration(len(greeting))*time.Second/rate + time.Second)
+	far.say(request)
+	hears(t, "the caller", far.heard(), greeting)
+	far.do("hang-up") // the exchange plays busy tone
+	far.line("on-hook")
+	a.until("/recorded", 1)
+}
