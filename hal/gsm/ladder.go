@@ -105,6 +105,7 @@ func (p *Port) climb() {
 // restartModem has the modem boot: it vanishes and comes back by other names.
 func (p *Port) restartModem(why string) {
 	p.s.restart = ""
+	p.s.stage, p.s.since = setting, time.Now() // until it vanishes, or is opened again
 	p.count(func(c *hal.ModemCounters) { c.Restarts++ })
 	p.note("the modem is restarted: %s", why)
 	p.condition(false, "the modem is being restarted: "+why)

@@ -5,6 +5,7 @@ type Card struct {
 	IMSI, ICCID string
 	PIN         string // empty: it asks for none
 	PUK         string // empty: "12345678"
+	Spent       int    // tries of the PIN that were wrong before
 }
 
 // Tries that a new card has.
@@ -25,7 +26,7 @@ func newCard(c Card) *card {
 	if c.PUK == "" {
 		c.PUK = "12345678"
 	}
-	return &card{Card: c, open: c.PIN == "", pin: pinTries, puk: pukTries}
+	return &card{Card: c, open: c.PIN == "", pin: max(pinTries-c.Spent, 0), puk: pukTries}
 }
 
 // reset is what a loss of power does.

@@ -40,11 +40,14 @@ func (m *Modem) cme(code int) reply {
 // exec runs a command line.
 func (m *Modem) exec(line string) {
 	line = strings.TrimSpace(line)
-	if i := strings.Index(strings.ToUpper(line), "AT"); i >= 0 {
-		line = line[i+2:]
-	} else {
+	i := 0
+	for i+2 <= len(line) && !strings.EqualFold(line[i:i+2], "AT") {
+		i++
+	}
+	if i+2 > len(line) {
 		return // noise
 	}
+	line = line[i+2:]
 	if line == "" {
 		m.answerWith(ok())
 		return

@@ -121,6 +121,33 @@ func (m *Modem) Close() error {
 // Subscriber is who is called by the modem, and calls it.
 func (m *Modem) Subscriber() *Subscriber { return m.sub }
 
+// TriesLeft is how often a PIN may still be tried.
+func (m *Modem) TriesLeft() int {
+	left := make(chan int, 1)
+	m.post(func() { left <- m.card.pin })
+	return <-left
+}
+
+// Ring has the modem's subscriber call another modem without a line in between. The
+// reason comes when the call has ended.
+func (m *Modem) Ring(other *Modem) <-chan Release {
+	why := make(chan Release, 1)
+	c := &caller{why: why}
+	other.offered(&talk{a: c, b: other}, m.cfg.Number)
+	return why
+}
+
+// caller is somebody who calls and does nothing else.
+type caller struct {
+	end
+	why chan Release
+}
+
+func (c *caller) alerting(*talk)                {}
+func (c *caller) answered(*talk)                {}
+func (c *caller) released(_ *talk, why Release) { c.why <- why }
+func (c *caller) voice(_ *talk, p []int16)      { clear(p) }
+
 // run is the modem's goroutine.
 func (m *Modem) run() {
 	defer close(m.done)
