@@ -59,7 +59,12 @@ func (w *wish) attend() *call.Cause {
 	}
 	one, ok := w.by.across()
 	two, also := other.across()
-	if !ok || !also || one.party == two.party {
+	switch {
+	case ok && !also:
+		return w.succeed(one.party, other, other)
+	case also && !ok:
+		return w.succeed(two.party, w.by, other)
+	case !ok || one.party == two.party:
 		return &call.Cause{Q850: call.Q850Rejected, SIP: 603, Who: call.Box, Text: "the two calls do not both connect a party that could speak with the other"}
 	}
 	text := w.by.name() + " transferred " + one.party.name() + " to " + two.party.name()
@@ -83,6 +88,43 @@ func (w *wish) attend() *call.Cause {
 	}
 	w.by.finish()
 	other.finish()
+	return nil
+}
+
+// succeed has the party of one of the far end's calls take its place in what runs on
+// at, an application or a conference. Both of the far end's calls then end.
+func (w *wish) succeed(party, at, other *live) *call.Cause {
+	no := func(text string) *call.Cause {
+		return &call.Cause{Q850: call.Q850Rejected, SIP: 603, Who: call.Box, Text: text}
+	}
+	var verbs []script.Verb
+	at.do(context.Background(), func() {
+		if at.r.State == call.InProgress && at.watch == nil && at.script != nil && !at.script.replaced {
+			verbs = at.script.place.Verbs()
+		}
+	})
+	switch {
+	case len(verbs) == 0:
+		return no("the two calls do not both connect a party that could speak with the other, or take its place")
+	case at.rec.Load().API != party.rec.Load().API:
+		return no("the application of the one call speaks another dialect than the other call")
+	}
+	_ = w.Reply.Accept() // whoever has given up has got what it wanted
+	ends := []*live{w.by, other}
+	text := w.by.name() + " transferred " + party.name() + " to what it was connected with itself"
+	for _, c := range ends {
+		c.moved(text)
+	}
+	// A conference goes on that would end with the far end's leaving.
+	stays := false
+	_ = at.e.changeParticipant(context.Background(), at, call.ParticipantChange{EndOnExit: &stays}) // it may be in none
+	party.runInstead(script.Document{Verbs: verbs})
+	w.Reply.Progress(200, "")
+	control{c: party}.Tell(call.EventWarning, text)
+	for _, c := range ends {
+		control{c: c}.Tell(call.EventWarning, text)
+		c.finish()
+	}
 	return nil
 }
 

@@ -62,7 +62,7 @@ func TestTransferAttendedFails(t *testing.T) {
 		stranger, _, _, _ := w.united("202", script.Dial{})
 		callee.joins(stranger).want(t, 0, 202, 403)
 		callee.joins(newFarLeg(call.LegInfo{Line: "201"})).want(t, 0, 202, 481)
-		w.plan = Plan{Account: "acct", Script: w.doc("http://app/alone", play("clip:100000"))}
+		w.plan = Plan{Account: "acct", API: "another", Script: w.doc("http://app/alone", play("clip:100000"))}
 		lone := newFarLeg(call.LegInfo{Line: "201", Inbound: true, From: "201", To: "700"})
 		w.e.Incoming(lone)
 		synctest.Wait()
@@ -140,4 +140,65 @@ func TestReplacesRefused(t *testing.T) {
 		synctest.Wait()
 		try(lone, 603)
 	})
+}
+
+// TestTransferToWhatRuns: a phone has one call with a party and another one with an
+// application or a conference, and has the party take its place there, whichever of
+// the two it asks for that.
+func TestTransferToWhatRuns(t *testing.T) {
+	arrives := func(w *world, line string, verbs ...script.Verb) *farLeg {
+		w.plan = Plan{Account: "acct", Script: w.doc("http://app/"+line, verbs...)}
+		l := newFarLeg(call.LegInfo{Line: line, Inbound: true, From: line, To: "700"})
+		w.e.Incoming(l)
+		synctest.Wait()
+		return l
+	}
+	ended := func(t *testing.T, legs ...*farLeg) {
+		t.Helper()
+		for _, l := range legs {
+			if c := l.cause(); c == nil || !strings.Contains(c.Text, " transferred ") {
+				t.Errorf("the phone's leg ended with %+v", c)
+			}
+		}
+	}
+	for _, second := range []bool{false, true} {
+		asks := func(one, two *farLeg) *wishes {
+			if second {
+				one, two = two, one
+			}
+			return one.joins(two)
+		}
+		t.Run(fmt.Sprintf("application, asked in it %v", second), func(t *testing.T) {
+			in(t, func(t *testing.T, w *world) {
+				party, phone, _, _ := w.united("203", script.Dial{})
+				lone := arrives(w, "203", script.Pause{Length: 3 * time.Second}, play("clip:500"), script.Pause{Length: time.Minute})
+				pass(4 * time.Second) // it plays
+				asks(phone, lone).want(t, 0, 202, 200)
+				hear(t, []*farLeg{party}, clipLevel) // at once: the pause is over
+				ended(t, phone, lone)
+				pass(11 * time.Second)
+				hear(t, []*farLeg{party}, 0)
+				pass(time.Minute)
+				if c := party.cause(); c == nil || c.Who != call.Script {
+					t.Errorf("the party's call ended with %+v", c)
+				}
+			})
+		})
+		t.Run(fmt.Sprintf("conference, asked in it %v", second), func(t *testing.T) {
+			in(t, func(t *testing.T, w *world) {
+				party, phone, _, _ := w.united("203", script.Dial{})
+				other := arrives(w, "201", &script.ConferenceVerb{Conference: script.Conference{Name: "sales", StartOnEnter: true}})
+				lone := arrives(w, "203", &script.ConferenceVerb{Conference: script.Conference{Name: "sales", StartOnEnter: true, EndOnExit: true}})
+				talking(t, other, lone)
+				asks(phone, lone).want(t, 0, 202, 200)
+				talking(t, other, party)
+				ended(t, phone, lone)
+				party.end(call.NormalClearing(call.Remote)) // it is now the one with whom it ends
+				pass(time.Minute)
+				if other.cause() == nil {
+					t.Error("the conference goes on")
+				}
+			})
+		})
+	}
 }

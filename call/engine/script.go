@@ -12,6 +12,7 @@ import (
 type running struct {
 	cancel   context.CancelFunc
 	done     chan struct{}
+	place    script.Place
 	replaced bool // another script waits for its end; owned by the call's goroutine
 }
 
@@ -98,7 +99,9 @@ func (c *live) runScript(f func(ctx context.Context, env *script.Env)) {
 	c.e.tasks.Go(func() {
 		defer close(s.done)
 		defer cancel()
-		f(ctx, c.env(s))
+		env := c.env(s)
+		env.Place = &s.place
+		f(ctx, env)
 	})
 }
 

@@ -117,12 +117,12 @@ func (w *wish) decide() *call.Cause {
 		control{c: w.by}.Tell(call.EventWarning, "the transfer to "+w.target()+" was declined: "+cause.Text)
 		_ = w.Reply.Refuse(cause.SIP)
 		return nil
-	case partner == nil:
-		return no(call.Q850Rejected, 603, w.by.name()+" is not connected with a party that could be transferred")
 	case w.Attended && w.Replaces == nil:
 		return no(call.Q850Temporary, w.Missing, "the call whose party "+w.by.name()+" wants to transfer to does not exist, or can not be taken over")
 	case w.Attended:
 		return w.attend()
+	case partner == nil:
+		return no(call.Q850Rejected, 603, w.by.name()+" is not connected with a party that could be transferred")
 	case w.by.e.cfg.Transfers == nil:
 		return w.move(Plan{})
 	}

@@ -105,6 +105,7 @@ type Env struct {
 	Messenger  // nil: the box sends no text messages
 	Recogniser // nil: nobody turns speech into text
 	Signaller
+	Place   *Place   // where the run stands, for others to see; nil: nobody asks
 	Manners *Manners // what the call's documents have set so far; nil: Run makes one of its own
 }
 

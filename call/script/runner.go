@@ -85,7 +85,7 @@ func (Runner) Run(ctx context.Context, env *Env, src *call.ScriptSource) Outcome
 // party is not hung up here. Dial is refused with a warning.
 func (Runner) Screen(ctx context.Context, env Env, h call.Hook) (accepted bool) {
 	env.Control = screened{env.Control}
-	env.Dialer, env.Rooms = noDialer{}, waitingRoom{}
+	env.Dialer, env.Rooms, env.Place = noDialer{}, waitingRoom{}, nil
 	r := run{env: &env}
 	err := r.screen(ctx, h)
 	if err != nil && !errors.Is(err, errHungUp) && !over(ctx, err) {
@@ -228,15 +228,18 @@ func (r *run) walk(ctx context.Context, verbs []Verb) (*Jump, []Verb, error) {
 			}
 			r.answered = true
 		}
+		r.env.Place.at(verbs[i:], r.feed != nil)
 		r.env.Tell(call.EventVerb, name)
 		jump, err := r.interrupted(ctx, v)
 		if r.env.Control.Record().Session.Notify {
 			r.env.Tell(call.EventVerbDone, name)
 		}
 		if err != nil || jump != nil {
+			r.env.Place.at(nil, false)
 			return jump, verbs[i+1:], err
 		}
 	}
+	r.env.Place.at(nil, false)
 	return nil, nil, nil
 }
 

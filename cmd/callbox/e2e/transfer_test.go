@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -143,6 +144,45 @@ func TestAttendedTransfer(t *testing.T) {
 	hearsOnce(t, "alice, after", toAlice, said["carol"])
 	if n := len(g.calls()); n != 4 {
 		t.Errorf("%d calls are remembered, want 4", n)
+	}
+}
+
+// TestAttendedTransferToApplication: bob holds alice, calls the automatic attendant,
+// and leaves her to it where it stands.
+func TestAttendedTransferToApplication(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	greeting, menu := speak(t, "Good morning and welcome."), speak(t, "For the opening hours of the museum, press the one key now.")
+	a.wav("/greeting.wav", greeting)
+	a.wav("/menu.wav", menu)
+	a.doc("/in", `<Response><Play>/greeting.wav</Play><Play loop="0">/menu.wav</Play></Response>`)
+	g := startGateway(t, "")
+	const app = "AP11111111111111111111111111111111"
+	g.configure(fmt.Sprintf("applications:\n- {id: %s, account: %s, name: attendant, script: {main: {url: \"%s/in\"}, fallback: {}}}\n"+
+		"numbers:\n- {number: \"700\", application: %s}\n", app, g.account, a.URL, app) + threeUsers)
+	phones, _ := three(t, g)
+	alice, bob := phones["alice"], phones["bob"]
+	alice.do("dial", "sip:bob@"+g.sip)
+	bob.wait("CALL_ESTABLISHED")
+	bob.do("hold", "")
+	pauseFor(2 * time.Second)
+	bob.do("dial", "sip:700@"+g.sip)
+	bob.wait("CALL_ESTABLISHED")
+	pauseFor(time.Duration(len(greeting)+len(menu))*time.Second/rate + time.Second)
+	to := bob.attended(g)
+	bob.do("line", "1") // the call with alice
+	pauseFor(time.Second)
+	bob.do("transfer", to)
+	bob.wait("CALL_CLOSED")
+	bob.wait("CALL_CLOSED")
+	pauseFor(2*time.Duration(len(menu))*time.Second/rate + time.Second)
+	alice.do("hangup", "")
+	g.idle()
+	toAlice := alice.heard()
+	hearsOnce(t, "bob, before", bob.heard(), menu)
+	hearsOnce(t, "alice, after", toAlice, menu)
+	if c := similarity(toAlice, greeting); c > 0.7 {
+		t.Errorf("alice heard the greeting: %.2f", c)
 	}
 }
 
