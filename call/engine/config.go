@@ -88,6 +88,9 @@ type Attempt struct {
 	Line string // call.Line id
 	To   string // what to dial there
 	Toll bool   // it leaves the box, and the guards are asked
+	// Ring is how long it is rung when another attempt follows; 0: as long as the
+	// call.
+	Ring time.Duration
 }
 
 // Route is where a call goes: at least one attempt, tried in order.
@@ -104,6 +107,13 @@ type Route struct {
 type Router interface {
 	// Route gives a route or an error that is or wraps a call.Cause.
 	Route(t script.Target, from string) (Route, error)
+}
+
+// Splitter is a Router that knows parties which stand for several, who are rung at
+// once.
+type Splitter interface {
+	// Split gives those that t stands for, t itself when it is one party.
+	Split(t script.Target) []script.Target
 }
 
 // Inbound decides what happens to a leg that arrives.

@@ -49,6 +49,9 @@ func (k control) Dial(ctx context.Context, given *script.Dial) (script.DialResul
 	if len(given.Targets) > maxTargets {
 		return script.DialResult{}, errors.New("dial names more than 10 parties")
 	}
+	if s, ok := k.c.e.cfg.Router.(Splitter); ok {
+		given = split(given, s)
+	}
 	if err := k.ask(ctx, func() error { k.c.dialled = nil; return nil }); err != nil {
 		return script.DialResult{}, err
 	}
@@ -63,6 +66,18 @@ func (k control) Dial(ctx context.Context, given *script.Dial) (script.DialResul
 	w.quiet()
 	res.Recording = w.stopRecording()
 	return res, err
+}
+
+// split puts those for whom its parties stand into a Dial, as far as there is room.
+func split(d *script.Dial, s Splitter) *script.Dial {
+	out := *d
+	out.Targets = nil
+	for i, t := range d.Targets {
+		parts := s.Split(t)
+		room := maxTargets - len(out.Targets) - (len(d.Targets) - i - 1)
+		out.Targets = append(out.Targets, parts[:min(len(parts), room)]...)
+	}
+	return &out
 }
 
 // dialing makes the work of a Dial.

@@ -199,6 +199,7 @@ type world struct {
 	lines   map[string]*farLine
 	routes  map[string][]Attempt
 	party   toll.Party // of every route
+	always  bool       // a failed attempt is followed by the next, whatever it failed of
 	noRoute call.Cause // of what has none; the zero value: an ordinary one
 	plan    Plan
 	docs    map[string]func(*script.Result) (script.Document, error)
@@ -271,7 +272,7 @@ func (w *world) Line(id string) (call.Line, bool) {
 func (w *world) Route(t script.Target, _ string) (Route, error) {
 	if a := w.routes[t.To]; a != nil {
 		return Route{Attempts: a, Why: "a route of the test", Party: w.party, Next: func(_ int, c call.Cause) (bool, string) {
-			return c.Outcome() == call.Failed, "the next one may do better"
+			return w.always || c.Outcome() == call.Failed, "the next one may do better"
 		}}, nil
 	}
 	return Route{}, cmp.Or(w.noRoute, call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box, Text: "no route to " + t.To})

@@ -84,6 +84,9 @@ func (c *live) place() {
 	if !c.tolled(a) {
 		return
 	}
+	if a.Ring > 0 && c.attempt+1 < len(c.way.Attempts) {
+		c.timers.attempt = time.NewTimer(a.Ring)
+	}
 	from := c.r.From
 	if c.callerID != "" {
 		from = c.callerID
@@ -129,6 +132,7 @@ func (c *live) onPlaced(p placed) {
 
 // attemptFailed tries the next line when the cause allows it.
 func (c *live) attemptFailed(cause call.Cause) {
+	stop(&c.timers.attempt)
 	if c.r.State.Final() {
 		return
 	}
@@ -144,6 +148,28 @@ func (c *live) attemptFailed(cause call.Cause) {
 	if !gone {
 		c.fail(cause)
 	}
+}
+
+// nextAttempt gives up an attempt that was rung long enough, for the next one.
+func (c *live) nextAttempt() {
+	if c.r.State.Final() || c.r.State == call.InProgress {
+		return
+	}
+	cause := call.Cause{Q850: call.Q850NoAnswer, SIP: 480, Who: call.Box,
+		Text: fmt.Sprintf("nobody answered at %s within %v", c.r.Line, c.way.Attempts[c.attempt].Ring)}
+	if c.placing != nil {
+		c.placing.drop(cause)
+		c.placing = nil
+	}
+	if c.leg == nil {
+		c.attemptFailed(cause)
+		return
+	}
+	c.passed = &cause
+	if c.timers.leg == nil {
+		c.timers.leg = time.NewTimer(legPatience)
+	}
+	c.leg.Hangup(cause)
 }
 
 // adopt makes leg the call's leg.
@@ -198,6 +224,9 @@ func (c *live) onLeg(ev *call.LegEvent, ok bool) {
 		// A leg ends with LegEnded; one that only closes is treated alike.
 		c.legDown(call.Cause{Q850: call.Q850Unspecified, Who: call.Network, Text: "the line lost the call"})
 		return
+	}
+	if c.passed != nil && ev.Type != call.LegEnded && ev.Type != call.LegTransfer {
+		return // it crosses our hang-up
 	}
 	if ev.Type == call.LegTransfer && c.r.State != call.InProgress {
 		_ = ev.Transfer.Reply.Refuse(603) // it may have given up
@@ -270,6 +299,9 @@ func (c *live) legDown(cause call.Cause) {
 	c.e.owns(c.leg, nil)
 	c.leg, c.legEvents, c.sess = nil, nil, nil
 	c.e.soundEnds(c)
+	if c.passed != nil {
+		cause, c.passed = *c.passed, nil
+	}
 	if c.r.State.Final() {
 		return
 	}

@@ -62,6 +62,7 @@ type live struct {
 	tones     bool                  // the leg could not send digits outside the sound
 	sess      *session.Session
 	cause     *call.Cause // why we are ending the leg ourselves
+	passed    *call.Cause // why this leg ends for the next attempt; nil: it does not
 	timers    timers
 	because   string // begins the reason of its route
 	origin    string // the line that its parent came from, for the toll guards
@@ -87,11 +88,13 @@ type live struct {
 
 // timers are what may happen to a call by itself; nil when they do not run.
 type timers struct {
-	toll  *time.Timer // look again whether the guards let it go on
-	ring  *time.Timer // nobody answers
-	limit *time.Timer // answered for as long as it may
-	leg   *time.Timer // a leg that was hung up does not end
-	end   *time.Timer // a recording is not whole
+	toll *time.Timer // look again whether the guards let it go on
+	ring *time.Timer // nobody answers
+	// attempt: the present line was rung long enough, the next one is tried
+	attempt *time.Timer
+	limit   *time.Timer // answered for as long as it may
+	leg     *time.Timer // a leg that was hung up does not end
+	end     *time.Timer // a recording is not whole
 }
 
 // ending is how far the end of a call has been told.
@@ -173,6 +176,9 @@ func (c *live) run(leg call.Leg) {
 			c.timers.ring = nil
 			c.endWith(call.InRingTimeout, call.Cause{Q850: call.Q850NoAnswer, SIP: c.unansweredStatus(), Who: call.Box,
 				Text: "nobody answered within " + c.ringTimeout.String()})
+		case <-fired(c.timers.attempt):
+			c.timers.attempt = nil
+			c.nextAttempt()
 		case <-fired(c.timers.limit):
 			c.timers.limit = nil
 			c.endWith(call.InTimeLimit, call.Cause{Q850: call.Q850Normal, Who: call.Box,
@@ -227,6 +233,7 @@ func (c *live) finished() bool {
 // close frees what is left. The goroutine is about to end.
 func (c *live) close() {
 	stop(&c.timers.ring)
+	stop(&c.timers.attempt)
 	stop(&c.timers.limit)
 	stop(&c.timers.leg)
 	stop(&c.timers.end)
@@ -304,6 +311,7 @@ func (c *live) act(a call.Action, now time.Time) {
 		c.timers.ring = time.NewTimer(c.ringTimeout)
 	case call.DoStopTimers:
 		stop(&c.timers.ring)
+		stop(&c.timers.attempt)
 		stop(&c.timers.limit)
 	case call.DoStartTimeLimit:
 		c.timers.limit = time.NewTimer(c.timeLimit)

@@ -25,6 +25,15 @@ type Board struct {
 
 	mu    sync.Mutex // guards the rest
 	talks map[string]talk
+	uses  map[string]Use
+	calls uint64 // that were placed on any line
+}
+
+// Use is how much a line was called by the box since its start.
+type Use struct {
+	Now   int    // calls that are up
+	Calls uint64 // of all
+	Last  uint64 // higher, the later the last one was; 0: never
 }
 
 // talk is a Talk and where it goes on.
@@ -37,7 +46,7 @@ type talk struct {
 // NewBoard makes a board of idle lines. changed is told of each change of a line,
 // without a lock held; it must not block.
 func NewBoard(changed func(line string)) *Board {
-	return &Board{changed: changed, talks: map[string]talk{}}
+	return &Board{changed: changed, talks: map[string]talk{}, uses: map[string]Use{}}
 }
 
 // Publish shows the board an event.
@@ -79,7 +88,26 @@ func (b *Board) enter(r call.Record) (before, after string) {
 		t.RemoteName = r.CallerName
 	}
 	b.talks[r.ID] = t
+	if !t.Placed && before != r.Line {
+		b.calls++
+		u := b.uses[r.Line]
+		u.Calls, u.Last = u.Calls+1, b.calls
+		b.uses[r.Line] = u
+	}
 	return before, r.Line
+}
+
+// Use tells how much a line is used.
+func (b *Board) Use(line string) Use {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	u := b.uses[line]
+	for _, t := range b.talks {
+		if t.line == line {
+			u.Now++
+		}
+	}
+	return u
 }
 
 // Line lists the talks on a line, in the order of their ids.

@@ -65,3 +65,23 @@ func TestOlderEvent(t *testing.T) {
 	b.Publish(call.Event{Type: call.EventRinging})
 	b.Publish(call.Event{Type: call.EventRinging, Record: &call.Record{}})
 }
+
+// TestUse: how much the box called a line, now and in all; what its party placed does
+// not count, nor does an event twice.
+func TestUse(t *testing.T) {
+	b := NewBoard(func(string) {})
+	tell := func(id, line string, d call.Direction, s call.State, seq int) {
+		b.Publish(call.Event{Type: call.EventRinging, Record: &call.Record{ID: id, Line: line, Direction: d, State: s, Seq: seq}})
+	}
+	tell("1", "a", call.OutboundAPI, call.Dialing, 1)
+	tell("1", "a", call.OutboundAPI, call.Ringing, 2)
+	tell("2", "b", call.OutboundDial, call.Ringing, 1)
+	tell("3", "b", call.Inbound, call.InProgress, 1)
+	tell("1", "b", call.OutboundAPI, call.Ringing, 3) // the next line of a group
+	tell("2", "b", call.OutboundDial, call.Completed, 2)
+	for line, want := range map[string]Use{"a": {Calls: 1, Last: 1}, "b": {Now: 2, Calls: 2, Last: 3}, "c": {}} {
+		if got := b.Use(line); got != want {
+			t.Errorf("%s: %+v, want %+v", line, got, want)
+		}
+	}
+}

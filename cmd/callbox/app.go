@@ -147,6 +147,7 @@ func (a *app) openHooks(context.Context) error {
 		return err
 	}
 	a.lamps = a.newLamps()
+	a.router.used = a.lamps.Use
 	snap := a.snap
 	a.accounts.snap.Store(&snap)
 	a.inbound.snap.Store(&snap)

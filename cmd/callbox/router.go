@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"callbox/api"
 	"callbox/api/admin"
 	"callbox/call"
 	"callbox/call/engine"
+	"callbox/call/lamp"
 	"callbox/call/number"
 	"callbox/call/route"
 	"callbox/call/script"
@@ -23,6 +25,7 @@ type router struct {
 	prices atomic.Pointer[map[string]int64] // by the route's name, in 1/10,000 USD a minute
 	phones atomic.Pointer[map[string]bool]  // the lines that cost nothing
 	snap   atomic.Pointer[config.Snapshot]
+	used   func(line string) lamp.Use // nil: no line was ever used
 }
 
 // set compiles the routes of a configuration and uses them from now on. A route
@@ -69,12 +72,18 @@ func compileRoutes(snap config.Snapshot, lines []string, strict bool) (*route.Ta
 	for _, d := range snap.SIPDomains {
 		cfg.Domains = append(cfg.Domains, d.Host)
 	}
-	if strict {
-		cfg.Known = lines
-	}
 	have := map[string]bool{}
 	for _, l := range lines {
 		have[l] = true
+	}
+	for _, g := range snap.Groups {
+		if slices.ContainsFunc(g.Lines, func(l string) bool { return have[l] }) {
+			have[g.Name] = true
+			lines = append(slices.Clip(lines), g.Name)
+		}
+	}
+	if strict {
+		cfg.Known = lines
 	}
 	name := func(n, line string) {
 		if n != "" && have[line] {
@@ -89,6 +98,10 @@ func compileRoutes(snap config.Snapshot, lines []string, strict bool) (*route.Ta
 		if strings.HasPrefix(l, "fxs") {
 			name(l, l)
 		}
+	}
+	for _, g := range snap.Groups {
+		name(g.Name, g.Name)
+		name(g.Number, g.Name)
 	}
 	for _, p := range snap.Phones {
 		name(p.Name, p.Port)
@@ -130,7 +143,28 @@ func compileRoutes(snap config.Snapshot, lines []string, strict bool) (*route.Ta
 
 // Route finds the way to a party (engine.Router).
 func (r *router) Route(t script.Target, from string) (engine.Route, error) {
-	to, snap := t.To, r.snap.Load()
+	snap := r.snap.Load()
+	d, err := r.decide(snap, t, from)
+	if err != nil {
+		return engine.Route{}, err
+	}
+	if d.Cause != nil {
+		return engine.Route{}, *d.Cause
+	}
+	var rings []time.Duration
+	var grouped []bool
+	d.Attempts, rings, grouped = r.hunt(snap, d.Attempts)
+	out := engine.Route{Why: d.Summary(), Next: huntNext(d, grouped), Party: toll.Party{
+		Name: t.To, Number: d.Number, SIP: d.To.Kind == number.SIP, Emergency: d.Emergency, Price: (*r.prices.Load())[d.Rule]}}
+	for i, a := range d.Attempts {
+		out.Attempts = append(out.Attempts, engine.Attempt{Line: a.Line, To: a.To, Toll: !(*r.phones.Load())[a.Line], Ring: rings[i]})
+	}
+	return out, nil
+}
+
+// decide finds the lines for a party. The error is a call.Cause.
+func (r *router) decide(snap *config.Snapshot, t script.Target, from string) (route.Decision, error) {
+	to := t.To
 	if _, err := number.ParseAddress(to); t.Kind == script.ToUser || err != nil {
 		// What is no number and no SIP address is the name of a user or phone, with
 		// or without the API's prefix: "client:bob", "bob", "fxs1".
@@ -139,25 +173,16 @@ func (r *router) Route(t script.Target, from string) (engine.Route, error) {
 	if line, ok := lineNamed(snap, t.Line); ok {
 		t.Line = line
 	} else if strings.HasPrefix(t.Line, call.TeamsLine) {
-		return engine.Route{}, call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box,
+		return route.Decision{}, call.Cause{Q850: call.Q850NoRoute, SIP: 404, Who: call.Box,
 			Text: "there is no trunk to Microsoft Teams for this tenant; set one up with the tenant's name"}
 	}
-	d := route.Decide(r.table.Load(), route.Request{To: to, Line: t.Line, Prefer: lineOfNumber(snap, from)})
-	if d.Cause != nil {
-		return engine.Route{}, *d.Cause
-	}
-	d.Attempts = throughGateways(snap, overExchangeLines(snap, d.Attempts))
-	out := engine.Route{Why: d.Summary(), Next: d.Next, Party: toll.Party{
-		Name: t.To, Number: d.Number, SIP: d.To.Kind == number.SIP, Emergency: d.Emergency, Price: (*r.prices.Load())[d.Rule]}}
-	for _, a := range d.Attempts {
-		out.Attempts = append(out.Attempts, engine.Attempt{Line: a.Line, To: a.To, Toll: !(*r.phones.Load())[a.Line]})
-	}
-	return out, nil
+	return route.Decide(r.table.Load(), route.Request{To: to, Line: t.Line, Prefer: lineOfNumber(snap, from)}), nil
 }
 
 // explain tells the decision in sentences.
 func (r *router) explain(to string) []string {
 	d := route.Decide(r.table.Load(), route.Request{To: to})
+	d.Attempts, _, _ = r.hunt(r.snap.Load(), d.Attempts)
 	return strings.Split(strings.TrimSpace(d.Explain()), "\n")
 }
 

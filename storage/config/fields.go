@@ -51,6 +51,7 @@ func (u User) key() string           { return u.Name }
 func (g Gateway) key() string        { return g.ID + " " + g.Host }
 func (p Phone) key() string          { return p.Port }
 func (m Modem) key() string          { return m.Port }
+func (g Group) key() string          { return g.Name }
 func (r Route) key() string          { return r.Name }
 func (c CallerID) key() string       { return c.Account + " " + c.Number }
 func (l CredentialList) key() string { return l.ID }

@@ -33,6 +33,7 @@ type Snapshot struct {
 	Phones        []Phone        `json:"phones,omitempty"`
 	ExchangeLines []ExchangeLine `json:"exchange_lines,omitempty"`
 	Modems        []Modem        `json:"modems,omitempty"`
+	Groups        []Group        `json:"groups,omitempty"`
 	Routes        []Route        `json:"routes,omitempty"`
 	Numbers       []Number       `json:"numbers,omitempty"`
 	Tolls         []Toll         `json:"tolls,omitempty"`

@@ -192,6 +192,16 @@ func TestValidate(t *testing.T) {
 		{"phones[0].echo_tail_ms", func(s *Snapshot) { s.Phones[0].EchoTail = 8 }},
 		{"phones[0].echo_tail_ms", func(s *Snapshot) { s.Phones[0].EchoTail = -2 }},
 		{"phones[0].caller_id", func(s *Snapshot) { s.Phones[0].CallerID = "smoke" }},
+		{"groups[0].name", func(s *Snapshot) { s.Groups = []Group{{Name: s.Users[0].Name, Lines: []string{"pbx"}}} }},
+		{"groups[0].number", func(s *Snapshot) { s.Groups = []Group{{Name: "desk", Number: "x", Lines: []string{"pbx"}}} }},
+		{"groups[0].lines", func(s *Snapshot) { s.Groups = []Group{{Name: "desk"}} }},
+		{"groups[0].lines", func(s *Snapshot) { s.Groups = []Group{{Name: "desk", Lines: []string{"pbx", "pbx"}}} }},
+		{"groups[0].lines[0]", func(s *Snapshot) { s.Groups = []Group{{Name: "desk", Lines: []string{"x"}}} }},
+		{"groups[0].lines[0]", func(s *Snapshot) {
+			s.Groups = []Group{{Name: "desk", Lines: []string{"hall"}}, {Name: "hall", Lines: []string{"pbx"}}}
+		}},
+		{"groups[0].hunt", func(s *Snapshot) { s.Groups = []Group{{Name: "desk", Lines: []string{"pbx"}, Hunt: "wild"}} }},
+		{"groups[0].ring", func(s *Snapshot) { s.Groups = []Group{{Name: "desk", Lines: []string{"pbx"}, Ring: 1}} }},
 		{"routes[1].name", func(s *Snapshot) { s.Routes[1].Name = "emergency" }},
 		{"routes[0].prefix", func(s *Snapshot) { s.Routes[0].Prefix = "x" }},
 		{"routes[2].pattern", func(s *Snapshot) { s.Routes[2].Pattern = ".*" }},

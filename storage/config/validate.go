@@ -103,6 +103,7 @@ func (s Snapshot) Validate() error {
 	for i, l := range s.ExchangeLines {
 		v.exchangeLine(fmt.Sprintf("exchange_lines[%d]", i), l)
 	}
+	v.groups(s.Groups)
 	v.routes(s.Routes)
 	v.numbers(s.Numbers)
 	v.tolls(s.Tolls)
@@ -124,7 +125,7 @@ func (v *validator) counts(s Snapshot) {
 		n     int
 	}{
 		{"accounts", len(s.Accounts)}, {"applications", len(s.Applications)}, {"trunks", len(s.Trunks)}, {"users", len(s.Users)},
-		{"phones", len(s.Phones)}, {"exchange_lines", len(s.ExchangeLines)}, {"modems", len(s.Modems)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)}, {"tolls", len(s.Tolls)},
+		{"phones", len(s.Phones)}, {"exchange_lines", len(s.ExchangeLines)}, {"modems", len(s.Modems)}, {"groups", len(s.Groups)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)}, {"tolls", len(s.Tolls)},
 		{"caller_ids", len(s.CallerIDs)}, {"credential_lists", len(s.CredentialLists)}, {"sip_domains", len(s.SIPDomains)}, {"speech_vendors", len(s.SpeechVendors)}, {"domains", len(s.Domains)}, {"webhooks.trust", len(s.Webhooks.Trust)}, {"webhooks.pins", len(s.Webhooks.Pins)},
 	} {
 		if l.n > maxEntries {
@@ -292,7 +293,7 @@ func (v *validator) application(field, id string) {
 
 func (v *validator) knownLine(field, name string) {
 	if !v.lines[name] {
-		v.bad(field, "there is no trunk, user, phone port, exchange line or modem %q", name)
+		v.bad(field, "there is no trunk, user, group, phone port, exchange line or modem %q", name)
 	}
 }
 
