@@ -65,11 +65,13 @@ func (x *Exchange) dial(digit byte, pulse bool) {
 	}
 }
 
-// pulsesOnly reports whether the line takes no keys.
-func (x *Exchange) pulsesOnly() bool {
+// pulsing is called while a digit's pulses come: there is no pause yet.
+func (x *Exchange) pulsing() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.faults.PulseOnly
+	if x.state == lineDigits {
+		x.since = x.now
+	}
 }
 
 // flash is a short break made by the box's end: the exchange offers a second call.

@@ -29,13 +29,14 @@ const (
 
 // Limits of a voice modem.
 const (
-	txRoom    = 2048 // samples that wait to be played
-	outRoom   = 16384
-	lineRoom  = 128
-	hearBusy  = 3 * time.Second // busy tone until the modem reports it
-	hearDial  = time.Second
-	flashTime = 500 * time.Millisecond
-	codecDly  = 160 // samples of the modem's own delay, from the line to the port
+	txRoom     = 2048 // samples that wait to be played
+	outRoom    = 16384
+	lineRoom   = 128
+	hearBusy   = 3 * time.Second // busy tone until the modem reports it
+	hearDial   = time.Second
+	pulsePause = 750 * time.Millisecond // between digits
+	flashTime  = 500 * time.Millisecond
+	codecDly   = 160 // samples of the modem's own delay, from the line to the port
 )
 
 // VoiceModemFaults are what can be wrong with a modem. The zero value is a good one.
@@ -88,6 +89,7 @@ type VoiceModem struct {
 type dialJob struct {
 	digits string
 	pulse  bool
+	pulses byte          // the digit whose pulses are being sent
 	wait   time.Duration // until the next step
 	tone   time.Duration // for how long dial tone has been heard
 	needs  bool          // dial tone first

@@ -219,7 +219,15 @@ func (v *VoiceModem) dialStep() {
 		}
 		return
 	}
+	if j.pulses != 0 {
+		v.line.pulsing()
+	}
 	if j.wait -= stepTime; j.wait > 0 {
+		return
+	}
+	if j.pulses != 0 {
+		v.line.dial(j.pulses, true)
+		j.pulses, j.wait = 0, pulsePause
 		return
 	}
 	if j.digits == "" {
@@ -243,8 +251,8 @@ func (v *VoiceModem) dialStep() {
 		if n == 0 {
 			n = 10
 		}
-		j.wait = time.Duration(n)*100*time.Millisecond + 750*time.Millisecond
-		v.line.dial(c, true)
+		j.wait = time.Duration(n) * 100 * time.Millisecond
+		j.pulses = c
 	default:
 		j.wait = 190 * time.Millisecond
 		v.line.dial(c, false)

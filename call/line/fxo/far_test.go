@@ -43,7 +43,10 @@ func newPort(t *testing.T, c fxo.Config, x sim.ExchangeConfig) port {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.ID, c.Country = "fxo1", x.Country
+	c.ID = "fxo1"
+	if c.Country == "" {
+		c.Country = x.Country
+	}
 	if p.line, err = fxo.New(c, d, d); err != nil {
 		t.Fatal(err)
 	}

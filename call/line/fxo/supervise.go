@@ -2,6 +2,7 @@ package fxo
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ const (
 const (
 	settle     = media.SampleRate * 6 / 10 // after dialling the battery may turn without a meaning
 	dialLinger = 3 * media.SampleRate      // dial tone so long after dialling
+	dialSteady = 125                       // frames of it without a break: longer than any ringback tone
 	loopWait   = 2 * media.SampleRate      // of silence that make a break of the loop a hang-up
 	answerHush = 2 * media.SampleRate      // after an answer the battery may turn late
 	turnWait   = media.SampleRate / 2      // without ringback that make a turn an answer
@@ -54,6 +56,8 @@ type supervisor struct {
 	detector *tone.Detector
 	tones    *tone.Probe // all tones of the country
 	ringback *tone.Probe
+	dial     *tone.Probe
+	dialRun  int // frames of dial tone without a break
 	talking  bool
 	n        int64 // samples since the line was connected
 	since    int64 // sample at which talking began
@@ -72,7 +76,7 @@ type supervisor struct {
 func newSupervisor(c Config, country tone.Country) *supervisor {
 	s := &supervisor{cfg: c, country: country}
 	s.tones = tone.NewProbe(country.Dial, country.Ringback, country.Busy, country.Congestion, country.Information)
-	s.ringback = tone.NewProbe(country.Ringback)
+	s.ringback, s.dial = tone.NewProbe(country.Ringback), tone.NewProbe(country.Dial)
 	return s
 }
 
@@ -124,6 +128,9 @@ func (s *supervisor) hears(f *media.Frame) judgement {
 	if s.talking {
 		return s.talk(kind)
 	}
+	if s.dialRun++; !loud || !s.dial.Has(f) {
+		s.dialRun = 0
+	}
 	ringing := loud && s.ringback.Has(f)
 	if ringing {
 		s.lastRing = s.n
@@ -150,13 +157,12 @@ func (s *supervisor) call(kind tone.Kind, ringing bool) judgement {
 		return judgement{congested, "the exchange plays congestion tone"}
 	case tone.InformationTone:
 		return judgement{unknown, "the exchange plays the tone of an announcement"}
-	case tone.DialTone:
-		if s.n > dialLinger {
-			return judgement{untaken, "the exchange still plays dial tone"}
-		}
 	case tone.RingbackTone:
 		ringing = true
-	case tone.NoTone:
+	case tone.NoTone, tone.DialTone:
+	}
+	if s.dialRun >= dialSteady && s.n > dialLinger {
+		return judgement{untaken, "the exchange still plays dial tone"}
 	}
 	if j := s.answer(); j.sign != noSign {
 		return j
@@ -240,15 +246,16 @@ func (s *supervisor) reports(e hal.ExchangeEventType) judgement {
 	case hal.LoopBreak:
 		switch {
 		case s.talking && (s.cfg.NoLoop || s.n-s.since < answerHush):
+		case s.loop > 0: // it counts from the first report on
 		case s.talking, s.cfg.Answer == AnswerAuto && s.n > settle:
 			s.loop = s.n
 		case s.cfg.Answer == AnswerPolarity && s.n > settle:
 			return judgement{answers, "the battery of the line has turned"}
 		}
-	case hal.HeardBusy:
-		s.port, s.portSaid = s.n, "busy tone"
-	case hal.HeardDial:
-		s.port, s.portSaid = s.n, "dial tone"
+	case hal.HeardBusy, hal.HeardDial:
+		if s.port == 0 {
+			s.port, s.portSaid = s.n, strings.ReplaceAll(e.String(), "-", " ")
+		}
 	case hal.HeardFax:
 		if !s.talking && s.cfg.Answer != AnswerTimer && s.cfg.Answer != AnswerPolarity {
 			return judgement{answers, "a fax machine or modem answers"}
