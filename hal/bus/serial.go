@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"go.bug.st/serial"
 )
@@ -32,16 +31,15 @@ type SerialConfig struct {
 const (
 	serialQueue = 32   // writes waiting for the port
 	serialChunk = 1024 // bytes of each
-	serialLast  = 250 * time.Millisecond
 )
 
 // Serial is a serial port (8N1, raw, no flow control) that never blocks its
 // writer: what is written goes through a queue of 32 kilobytes to a goroutine of
-// its own, because a write to a device that has stopped draining hangs for ever.
-// A full queue means that the device is dead, and Write says so. Read and Write
+// its own, because a device that has stopped draining takes no more for ever. A full queue means that the device is dead, and Write says so. Read and Write
 // are for one goroutine each; Close for any.
 type Serial struct {
 	port serial.Port
+	out  *os.File // the port once more: the library's Write cannot be ended
 	name string
 	lock *os.File
 
@@ -65,10 +63,16 @@ func OpenSerial(c SerialConfig) (*Serial, error) {
 	if err != nil {
 		return nil, err
 	}
+	out, err := os.OpenFile(c.Path, os.O_WRONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("open the serial port: %w", err)
+	}
 	// Opening raises DTR for a moment in any case; asking for the lines would fail
 	// where there are none (pseudo terminals, some USB sticks).
 	port, err := serial.Open(c.Path, &serial.Mode{BaudRate: c.Baud})
 	if err != nil {
+		_ = out.Close()
 		_ = lock.Close()
 		var pe *serial.PortError
 		if errors.As(err, &pe) && pe.Code() == serial.PortBusy {
@@ -77,7 +81,7 @@ func OpenSerial(c SerialConfig) (*Serial, error) {
 		return nil, fmt.Errorf("open %s: %w", c.Path, err)
 	}
 	s := &Serial{
-		port: port, name: c.Path, lock: lock,
+		port: port, out: out, name: c.Path, lock: lock,
 		free: make(chan []byte, serialQueue), queue: make(chan []byte, serialQueue),
 		done: make(chan struct{}), stop: make(chan struct{}),
 	}
@@ -122,32 +126,13 @@ func (s *Serial) run() {
 		case <-s.stop:
 			return
 		case b := <-s.queue:
-			if err := s.drain(b); err != nil {
-				s.fail(err)
+			if _, err := s.out.Write(b); err != nil {
+				s.fail(fmt.Errorf("write to the serial port: %w", err))
 				return
 			}
 			s.free <- b[:0]
 		}
 	}
-}
-
-func (s *Serial) drain(b []byte) error {
-	for len(b) > 0 {
-		n, err := s.port.Write(b)
-		if errors.Is(err, syscall.EINTR) {
-			err = nil
-		}
-		if err != nil {
-			return fmt.Errorf("write to %s: %w", s.name, err)
-		}
-		select {
-		case <-s.stop:
-			return nil
-		default:
-		}
-		b = b[n:]
-	}
-	return nil
 }
 
 func (s *Serial) fail(err error) {
@@ -199,30 +184,15 @@ func (s *Serial) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close closes the port and lets others open it. A write that hangs is freed by
-// throwing away what the device did not take; where even that does not help
-// within a quarter of a second, its goroutine ends when the device goes.
+// Close closes the port and lets others open it. A Write that hangs in the queue,
+// or in the device, and a waiting Read end.
 func (s *Serial) Close() error {
 	var err error
 	s.once.Do(func() {
 		s.fail(os.ErrClosed)
 		close(s.stop)
-		end := time.NewTimer(serialLast)
-		defer end.Stop()
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-	wait:
-		for {
-			select {
-			case <-s.done:
-				break wait
-			case <-end.C:
-				break wait
-			case <-tick.C:
-				_ = s.port.ResetOutputBuffer()
-			}
-		}
-		err = s.port.Close()
+		err = errors.Join(s.out.Close(), s.port.Close())
+		<-s.done
 		_ = s.lock.Close()
 	})
 	if err != nil {

@@ -98,8 +98,7 @@ func TestSerialStuck(t *testing.T) {
 	if _, again := s.Write(block); !errors.Is(again, ErrSerialStuck) {
 		t.Errorf("later: %v", again)
 	}
-	_ = s.Close()
-	<-s.done
+	_ = s.Close() // waits for the writer
 }
 
 func TestSerialGone(t *testing.T) {
