@@ -77,6 +77,19 @@ type Outgoing struct {
 	// Call is the id of the call whose document the answer replaces if it holds
 	// verbs. Empty: nobody looks at the answer's content.
 	Call string `json:"call,omitempty"`
+	// Text is the id of the text message that the answer may hold replies to.
+	Text string `json:"text,omitempty"`
+	// Fallback is sent at once when this gets no answer, or none that can be read.
+	Fallback *Outgoing `json:"fallback,omitempty"`
+}
+
+// TextDialect is a Dialect whose applications are told of text messages.
+type TextDialect interface {
+	// TextRequest asks h what to do about a message that has arrived. The answer is a
+	// document, whose messages are replies.
+	TextRequest(h call.Hook, m call.Message) Outgoing
+	// TextCallback gives the messages that the status of m owes to its hook.
+	TextCallback(m call.Message) []Outgoing
 }
 
 // StreamDialect is a Dialect whose applications take the sound of calls.

@@ -102,12 +102,13 @@ type TollReason int
 
 // Guards against calls that cost too much.
 const (
-	TollCountry TollReason = iota // where it goes
-	TollNumber                    // its number
-	TollHours                     // the time of the day
-	TollCalls                     // too many at a time
-	TollMinutes                   // the minutes of a day are used
-	TollSpend                     // the money of a day is spent
+	TollCountry  TollReason = iota // where it goes
+	TollNumber                     // its number
+	TollHours                      // the time of the day
+	TollCalls                      // too many at a time
+	TollMinutes                    // the minutes of a day are used
+	TollSpend                      // the money of a day is spent
+	TollMessages                   // the text messages of a day or a month are used
 )
 
 // TollError says that a guard against calls that cost too much refuses one. It

@@ -22,13 +22,16 @@ const (
 	MessageReceived    MessageStatus = "received"    // it arrived here
 )
 
+// OutboundReply is the direction of a message that answers one that arrived.
+const OutboundReply Direction = "outbound-reply"
+
 // Message is a text message. It is a value, as Record is.
 type Message struct {
 	ID        string        `json:"id"`
 	API       string        `json:"api"`
 	Account   string        `json:"account"`
 	Call      string        `json:"call,omitempty"` // Record.ID of the call whose script sent it
-	Direction Direction     `json:"direction"`      // Inbound, OutboundAPI, or OutboundDial for one of a script
+	Direction Direction     `json:"direction"`      // Inbound, OutboundAPI, OutboundDial for one of a script, or OutboundReply
 	From      string        `json:"from"`           // a number
 	To        string        `json:"to"`             // a number
 	Body      string        `json:"body,omitempty"`

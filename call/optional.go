@@ -81,6 +81,20 @@ type Reporter interface {
 	Status() LineStatus
 }
 
+// Texter is a line that sends text messages and talks to its network by USSD.
+type Texter interface {
+	// SendText sends body to a number, in as many messages of the network as it takes,
+	// and returns when the network has them. The error is a *TextError.
+	SendText(ctx context.Context, to, body string) (TextSent, error)
+	// USSD sends a code ("*100#"), or an answer to a network that waits for one, and
+	// gives what the network says to it. The error is one sentence for people.
+	USSD(ctx context.Context, code string) (USSDAnswer, error)
+	// CancelUSSD ends a session in which the network waits for an answer.
+	CancelUSSD(ctx context.Context) error
+	// Number is the line's own number, empty when it does not know it.
+	Number() string
+}
+
 // LineStatus is a line's condition for people and programs.
 type LineStatus struct {
 	Ready bool      // a call can be placed now

@@ -78,6 +78,7 @@ func (r *Repair) copyAll(src, dst *bbolt.DB) error {
 		{bucketCalls, r.saveCall},
 		{bucketRecordings, r.saveRecording},
 		{bucketConferences, saveConference},
+		{bucketKept, func(tx *bbolt.Tx, k, v []byte) bool { return json.Valid(v) && tx.Bucket(bucketKept).Put(k, v) == nil }},
 		{bucketNotices, r.saveNotice},
 	}
 	for _, s := range steps {

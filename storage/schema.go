@@ -28,6 +28,7 @@ import (
 //	rec-calls    call 0 created(8) id → key in recordings
 //	notices      id(8) → JSON call.Notice; the bucket's sequence is the last id
 //	conferences  created(8) id → JSON call.Conference
+//	kept         the owner's key → JSON
 //	config       "current" → JSON config.Snapshot
 //	blobs        name → bytes
 //
@@ -47,6 +48,7 @@ var (
 	bucketRecCalls    = []byte("rec-calls")
 	bucketNotices     = []byte("notices")
 	bucketConferences = []byte("conferences")
+	bucketKept        = []byte("kept")
 	bucketConfig      = []byte("config")
 	bucketBlobs       = []byte("blobs")
 
@@ -63,11 +65,19 @@ var migrations = []func(tx *bbolt.Tx) error{
 	createBuckets,      // 0 → 1: a new database
 	findOpenRecordings, // 1 → 2: recordings that are being made are known
 	keepConferences,    // 2 → 3: conferences are kept
+	keepTexts,          // 3 → 4: text messages are kept
 }
 
 func keepConferences(tx *bbolt.Tx) error {
 	if _, err := tx.CreateBucketIfNotExists(bucketConferences); err != nil {
 		return fmt.Errorf("making bucket %s: %w", bucketConferences, err)
+	}
+	return nil
+}
+
+func keepTexts(tx *bbolt.Tx) error {
+	if _, err := tx.CreateBucketIfNotExists(bucketKept); err != nil {
+		return fmt.Errorf("making bucket %s: %w", bucketKept, err)
 	}
 	return nil
 }

@@ -39,8 +39,9 @@ type logEntry struct {
 	Calls       []json.RawMessage `json:"calls,omitempty"`       // call.Record
 	Recordings  []json.RawMessage `json:"recordings,omitempty"`  // call.Recording
 	Conferences []json.RawMessage `json:"conferences,omitempty"` // call.Conference
-	Notices     []json.RawMessage `json:"notices,omitempty"`     // call.Notice
-	Done        []uint64          `json:"done,omitempty"`        // ids of notices that are over
+	Kept        []keptOp          `json:"kept,omitempty"`
+	Notices     []json.RawMessage `json:"notices,omitempty"` // call.Notice
+	Done        []uint64          `json:"done,omitempty"`    // ids of notices that are over
 }
 
 func encodeEntry(batch []*accepted) ([]byte, error) {
@@ -55,6 +56,7 @@ func encodeEntry(batch []*accepted) ([]byte, error) {
 		for _, o := range a.conferences {
 			e.Conferences = append(e.Conferences, o.value)
 		}
+		e.Kept = append(e.Kept, a.kept...)
 		for _, o := range a.notices {
 			e.Notices = append(e.Notices, o.value)
 		}
@@ -69,7 +71,7 @@ func decodeEntry(data []byte) (*accepted, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, err
 	}
-	a := &accepted{delNotices: e.Done}
+	a := &accepted{delNotices: e.Done, kept: e.Kept}
 	for _, v := range e.Calls {
 		rec := new(call.Record)
 		if err := json.Unmarshal(v, rec); err != nil {
@@ -309,6 +311,11 @@ func (a *accepted) apply(tx *bbolt.Tx, keep time.Duration, last map[string]uint6
 		}
 	}
 	for _, o := range a.conferences {
+		if err := o.apply(tx); err != nil {
+			return err
+		}
+	}
+	for _, o := range a.kept {
 		if err := o.apply(tx); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type Write struct {
 	Calls       []*call.Record    // put, by ID; Account, Created, Parent and Idempotency count only at the first time
 	Recordings  []call.Recording  // put, by ID
 	Conferences []call.Conference // put, by ID; Created stays the same; the oldest beyond MaxConferences go
+	Kept        []Kept            // put or deleted, by Key
 	Notices     []call.Notice     // added to the outbox; their IDs are given by the store
 
 	DeleteCalls      []string // by ID, an unknown one is no error
@@ -32,6 +33,7 @@ type accepted struct {
 	calls       []callOp
 	recordings  []recordingOp
 	conferences []conferenceOp
+	kept        []keptOp
 	notices     []noticeOp
 	delCalls    []string
 	delRecs     []string
@@ -72,6 +74,13 @@ func (s *Store) prepare(w Write) (*accepted, error) {
 			return nil, err
 		}
 		a.conferences = append(a.conferences, op)
+	}
+	for _, k := range w.Kept {
+		op, err := newKeptOp(k)
+		if err != nil {
+			return nil, err
+		}
+		a.kept = append(a.kept, op)
 	}
 	for _, n := range w.Notices {
 		a.notices = append(a.notices, noticeOp{notice: n})

@@ -62,6 +62,7 @@ const (
 type Deliverer struct {
 	client *Client
 	outbox Outbox
+	texts  Texts                                           // see AnswerTexts; nil: nobody
 	modify Modify                                          // nil: answers hold no documents
 	post   func(ctx context.Context, o api.Outgoing) error // d.send, or a test's
 	watch  func(o api.Outgoing, err error)                 // see Watch; nil: nobody
@@ -96,6 +97,9 @@ func (d *Deliverer) tellFailed(o api.Outgoing, err error) {
 
 // send sends o once, and hands a document in the answer to the call it is for.
 func (d *Deliverer) send(ctx context.Context, o api.Outgoing) error {
+	if o.Text != "" {
+		return d.sendText(ctx, o)
+	}
 	a, err := d.client.tell(ctx, o)
 	if err != nil || o.Call == "" || d.modify == nil || len(bytes.TrimSpace(a.body)) == 0 {
 		return err

@@ -144,7 +144,7 @@ func (c *Client) tell(ctx context.Context, o api.Outgoing) (answer, error) {
 	if s := x.resp.StatusCode; s/100 != 2 {
 		return answer{}, &repeatError{statusError{s}, retryAfter(x.resp.Header)}
 	}
-	if o.Call == "" {
+	if o.Call == "" && o.Text == "" {
 		return answer{}, nil
 	}
 	body, err := x.readAll(MaxBody)

@@ -19,8 +19,10 @@ type Book struct {
 	rules   []Rule
 	country string
 	live    map[string]*entry
-	sums    map[key]usage
+	sums    map[key]usage // of the day
+	months  map[key]usage // of the month
 	day     string
+	month   string
 	refused uint64
 }
 
@@ -38,10 +40,17 @@ type key struct{ account, from, out string }
 type usage struct {
 	time  time.Duration
 	spend int64
+	texts int
+}
+
+func (u usage) plus(v usage) usage {
+	return usage{u.time + v.time, u.spend + v.spend, u.texts + v.texts}
 }
 
 // NewBook makes an empty book without rules.
-func NewBook() *Book { return &Book{live: map[string]*entry{}, sums: map[key]usage{}} }
+func NewBook() *Book {
+	return &Book{live: map[string]*entry{}, sums: map[key]usage{}, months: map[key]usage{}}
+}
 
 // Set replaces the rules; country is the box's own (ISO 3166-1 alpha-2). Calls
 // that are up keep what they have used, and are measured by the new rules.
@@ -105,6 +114,9 @@ func (b *Book) check(k key, p *Party, now time.Time) error {
 		if err := r.left(used, p.Price); err != nil {
 			return err
 		}
+		if err := r.leftOfMonth(b.usedInMonth(r, now)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -120,6 +132,72 @@ func (r *Rule) left(used usage, price int64) error {
 	return nil
 }
 
+// leftOfMonth checks the month's minutes.
+func (r *Rule) leftOfMonth(used usage) error {
+	if r.MonthTime > 0 && used.time >= r.MonthTime {
+		return refuse(call.TollMinutes, "%s has used its %d minutes of this month; they begin anew on the first", r.who(), int(r.MonthTime/time.Minute))
+	}
+	return nil
+}
+
+// AdmitTexts asks for n messages of the network to leave by a line, and counts
+// them. It refuses with a *call.TollError.
+func (b *Book) AdmitTexts(account, line string, n int, now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn(now)
+	k := key{account, "", line}
+	for i := range b.rules {
+		r := &b.rules[i]
+		if !r.covers(k.account, k.from, k.out) {
+			continue
+		}
+		used, _ := b.used(r, now)
+		month := b.usedInMonth(r, now)
+		switch {
+		case r.Texts > 0 && used.texts+n > r.Texts:
+			b.refused++
+			return refuse(call.TollMessages, "%s has sent %d of its %d text messages of today and this one takes %d; they begin anew at midnight", r.who(), used.texts, r.Texts, n)
+		case r.MonthTexts > 0 && month.texts+n > r.MonthTexts:
+			b.refused++
+			return refuse(call.TollMessages, "%s has sent %d of its %d text messages of this month and this one takes %d; they begin anew on the first", r.who(), month.texts, r.MonthTexts, n)
+		}
+	}
+	b.add(k, usage{texts: n})
+	return nil
+}
+
+// RememberTexts adds messages of the network that were sent in the past.
+func (b *Book) RememberTexts(account, line string, n int, at, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn(now)
+	k, u := key{account, "", line}, usage{texts: n}
+	if !at.Before(midnight(now)) {
+		b.sums[k] = b.sums[k].plus(u)
+	}
+	if !at.Before(first(now)) {
+		b.months[k] = b.months[k].plus(u)
+	}
+}
+
+// usedInMonth sums what a rule's calls and texts have used this month. It is
+// called with mu held.
+func (b *Book) usedInMonth(r *Rule, now time.Time) usage {
+	var u usage
+	for k, s := range b.months {
+		if r.covers(k.account, k.from, k.out) {
+			u = u.plus(s)
+		}
+	}
+	for _, e := range b.live {
+		if r.covers(e.account, e.from, e.out) {
+			u = u.plus(e.since(first(now), now))
+		}
+	}
+	return u
+}
+
 // used sums what a rule's calls have used today, and counts those that are up.
 // It is called with mu held.
 func (b *Book) used(r *Rule, now time.Time) (usage, int) {
@@ -127,35 +205,39 @@ func (b *Book) used(r *Rule, now time.Time) (usage, int) {
 	calls := 0
 	for k, s := range b.sums {
 		if r.covers(k.account, k.from, k.out) {
-			u.time += s.time
-			u.spend += s.spend
+			u = u.plus(s)
 		}
 	}
 	for _, e := range b.live {
 		if r.covers(e.account, e.from, e.out) {
 			calls++
-			s := e.today(now)
-			u.time += s.time
-			u.spend += s.spend
+			u = u.plus(e.today(now))
 		}
 	}
 	return u, calls
 }
 
 // today is what a call has used since midnight.
-func (e *entry) today(now time.Time) usage {
+func (e *entry) today(now time.Time) usage { return e.since(midnight(now), now) }
+
+// since is what a call has used since then.
+func (e *entry) since(then, now time.Time) usage {
 	if e.answered.IsZero() {
 		return usage{}
 	}
-	d := now.Sub(later(e.answered, midnight(now)))
-	return usage{d, cost(d, e.price)}
+	d := now.Sub(later(e.answered, then))
+	return usage{time: d, spend: cost(d, e.price)}
 }
 
-// turn forgets yesterday. It is called with mu held.
+// turn forgets yesterday, and last month. It is called with mu held.
 func (b *Book) turn(now time.Time) {
 	if day := now.Format(time.DateOnly); day != b.day {
 		b.day = day
 		clear(b.sums)
+	}
+	if month := now.Format("2006-01"); month != b.month {
+		b.month = month
+		clear(b.months)
 	}
 }
 
@@ -183,18 +265,25 @@ func (b *Book) Left(id string, now time.Time) (time.Duration, error) {
 	var next time.Duration
 	for i := range b.rules {
 		r := &b.rules[i]
-		if r.Time == 0 && (r.Spend == 0 || e.price == 0) || !r.covers(e.account, e.from, e.out) {
+		if r.Time == 0 && r.MonthTime == 0 && (r.Spend == 0 || e.price == 0) || !r.covers(e.account, e.from, e.out) {
 			continue
 		}
 		used, calls := b.used(r, now)
 		// The started minute is paid; the next one must still fit.
 		inMinute := time.Minute - now.Sub(e.answered)%time.Minute
 		if r.Time > 0 && used.time >= r.Time || r.Spend > 0 && e.price > 0 && used.spend > r.Spend {
-			return 0, r.left(usage{max(used.time, 0), used.spend}, e.price)
+			return 0, r.left(usage{time: max(used.time, 0), spend: used.spend}, e.price)
+		}
+		month := b.usedInMonth(r, now)
+		if err := r.leftOfMonth(month); err != nil {
+			return 0, err
 		}
 		wait := recheck
 		if r.Time > 0 {
 			wait = min(wait, max((r.Time-used.time)/time.Duration(max(calls, 1)), time.Second/2))
+		}
+		if r.MonthTime > 0 {
+			wait = min(wait, max((r.MonthTime-month.time)/time.Duration(max(calls, 1)), time.Second/2))
 		}
 		if r.Spend > 0 && e.price > 0 && used.spend+e.price > r.Spend {
 			if inMinute <= time.Second/2 {
@@ -219,24 +308,37 @@ func (b *Book) Release(id string, now time.Time) {
 	}
 	delete(b.live, id)
 	b.turn(now)
-	b.add(e.key, e.today(now))
+	b.sums[e.key] = b.sums[e.key].plus(e.today(now))
+	b.months[e.key] = b.months[e.key].plus(e.since(first(now), now))
 }
 
-// Remember adds what an ended call of the past has used, if it was today.
+// Remember adds what an ended call of the past has used, if it was today or this
+// month.
 func (b *Book) Remember(account, from, out string, price int64, answered, ended, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.turn(now)
-	if !ended.After(midnight(now)) {
-		return
+	k := key{account, from, out}
+	for _, s := range []struct {
+		start time.Time
+		sums  map[key]usage
+	}{{midnight(now), b.sums}, {first(now), b.months}} {
+		if ended.After(s.start) {
+			d := ended.Sub(later(answered, s.start))
+			s.sums[k] = s.sums[k].plus(usage{time: d, spend: cost(d, price)})
+		}
 	}
-	d := ended.Sub(later(answered, midnight(now)))
-	b.add(key{account, from, out}, usage{d, cost(d, price)})
 }
 
 func (b *Book) add(k key, u usage) {
-	s := b.sums[k]
-	b.sums[k] = usage{s.time + u.time, s.spend + u.spend}
+	b.sums[k] = b.sums[k].plus(u)
+	b.months[k] = b.months[k].plus(u)
+}
+
+// first is the beginning of the month.
+func first(now time.Time) time.Time {
+	y, m, _ := now.Date()
+	return time.Date(y, m, 1, 0, 0, 0, 0, now.Location())
 }
 
 // Refused is how many calls were refused since the start.

@@ -21,6 +21,10 @@ type Rule struct {
 	Calls         int           // at a time
 	Time          time.Duration // answered, in a day
 	Spend         int64         // in a day, in 1/10,000 of the currency's unit, by started minutes
+	MonthTime     time.Duration // answered, in a calendar month
+	// Texts and MonthTexts are messages of the network, of which a long text takes
+	// several, in a day and in a calendar month.
+	Texts, MonthTexts int
 	// Allow and Deny are countries ("DE"), prefixes of numbers ("+4930", "0900") and
 	// [SIPAddresses]. With Allow nothing else may be called. The longest prefix
 	// decides; Deny wins over an equal one.

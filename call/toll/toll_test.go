@@ -74,6 +74,9 @@ func TestUses(t *testing.T) {
 		{Line: "fxs1", Calls: 1, Time: time.Minute, Spend: 500},
 		{Line: "mobile", Calls: 1, Time: time.Minute, Spend: 500},
 	}
+	for i := range want {
+		want[i].MonthTime = want[i].Time
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

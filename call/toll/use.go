@@ -17,11 +17,18 @@ type Use struct {
 	Calls int
 	Time  time.Duration
 	Spend int64
+	// Texts are messages of the network sent today; MonthTime and MonthTexts are the
+	// same of this month.
+	Texts, MonthTexts int
+	MonthTime         time.Duration
 	// Guard says that a rule is for these; its bounds follow, zero: none.
 	Guard    bool
 	MaxCalls int
 	MaxTime  time.Duration
 	MaxSpend int64
+
+	MaxTexts, MaxMonthTexts int
+	MaxMonthTime            time.Duration
 }
 
 // Uses tells what was used today: for each guard in the order of the
@@ -34,8 +41,11 @@ func (b *Book) Uses(now time.Time) []Use {
 	seen := map[key]bool{}
 	add := func(r Rule, guard bool) {
 		u, calls := b.used(&r, now)
+		month := b.usedInMonth(&r, now)
 		list = append(list, Use{Account: r.Account, Line: r.Line, Calls: calls, Time: u.time, Spend: u.spend,
-			Guard: guard, MaxCalls: r.Calls, MaxTime: r.Time, MaxSpend: r.Spend})
+			Texts: u.texts, MonthTexts: month.texts, MonthTime: month.time,
+			Guard: guard, MaxCalls: r.Calls, MaxTime: r.Time, MaxSpend: r.Spend,
+			MaxTexts: r.Texts, MaxMonthTexts: r.MonthTexts, MaxMonthTime: r.MonthTime})
 		seen[key{account: r.Account, out: r.Line}] = true
 	}
 	for _, r := range b.rules {

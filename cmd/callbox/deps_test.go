@@ -58,6 +58,7 @@ var rules = []rule{
 	{"call/room", []string{"call", "call/script", "media", "media/mix", "media/session"}},
 	{"call/trace", []string{"call"}},
 	{"call/lamp", []string{"call"}},
+	{"call/text", []string{"call"}},
 	// Guards are policy about numbers, as routes are.
 	{"call/toll", []string{"call", "call/number", "media"}},
 	{"call/engine", []string{"call", "call/room", "call/event", "call/number", "call/route", "call/script", "call/toll", "media", "media/**"}},

@@ -55,6 +55,27 @@ func testConferences(e *env) {
 	}
 }
 
+// testKept: the latest value of each key is kept, together with what it owes.
+func testKept(e *env) {
+	e.commit(storage.Write{Kept: []storage.Kept{{Key: "b/1", Value: []byte(`1`)}, {Key: "a/2", Value: []byte(`{"x":2}`)}, {Key: "b/3", Value: []byte(`3`)}}})
+	e.commit(storage.Write{Kept: []storage.Kept{{Key: "b/1", Value: []byte(`"one"`)}, {Key: "b/3", Value: nil}, {Key: "none", Value: nil}}, Notices: []call.Notice{{Key: "b/1"}}})
+	for range 2 { // once from the log, once from the database
+		e.reopen()
+		got, err := e.Kept()
+		if want := []storage.Kept{{Key: "a/2", Value: []byte(`{"x":2}`)}, {Key: "b/1", Value: []byte(`"one"`)}}; err != nil || !reflect.DeepEqual(got, want) {
+			e.Errorf("%+v, %v", got, err)
+		}
+	}
+	if n, err := e.PendingNotices(0, 10); err != nil || len(n) != 1 {
+		e.Errorf("%d notices, %v", len(n), err)
+	}
+	for _, wrong := range []storage.Kept{{Key: "", Value: []byte(`1`)}, {Key: "x\x00y", Value: []byte(`1`)}, {Key: "x", Value: []byte(`{`)}} {
+		if err := e.Enqueue(storage.Write{Kept: []storage.Kept{wrong}}); err == nil {
+			e.Errorf("%q was taken", wrong.Key)
+		}
+	}
+}
+
 func testRecordings(e *env) {
 	want := recording("RE1", "CA1", 0)
 	want.Started, want.Updated, want.Duration, want.Size = *at(1), *at(9), 8*time.Second, 128044

@@ -44,6 +44,7 @@ type Recordings interface {
 // Conferences is what a store answers about conferences.
 type Conferences interface {
 	Conferences() ([]call.Conference, error)
+	Kept() ([]storage.Kept, error)
 }
 
 // Outbox is what a store answers about messages that wait.
@@ -99,6 +100,7 @@ func Run(t *testing.T, open Open) {
 		{"Retention", testRetention},
 		{"Recordings", testRecordings},
 		{"Conferences", testConferences},
+		{"Kept", testKept},
 		{"OpenRecordings", testOpenRecordings},
 		{"RecordingRetention", testRecordingRetention},
 		{"TrimRecordings", testTrimRecordings},
