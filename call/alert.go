@@ -14,6 +14,7 @@ const (
 	AlertSound       AlertType = "sound"            // a sound could not be played
 	AlertRoute       AlertType = "route"            // no line leads to a called party
 	AlertLimit       AlertType = "limit"            // a call was refused because of a limit
+	AlertText        AlertType = "text"             // a text message was not sent, or reaches no application
 )
 
 // Alert is something that went wrong for a customer, for people to look at. It is a

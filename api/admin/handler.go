@@ -91,6 +91,13 @@ type Toll struct {
 	MaxCalls   int     `json:"max_calls,omitempty"`
 	MaxMinutes int     `json:"max_minutes,omitempty"`
 	MaxSpend   string  `json:"max_spend,omitempty"`
+	// What was used this calendar month, and text messages as the network counts them.
+	MonthSeconds    float64 `json:"month_seconds"`
+	MaxMonthMinutes int     `json:"max_month_minutes,omitempty"`
+	Texts           int     `json:"texts"`
+	MaxTexts        int     `json:"max_texts,omitempty"`
+	MonthTexts      int     `json:"month_texts"`
+	MaxMonthTexts   int     `json:"max_month_texts,omitempty"`
 }
 
 // NewCall asks for a call by hand.
@@ -162,6 +169,9 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	}
 	if t, ok := box.(Tolls); ok {
 		h.mux.HandleFunc("GET /v1/tolls", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, t.Tolls()) })
+	}
+	if t, ok := box.(Texts); ok {
+		h.handleTexts(t)
 	}
 	if b, ok := box.(Hardware); ok {
 		h.handleHardware(b)
@@ -361,11 +371,14 @@ func (h *Handler) importConfig(w http.ResponseWriter, r *http.Request) {
 
 // status is the HTTP status of what the engine or the store refused.
 func status(err error) int {
+	var toll *call.TollError
 	switch {
 	case errors.Is(err, call.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, call.ErrEnded), errors.Is(err, call.ErrWrongState), errors.Is(err, call.ErrNotEnded):
 		return http.StatusConflict
+	case errors.As(err, &toll):
+		return http.StatusForbidden
 	case errors.Is(err, call.ErrLimit), errors.Is(err, call.ErrStopping):
 		return http.StatusServiceUnavailable
 	}

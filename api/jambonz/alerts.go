@@ -16,7 +16,7 @@ import (
 var alertTypes = map[call.AlertType]string{
 	call.AlertHookStatus: "webhook-failure", call.AlertHookSilent: "webhook-connection-failure", call.AlertHookAddress: "webhook-url-notfound",
 	call.AlertDocument: "invalid-app-payload", call.AlertSpeech: "tts-failure", call.AlertSound: "play-url-notfound",
-	call.AlertRoute: "no-carrier", call.AlertLimit: "account-call-limit",
+	call.AlertRoute: "no-carrier", call.AlertLimit: "account-call-limit", call.AlertText: "message-failed",
 }
 
 // alertParams are the parameters of a list of alerts.

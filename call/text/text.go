@@ -2,7 +2,7 @@ package text
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -83,6 +83,6 @@ const (
 
 // Errors of [House.SendMessage], besides call.ErrNoMessenger.
 var (
-	ErrQueue = errors.New("too many text messages wait for this line; send it later")
-	ErrLong  = errors.New("the text is too long for this line")
+	ErrQueue = fmt.Errorf("too many text messages wait for this line; send it later: %w", call.ErrLimit)
+	ErrLong  = fmt.Errorf("the text is too long for this line: %w", call.ErrLimit)
 )

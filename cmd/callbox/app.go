@@ -27,6 +27,7 @@ import (
 	"callbox/call/engine"
 	"callbox/call/event"
 	"callbox/call/lamp"
+	"callbox/call/text"
 	"callbox/call/toll"
 	"callbox/call/trace"
 	"callbox/media/clock"
@@ -85,6 +86,7 @@ type app struct {
 	router    *router
 	tolls     *toll.Book
 	inbound   *inbound
+	texts     *text.House
 	lamps     *lamp.Board
 	mailboxes *mailboxes
 	lines     *lineSet
@@ -252,6 +254,9 @@ func listenControl(path string) (net.Listener, error) {
 // openEngine makes the engine and what it asks.
 func (a *app) openEngine(ctx context.Context) error {
 	a.lines = newLineSet(nil, a.log)
+	if err := a.openTexts(); err != nil {
+		return err
+	}
 	rooms, err := a.rooms()
 	if err != nil {
 		return err
@@ -261,7 +266,7 @@ func (a *app) openEngine(ctx context.Context) error {
 		Publisher: publisher{a.bus, a.sockets, a.trace, a.lamps}, Fetcher: fetcher{a.hooks, a.sockets, a.alarms}, Recogniser: recogniser{a.vendors},
 		Streamer: newStreams(a.dialects, a.hooks, a.log),
 		Prompts:  newPrompts(a.hooks, a.vendors, filepath.Join(a.cfg.Data, "sounds")), Files: a.files,
-		Alert: a.alarms.add,
+		Alert: a.alarms.add, Messenger: a.texts,
 		NewID: a.dialects.newID, MayShow: callers{a.accounts, a.router}.MayShow,
 		Ringback: a.ringback, Tones: digitTones, HoldMusic: a.holdMusic, Rooms: rooms, Tolls: a.tolls, Limits: engineLimits(a.snap.Limits), Logger: a.log,
 	})
@@ -285,7 +290,7 @@ func (a *app) openEngine(ctx context.Context) error {
 
 // openAPI assembles the HTTP side.
 func (a *app) openAPI(context.Context) error {
-	h := &api.Handlers{Calls: a.engine, Recordings: a.files, Live: a.engine, Accounts: a.accounts, Lines: a.accounts, Prices: a.router, Budgets: budgets{a.tolls}, Callers: callers{a.accounts, a.router},
+	h := &api.Handlers{Calls: a.engine, Messages: a.texts, Recordings: a.files, Live: a.engine, Accounts: a.accounts, Lines: a.accounts, Prices: a.router, Budgets: budgets{a.tolls}, Callers: callers{a.accounts, a.router},
 		Applications: applicationSettings(a), Numbers: numberSettings(a), Keys: keySettings(a), Users: userSettings(a), Setups: setupSettings(a),
 		Carriers: carrierSettings(a), LineStates: lineStates{a},
 		Conferences: a.engine.Rooms(), Participants: a.engine.Rooms(), Queues: queueSettings(a), QueueMembers: a.engine.Rooms(),

@@ -32,6 +32,9 @@ type commands struct {
 	Lines    linesCmd    `cmd:"" help:"List the lines and how they are."`
 	Bans     bansCmd     `cmd:"" help:"List who gets no answer on SIP for having guessed passwords, or lift the bans of an address."`
 	Messages messagesCmd `cmd:"" help:"Show or say how many voice messages wait for users, which lights the lamps of their telephones."`
+	Text     textCmd     `cmd:"" help:"Send a text message over a mobile line."`
+	Texts    textsCmd    `cmd:"" help:"List the newest text messages, sent and arrived."`
+	USSD     ussdCmd     `cmd:"" name:"ussd" help:"Ask a mobile line's network by USSD: callbox ussd gsm1 '*100#'."`
 	Tolls    tollsCmd    `cmd:"" help:"List what calls have used today, of accounts and lines, and what the toll guards leave them."`
 	Route    routeCmd    `cmd:"" help:"Explain how a number would be routed, without calling."`
 	Sim      simCmd      `cmd:"" help:"Steer what is simulated on the sim board: faults, and the people at the far ends."`

@@ -56,11 +56,13 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	below.start("media clock", a.clock.Run)
 	below.start("sip", a.stack.Serve)
 	below.start("address outside", a.outside.run)
+	below.start("text messages", a.texts.Run)
 	below.start("lights", a.board.Lights.Run)
 	a.mu.Lock()
 	err := a.useConfig(a.snap)
 	if err == nil {
 		err = a.rememberTolls(time.Now())
+		rememberTexts(a.texts, a.tolls, time.Now())
 	}
 	a.mu.Unlock()
 	if err == nil {

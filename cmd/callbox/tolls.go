@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -34,7 +35,7 @@ func tollRules(snap config.Snapshot) (out []toll.Rule, wrong error) {
 			}
 		}
 		out = append(out, toll.Rule{Account: t.Account, Line: t.Line, Calls: t.Calls, Time: time.Duration(t.Minutes) * time.Minute,
-			Spend: int64(t.Spend), Allow: t.Allow, Deny: t.Deny, Open: from, Close: until})
+			Spend: int64(t.Spend), MonthTime: time.Duration(t.MonthMinutes) * time.Minute, Texts: t.Messages, MonthTexts: t.MonthMessages, Allow: t.Allow, Deny: t.Deny, Open: from, Close: until})
 	}
 	return out, wrong
 }
@@ -48,11 +49,15 @@ func (a *app) setTolls(snap config.Snapshot) {
 	a.tolls.Set(rules, snap.Country)
 }
 
-// rememberTolls counts what the calls of today have used, from their records. A
+// rememberTolls counts what the calls of today, and with a guard that wants it of
+// this month, have used, from their records. A
 // line's part of those that its phone began is known by the record of the parent.
 func (a *app) rememberTolls(now time.Time) error {
 	y, m, d := now.Date()
 	since := time.Date(y, m, d, 0, 0, 0, 0, now.Location())
+	if slices.ContainsFunc(a.snap.Tolls, func(t config.Toll) bool { return t.MonthMinutes > 0 }) {
+		since = time.Date(y, m, 1, 0, 0, 0, 0, now.Location())
+	}
 	for _, acct := range a.snap.Accounts {
 		// A call may have begun the day before.
 		f := call.Filter{Account: acct.ID, StartedAfter: since.AddDate(0, 0, -1), Limit: 1000}
@@ -87,7 +92,9 @@ func (g gateway) Tolls() []admin.Toll {
 	list := []admin.Toll{}
 	for _, u := range g.a.tolls.Uses(time.Now()) {
 		t := admin.Toll{Account: u.Account, Line: u.Line, Calls: u.Calls, Seconds: u.Time.Seconds(), Spend: toll.Money(u.Spend),
-			Guard: u.Guard, MaxCalls: u.MaxCalls, MaxMinutes: int(u.MaxTime / time.Minute)}
+			Guard: u.Guard, MaxCalls: u.MaxCalls, MaxMinutes: int(u.MaxTime / time.Minute),
+			MonthSeconds: u.MonthTime.Seconds(), MaxMonthMinutes: int(u.MaxMonthTime / time.Minute),
+			Texts: u.Texts, MaxTexts: u.MaxTexts, MonthTexts: u.MonthTexts, MaxMonthTexts: u.MaxMonthTexts}
 		if u.MaxSpend > 0 {
 			t.MaxSpend = toll.Money(u.MaxSpend)
 		}
@@ -136,14 +143,16 @@ func (c *tollsCmd) Run(ctx context.Context) error {
 		return used + " of " + bound
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ACCOUNT\tLINE\tGUARD\tCALLS UP\tMINUTES TODAY\tSPENT TODAY")
+	fmt.Fprintln(w, "ACCOUNT\tLINE\tGUARD\tCALLS UP\tMINUTES TODAY\tTHIS MONTH\tSPENT TODAY\tTEXTS TODAY\tTHIS MONTH")
+	minutes := func(seconds float64) string { return strconv.FormatFloat(math.Ceil(seconds/6)/10, 'f', 1, 64) }
 	for _, t := range list {
 		guard := "-"
 		if t.Guard {
 			guard = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(t.Account, "(all)"), cmp.Or(t.Line, "(all)"), guard,
-			of(strconv.Itoa(t.Calls), strconv.Itoa(t.MaxCalls)), of(strconv.FormatFloat(math.Ceil(t.Seconds/6)/10, 'f', 1, 64), strconv.Itoa(t.MaxMinutes)), of(t.Spend, t.MaxSpend))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(t.Account, "(all)"), cmp.Or(t.Line, "(all)"), guard,
+			of(strconv.Itoa(t.Calls), strconv.Itoa(t.MaxCalls)), of(minutes(t.Seconds), strconv.Itoa(t.MaxMinutes)), of(minutes(t.MonthSeconds), strconv.Itoa(t.MaxMonthMinutes)), of(t.Spend, t.MaxSpend),
+			of(strconv.Itoa(t.Texts), strconv.Itoa(t.MaxTexts)), of(strconv.Itoa(t.MonthTexts), strconv.Itoa(t.MaxMonthTexts)))
 	}
 	return w.Flush()
 }

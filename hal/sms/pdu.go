@@ -14,8 +14,9 @@ import (
 	"github.com/warthog618/sms/encoding/tpdu"
 )
 
-// MaxParts bounds the messages of the network that one text may take.
-const MaxParts = 10
+// MaxParts bounds the messages of the network that one text may take: those of
+// 1,600 characters of which each takes two of UCS-2.
+const MaxParts = 48
 
 // Errors of [Encode].
 var (

@@ -120,7 +120,7 @@ func TestEncodeRefuses(t *testing.T) {
 		to, body string
 		want     error
 	}{
-		{"+15550100", "", ErrEmpty}, {"+15550100", strings.Repeat("a", 1531), ErrLong}, {"Bank", "x", ErrNumber}, {"", "x", ErrNumber},
+		{"+15550100", "", ErrEmpty}, {"+15550100", strings.Repeat("a", MaxParts*153+1), ErrLong}, {"Bank", "x", ErrNumber}, {"", "x", ErrNumber},
 		{"+", "x", ErrNumber}, {strings.Repeat("1", 21), "x", ErrNumber},
 	} {
 		if _, err := Encode(tc.to, tc.body, Options{}); !errors.Is(err, tc.want) {

@@ -11,11 +11,16 @@ import (
 // leave by a line or were begun on it, or, without either, all. What is empty or 0
 // is not bounded. Emergency calls and calls between the box's own phones always pass.
 type Toll struct {
-	Account string `json:"account,omitempty"` // Account.ID
-	Line    string `json:"line,omitempty"`    // a trunk, user or phone port
-	Calls   int    `json:"calls,omitempty"`   // at a time
-	Minutes int    `json:"minutes,omitempty"` // answered, in a day
-	Spend   Price  `json:"spend,omitempty"`   // in a day, by Route.Price; each started minute counts
+	Account      string `json:"account,omitempty"`       // Account.ID
+	Line         string `json:"line,omitempty"`          // a trunk, user or phone port
+	Calls        int    `json:"calls,omitempty"`         // at a time
+	Minutes      int    `json:"minutes,omitempty"`       // answered, in a day
+	Spend        Price  `json:"spend,omitempty"`         // in a day, by Route.Price; each started minute counts
+	MonthMinutes int    `json:"month_minutes,omitempty"` // answered, in a calendar month
+	// Messages and MonthMessages are text messages as the network counts them, a long
+	// text as several, in a day and in a calendar month.
+	Messages      int `json:"messages,omitempty"`
+	MonthMessages int `json:"month_messages,omitempty"`
 	// Allow and Deny are countries (DE), prefixes of numbers (+4930, 0900), and sip
 	// for SIP addresses of other hosts. With Allow nothing else may be called. The
 	// longest prefix decides, Deny before an equal Allow. Countries that share a
@@ -67,6 +72,9 @@ func (v *validator) tolls(list []Toll) {
 		seen[t.key()] = true
 		v.between(f+".calls", t.Calls, 0, 10_000)
 		v.between(f+".minutes", t.Minutes, 0, 1_000_000)
+		v.between(f+".month_minutes", t.MonthMinutes, 0, 1_000_000)
+		v.between(f+".messages", t.Messages, 0, 1_000_000)
+		v.between(f+".month_messages", t.MonthMessages, 0, 1_000_000)
 		for _, l := range []struct {
 			name string
 			list []string
