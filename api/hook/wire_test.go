@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"callbox/api"
+	"callbox/api/apitest"
 	"callbox/call"
 	"callbox/call/script"
 )
@@ -198,7 +199,9 @@ func (b *breaking) Accept() (net.Conn, error) {
 	return c, err
 }
 
+// TestCodes: each way in which a request fails has a code, and a sentence.
 func TestCodes(t *testing.T) {
+	var out strings.Builder
 	dns := &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "nosuch.example"}}
 	for _, tc := range []struct {
 		err  error
@@ -209,11 +212,17 @@ func TestCodes(t *testing.T) {
 		{&wireError{true, context.DeadlineExceeded}, codeConnect}, {errors.New("x"), codeConnect},
 		{&CertificateError{Err: errors.New("x")}, codeCertPath},
 		{&CertificateError{Pin: true}, codeCertPath},
+		{&wireError{false, x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"biloxi.example"}}, Host: "app.lan"}}, codeCertName},
+		{&wireError{false, x509.CertificateInvalidError{Reason: x509.Expired, Detail: "it was valid to the end of last year"}}, codeCertExpired},
+		{errRedirects, codeRedirects}, {errTooBig, codeTooBig}, {errURL, codeBadURL}, {&statusError{500}, codeStatus},
 	} {
 		if got := code(tc.err); got != tc.code {
 			t.Errorf("%v: %d, wanted %d", tc.err, got, tc.code)
 		}
+		e := fetchError("asking", "http://alice:sesame@app.lan/voice#rc=1", tc.err)
+		fmt.Fprintf(&out, "%d %s\n", e.Code, e)
 	}
+	apitest.Golden(t, "codes.txt", out.String())
 }
 
 func TestPolicy(t *testing.T) {

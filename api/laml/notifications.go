@@ -82,7 +82,24 @@ func notificationsOf(rec call.Record) []Notification {
 		}
 		out[i] = n
 	}
+	if code := failureCode(rec); code != "" {
+		out = append(out, Notification{Call: rec, N: len(out), Text: rec.Cause.Error(), Code: code})
+	}
 	return out
+}
+
+// failureCode is the code of why a call failed, for what is told of in the list of
+// its warnings only (call-api.md §1.5); empty: none.
+func failureCode(rec call.Record) string {
+	c := rec.Cause
+	switch {
+	case c == nil || rec.Answered != nil || rec.Direction == call.Inbound:
+	case c.Who == call.Box && c.Q850 == call.Q850Absent:
+		return "32009" // the user of the box has no phone registered
+	case c.Who == call.Network && c.SIP == http.StatusRequestTimeout && strings.HasPrefix(rec.To, "sip"):
+		return "32011" // nobody answers at the SIP address
+	}
+	return ""
 }
 
 // id follows from the call and the place, so that it stays the same.

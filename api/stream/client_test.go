@@ -4,16 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"callbox/api"
+	"callbox/api/apitest"
 	"callbox/call"
 	"callbox/call/script"
 )
@@ -150,6 +155,15 @@ func TestConversation(t *testing.T) {
 // TestEnds: how a stream ends, by what the application does.
 func TestEnds(t *testing.T) {
 	t.Parallel()
+	var mu sync.Mutex
+	codes := map[string]int{}
+	t.Cleanup(func() { // all of them have ended
+		var out strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(codes)) {
+			fmt.Fprintf(&out, "%d %s\n", codes[name], name)
+		}
+		apitest.Golden(t, "ends.txt", out.String())
+	})
 	for name, tc := range map[string]struct {
 		hello  string
 		handle func(c *websocket.Conn)
@@ -193,6 +207,11 @@ func TestEnds(t *testing.T) {
 			var e *script.StreamError
 			if errors.As(err, &e) != (tc.code != 0) || e != nil && e.Code != tc.code {
 				t.Errorf("ended with %v, want code %d", err, tc.code)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if codes[name] = 0; e != nil {
+				codes[name] = e.Code
 			}
 		})
 	}
@@ -256,17 +275,26 @@ func TestNotConnected(t *testing.T) {
 	defer mute.Close()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
-	for url, want := range map[string]int{
-		refused: codeRefused, "ws://" + mute.Addr().String(): codeTimeout, strings.Replace(plain.URL, "http", "ws", 1): codeHandshake,
-		"http://app.lan/": codeScheme, "ws://": codeScheme, "%": codeScheme,
+	places := strings.NewReplacer(gone.Addr().String(), "gone.lan", mute.Addr().String(), "mute.lan", strings.TrimPrefix(plain.URL, "http://"), "plain.lan")
+	var out strings.Builder
+	for _, tc := range []struct {
+		url  string
+		want int
+	}{
+		{refused, codeRefused}, {"ws://" + mute.Addr().String(), codeTimeout}, {strings.Replace(plain.URL, "http", "ws", 1), codeHandshake},
+		{"http://app.lan/", codeScheme}, {"ws://", codeScheme}, {"%", codeScheme},
 	} {
+		url, want := tc.url, tc.want
 		end := newEnd()
 		err := ended(t, begin(t, client(t, api.StreamOpening{}), theCall(url), end))
 		var e *script.StreamError
 		if !errors.As(err, &e) || e.Code != want || strings.Contains(err.Error(), "pw") || end.take() != "" {
 			t.Errorf("%s: %v", url, err)
+			continue
 		}
+		fmt.Fprintf(&out, "%s\n%d %s\n", places.Replace(strings.Replace(url, "app:pw@", "app:…@", 1)), e.Code, places.Replace(err.Error()))
 	}
+	apitest.Golden(t, "codes.txt", out.String())
 	s := theCall("ws://app.lan/")
 	s.API = "other"
 	if err := client(t, api.StreamOpening{}).Stream(context.Background(), s, call.Record{}, newEnd(), func() {}); err == nil {

@@ -117,7 +117,7 @@ func (c *live) signal(ctx context.Context, m call.SIPMessage) (call.SIPResponse,
 	}
 	teller, ok := leg.(call.Teller)
 	if !ok {
-		return call.SIPResponse{}, fmt.Errorf("%w: its far end does not speak SIP", call.ErrWrongState)
+		return call.SIPResponse{}, script.ErrNotSIP
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()

@@ -106,6 +106,7 @@ type Env struct {
 	Recogniser // nil: nobody turns speech into text
 	Signaller
 	Place   *Place   // where the run stands, for others to see; nil: nobody asks
+	Codes   Codes    // of the latest document
 	Manners *Manners // what the call's documents have set so far; nil: Run makes one of its own
 }
 
@@ -317,6 +318,7 @@ type Document struct {
 	Verbs    []Verb
 	URL      string   // where it came from, absolute; empty for inline ones
 	Warnings []string // what the decoder skipped, as sentences
+	Codes    Codes    // the dialect's numbers of what may go wrong
 	// Orders bring what the application says without being asked; nil: nothing.
 	Orders Orders
 }

@@ -31,7 +31,7 @@ func (d *DialVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
 	res, err := env.Dial(ctx, &d.Dial)
 	switch {
 	case errors.Is(err, ErrNoDial):
-		env.Tell(call.EventWarning, err.Error())
+		env.fault(FaultDial, err.Error())
 		return nil, nil
 	case err != nil && over(ctx, err):
 		if res.Child == "" || !ended(env, err) {

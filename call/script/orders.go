@@ -87,7 +87,7 @@ func (r *run) take(ctx context.Context, f *feed) {
 			f.change(func() { f.err = err })
 			return
 		}
-		r.warn(o.Document)
+		r.learn(o.Document)
 		switch o.Way {
 		case Instead:
 			f.change(func() {

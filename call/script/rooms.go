@@ -181,7 +181,7 @@ func (v EnqueueVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
 		env.Tell(call.EventWarning, "cannot wait in the queue: "+err.Error())
 		res.Outcome = call.QueueError
 	case res.Outcome == call.QueueFull:
-		env.Tell(call.EventWarning, "the queue "+v.Enqueue.Name+" is full")
+		env.fault(FaultQueueFull, "the queue "+v.Enqueue.Name+" is full")
 	}
 	if v.Action.IsZero() {
 		return nil, overOnly(ctx, err)

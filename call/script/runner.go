@@ -205,7 +205,7 @@ func (r *run) first(ctx context.Context, src *call.ScriptSource) (Document, erro
 	if err != nil {
 		return r.fallBack(ctx, err)
 	}
-	r.warn(doc)
+	r.learn(doc)
 	return doc, nil
 }
 
@@ -278,7 +278,7 @@ func (r *run) fetch(ctx context.Context, h call.Hook, res *Result) (Document, er
 	if err != nil {
 		return Document{}, err
 	}
-	r.warn(doc)
+	r.learn(doc)
 	return doc, nil
 }
 
@@ -295,8 +295,12 @@ func (r *run) part(ctx context.Context, jump *Jump) {
 	}
 }
 
-// warn tells what the decoder skipped.
-func (r *run) warn(doc Document) {
+// learn takes what a document says beside its verbs, and tells what the decoder
+// skipped.
+func (r *run) learn(doc Document) {
+	if doc.Codes != nil {
+		r.env.Codes = doc.Codes
+	}
 	for i, w := range doc.Warnings {
 		if i == maxWarnings {
 			r.env.Tell(call.EventWarning, fmt.Sprintf("%d more warnings of this document are not shown", len(doc.Warnings)-i))

@@ -325,6 +325,34 @@ func TestScreen(t *testing.T) {
 	}
 }
 
+// TestFaults: what goes wrong with a verb is told with the number of the dialect
+// that the document is in.
+func TestFaults(t *testing.T) {
+	codes := Codes{FaultDial: 1, FaultQueueFull: 2, FaultNotSIP: 3}
+	for name, tc := range map[string]struct {
+		verb Verb
+		want string
+	}{
+		"a full queue":          {EnqueueVerb{Enqueue: Enqueue{Name: "support"}}, "0 warning the queue support is full (2)"},
+		"a far end by analogue": {Refer{Referral: Referral{To: "sip:a@b"}}, "0 warning the call was not transferred: " + ErrNotSIP.Error() + " (3)"},
+		"other failures":        {Request{Message: call.SIPMessage{Method: "INFO"}}, "0 warning the request INFO was not answered: " + ErrNotSIP.Error()},
+		"a Dial":                {&DialVerb{Dial: Dial{Targets: []Target{{To: "5550100"}}}}, "0 warning dial is not allowed in a screening document (1)"},
+	} {
+		bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
+			c.fetch = func(call.Hook, call.Record, *Result) (Document, error) {
+				return Document{Verbs: []Verb{tc.verb}, Codes: codes}, nil
+			}
+			env := c.env()
+			env.Signaller, env.Dialer = signaller{err: ErrNotSIP}, noDialer{}
+			env.Rooms = meeting{c: c, enqueue: func(context.Context) (QueueResult, error) { return QueueResult{Outcome: call.QueueFull}, nil }}
+			Runner{}.Run(ctx, &env, &call.ScriptSource{Main: main})
+			if log := strings.Join(c.lines, "\n"); !strings.Contains(log, tc.want+"\n") {
+				t.Errorf("%s: %s", name, log)
+			}
+		})
+	}
+}
+
 func TestPace(t *testing.T) {
 	var p pace
 	now := time.Now()

@@ -2,10 +2,15 @@ package script
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"callbox/call"
 )
+
+// ErrNotSIP says that the far end of a call does not speak SIP.
+var ErrNotSIP = fmt.Errorf("%w: its far end does not speak SIP", call.ErrWrongState)
 
 // Signaller speaks with the far end of the call beside the sound.
 type Signaller interface {
@@ -91,7 +96,12 @@ func (v Refer) Run(ctx context.Context, env *Env) (*Jump, error) {
 		if over(ctx, err) {
 			return nil, err
 		}
-		env.Tell(call.EventWarning, "the call was not transferred: "+err.Error())
+		text := "the call was not transferred: " + err.Error()
+		if errors.Is(err, ErrNotSIP) {
+			env.fault(FaultNotSIP, text)
+		} else {
+			env.Tell(call.EventWarning, text)
+		}
 		if v.Action.IsZero() {
 			return nil, nil
 		}

@@ -21,7 +21,7 @@ var (
 		"callerId": true, "callerName": true, "record": true, "trim": true, "recordingTrack": true,
 		"recordingStatusCallback": true, "recordingStatusCallbackMethod": true,
 		"recordingStatusCallbackEvent": true, "answerOnBridge": true, "ringTone": true, "sequential": true,
-		"callReason": true, "referUrl": true, "referMethod": true, "events": false,
+		"callReason": true, "ifMachine": true, "referUrl": true, "referMethod": true, "events": false,
 		"recordingConfigurationId": false,
 	}
 	numberAttrs = nounAttrs(map[string]bool{"sendDigits": true, "byoc": false, "phoneNumberSid": false})
@@ -60,6 +60,13 @@ func (d *decoder) dial(n *node) script.Verb {
 			RingTone:       d.ringTone(n, a.text("ringTone", "")),
 			Record:         d.dialRecord(a),
 		},
+	}
+	if what, ok := a.values["ifMachine"]; ok {
+		if _, ok := Choose([]string{"continue", "hangup"}, what); !ok {
+			d.warn(n, 13211, "ifMachine=%q of <Dial> is neither continue nor hangup; it was ignored", clip(what))
+		} else {
+			d.warn(n, codeUnknown, "ifMachine of <Dial> has no effect: let machineDetection of <Number> tell who answers")
+		}
 	}
 	v.Dial.Transfers = a.hook("referUrl", "referMethod", codeBadURL)
 	if a.values["action"] != "" {
@@ -158,6 +165,8 @@ func (d *decoder) targets(n *node) []script.Target {
 			add(d.sip(k))
 		case "Client":
 			add(d.client(k))
+		case "Dial":
+			d.warn(k, 13215, "a <Dial> may not stand in a <Dial> and was skipped")
 		default:
 			d.skip(k)
 		}

@@ -43,7 +43,7 @@ const (
 // cannot be, become warnings: verbs are skipped, values are the defaults. The
 // error is a *script.FetchError for a document that cannot be run at all.
 func Decode(body []byte, contentType, docURL string) (script.Document, error) {
-	doc := script.Document{URL: docURL}
+	doc := script.Document{URL: docURL, Codes: faults}
 	kind, code, err := documentKind(body, contentType, docURL)
 	if err != nil {
 		return doc, documentError(code, docURL, err)
@@ -229,6 +229,9 @@ func (d *decoder) skip(n *node) {
 	}
 	d.warn(n, codeUnknown, "<%s> is not a verb that may stand here and was skipped", clip(n.name))
 }
+
+// faults are the numbers of what may go wrong with the verbs of a document.
+var faults = script.Codes{script.FaultDial: 13201, script.FaultNotSIP: 13801, script.FaultQueueFull: 14207}
 
 // cloudVerbs exist in the language but not on this box.
 var cloudVerbs = map[string]bool{

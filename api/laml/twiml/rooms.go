@@ -184,7 +184,12 @@ func (a attrs) wait(name, method string, c, cm Code) call.WaitSound {
 	case s == "":
 		return call.WaitSound{Silent: true}
 	}
-	return call.WaitSound{Hook: call.Hook{URL: a.d.resolve(a.n, name, s), Method: a.method(method, cm)}}
+	abs, why := a.d.link(s)
+	if why != "" {
+		a.d.warn(a.n, c, "%s of <%s> %s; the box's own music is heard", name, a.n.name, why)
+		return call.WaitSound{}
+	}
+	return call.WaitSound{Hook: call.Hook{URL: abs, Method: a.method(method, cm)}}
 }
 
 // conferenceStatus gives the hook that is told of a conference's progress.

@@ -423,16 +423,23 @@ func (a attrs) status(prefix string, events map[string]call.EventType, c Code) c
 
 // resolve makes an address absolute, against that of the document.
 func (d *decoder) resolve(n *node, what, s string) string {
+	abs, why := d.link(s)
+	if why != "" {
+		d.fail(n, codeBadURL, "%s of <%s> %s", what, n.name, why)
+	}
+	return abs
+}
+
+// link makes an address absolute; why says what is wrong with it, if anything.
+func (d *decoder) link(s string) (abs, why string) {
 	u, err := url.Parse(s)
 	if err != nil {
-		d.fail(n, codeBadURL, "%s of <%s> is not a URL", what, n.name)
-		return ""
+		return "", "is not a URL"
 	}
-	abs := s
+	abs = s
 	if !u.IsAbs() {
 		if d.base == nil {
-			d.fail(n, codeBadURL, "%s=%q of <%s> is relative, which it cannot be in an inline document", what, clip(s), n.name)
-			return ""
+			return "", fmt.Sprintf("(%q) is relative, which it cannot be in an inline document", clip(s))
 		}
 		abs = d.base.ResolveReference(u).String()
 		if u.Host == "" {
@@ -440,8 +447,7 @@ func (d *decoder) resolve(n *node, what, s string) string {
 		}
 	}
 	if why := BadURL(abs); why != "" {
-		d.fail(n, codeBadURL, "%s of <%s> %s", what, n.name, why)
-		return ""
+		return "", why
 	}
-	return abs
+	return abs, ""
 }
