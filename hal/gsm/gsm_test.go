@@ -41,7 +41,7 @@ func newBench(t *testing.T, mc cell.Config, pc gsm.Config, faults cell.Faults) *
 	b.rack.Plug(b.modem, "1-1.2")
 	b.hub = gsm.NewHub(b.rack, nil)
 	pc.Name = "gsm1"
-	if testing.Verbose() {
+	if testing.Verbose() && pc.Trace == nil {
 		pc.Trace = func(e at.Entry) {
 			arrow := "<"
 			if e.Out {

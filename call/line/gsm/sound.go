@@ -82,6 +82,7 @@ func (s *sound) connect(p *port) {
 // moment it is recognised, so that it is not heard twice by those who get the digit.
 func (s *sound) hear(quit <-chan struct{}) {
 	var f media.Frame
+	in := newFitter(inLevel)
 	d := dtmf.NewDetector()
 	for !over(quit) {
 		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
@@ -104,7 +105,7 @@ func (s *sound) hear(quit <-chan struct{}) {
 			f.Clear()
 		}
 		if p != nil {
-			p.in.Push(f[:])
+			p.in.Push(in.fit(f[:], p.in.Len()))
 		}
 	}
 }
@@ -112,15 +113,21 @@ func (s *sound) hear(quit <-chan struct{}) {
 // speak feeds the modem, with silence when there is nothing.
 func (s *sound) speak(quit <-chan struct{}) {
 	var f media.Frame
+	var taken [media.FrameSamples + 1]int16
+	out := newFitter(outLevel)
 	for !over(quit) {
 		s.mu.Lock()
 		p := s.port
 		s.mu.Unlock()
-		n := 0
+		clear(f[:])
 		if p != nil {
-			n = p.out.Pull(f[:])
+			want := out.want(p.out.Len())
+			if n := p.out.Pull(taken[:want]); n == want {
+				copy(f[:], out.stretch(taken[:n], media.FrameSamples))
+			} else { // it runs dry
+				copy(f[:], taken[:n])
+			}
 		}
-		clear(f[n:])
 		_, err := s.pcm.Write(f[:])
 		s.check(err, quit)
 	}
