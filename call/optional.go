@@ -126,6 +126,7 @@ type MediaStats struct {
 	RTT          time.Duration
 	RemoteLost   uint64
 	RemoteJitter time.Duration
+	Refused      uint64 // packets that could not be opened: other keys, in the clear, repeated
 }
 
 // EchoReporter is a leg on a line that sends back what it is told.

@@ -101,6 +101,7 @@ type timers struct {
 type ending struct {
 	told    bool // the final event is out: nothing follows but recordings'
 	amended bool // the record has changed since
+	locked  bool // it was told that the far end's sound could not be opened
 }
 
 // newLive makes a call that begins with r, which it completes.

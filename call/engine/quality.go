@@ -80,7 +80,7 @@ func round(v float64, digits int) float64 {
 
 // soundTotals are counters of legs, added up.
 type soundTotals struct {
-	packets, lost, late, concealed, dropped, clipped uint64
+	packets, lost, late, concealed, dropped, clipped, refused uint64
 }
 
 func (t *soundTotals) add(m call.MediaStats, q *call.Quality) {
@@ -89,6 +89,7 @@ func (t *soundTotals) add(m call.MediaStats, q *call.Quality) {
 	t.late += m.Late
 	t.concealed += m.Concealed
 	t.dropped += m.Dropped
+	t.refused += m.Refused
 	if q != nil && q.In != nil {
 		t.clipped += q.In.Clipped
 	}
@@ -101,8 +102,8 @@ type SoundStats struct {
 	WorstMOS, MeanMOS float64
 	// These are of all legs since the start: packets that came, that did not, and
 	// that came too late; frames made up, and thrown away; samples of far ends cut
-	// off at full scale.
-	Packets, Lost, Late, Concealed, Dropped, Clipped uint64
+	// off at full scale; packets that could not be opened.
+	Packets, Lost, Late, Concealed, Dropped, Clipped, Refused uint64
 }
 
 // SoundStats looks at all legs.
@@ -129,6 +130,7 @@ func (e *Engine) SoundStats() SoundStats {
 		st.MeanMOS = round(st.MeanMOS/float64(st.Legs), 2)
 	}
 	st.Packets, st.Lost, st.Late, st.Concealed, st.Dropped, st.Clipped = t.packets, t.lost, t.late, t.concealed, t.dropped, t.clipped
+	st.Refused = t.refused
 	return st
 }
 

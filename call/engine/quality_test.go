@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,40 @@ func TestQualityOfACall(t *testing.T) {
 			t.Errorf("totals at the end %+v", st)
 		}
 	})
+}
+
+// Protected sound that cannot be opened is in the record, in words too, once, and in
+// the totals; a few repeated packets are no news.
+func TestSoundThatCannotBeOpened(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stats call.MediaStats
+		told  int
+	}{
+		"other keys":        {call.MediaStats{PacketsOut: 500, Refused: 480}, 1},
+		"keys that changed": {call.MediaStats{PacketsIn: 500, PacketsOut: 500, Refused: 400}, 1},
+		"a few repeated":    {call.MediaStats{PacketsIn: 500, PacketsOut: 500, Refused: 20}, 0},
+		"some of very many": {call.MediaStats{PacketsIn: 5000, PacketsOut: 500, Refused: 200}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(t *testing.T, w *world) {
+				leg := newFarLeg(call.LegInfo{Inbound: true, Line: "201", Kind: call.User, From: "201", To: "5550111"})
+				w.plan = Plan{Account: "acct", Script: w.doc("http://app/1", script.Pause{Length: 20 * time.Second})}
+				w.e.Incoming(reportingLeg{leg, tt.stats})
+				pass(100 * time.Millisecond)
+				leg.answer()
+				pass(5 * time.Second)
+				id := w.only().ID
+				leg.end(call.NormalClearing(call.Remote))
+				end := w.ends(id, call.Completed)
+				if end.Media.Refused != tt.stats.Refused || len(end.Warnings) != tt.told || w.e.SoundStats().Refused != tt.stats.Refused {
+					t.Errorf("%+v, warnings %q, totals %+v", end.Media, end.Warnings, w.e.SoundStats())
+				}
+				if tt.told > 0 && !strings.Contains(end.Warnings[0], "other keys than it has named") {
+					t.Errorf("told %q", end.Warnings)
+				}
+			})
+		})
+	}
 }
 
 // only is the record of the only call.

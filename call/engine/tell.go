@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -104,4 +105,12 @@ func (c *live) mediaStats() {
 	if s := c.sounding.Load(); s != nil {
 		c.r.Media, c.r.Quality = s.media(), s.quality()
 	}
+	if m := c.r.Media; m.Refused >= refusedPackets && m.Refused > m.PacketsIn/10 && !c.ending.locked {
+		c.ending.locked = true
+		c.note(call.EventWarning, fmt.Sprintf("%d packets of the far end could not be opened, and %d could: it protects its sound with other keys than it has named, or not at all", m.Refused, m.PacketsIn))
+	}
 }
+
+// refusedPackets is from how many packets on, half a second of sound, it is told that
+// they could not be opened: repeated ones are refused too.
+const refusedPackets = 25

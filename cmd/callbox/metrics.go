@@ -44,6 +44,7 @@ func (a *app) metrics() http.Handler {
 	counter("media_late_total", "RTP packets that came too late to be heard.", func() float64 { return float64(a.engine.SoundStats().Late) })
 	counter("media_concealed_total", "Frames made up in place of lost ones.", func() float64 { return float64(a.engine.SoundStats().Concealed) })
 	counter("media_dropped_total", "Frames thrown away because a queue was full.", func() float64 { return float64(a.engine.SoundStats().Dropped) })
+	counter("media_refused_total", "Packets of protected sound that could not be opened.", func() float64 { return float64(a.engine.SoundStats().Refused) })
 	counter("media_clipped_total", "Samples of far ends that were cut off at full scale.", func() float64 { return float64(a.engine.SoundStats().Clipped) })
 	gauge("storage_backlog", "Writes that wait for the disk.", func() float64 { return float64(a.store.Backlog()) })
 	counter("webhooks_delivered_total", "Callbacks that were answered with success.", func() float64 { return float64(a.deliver.Stats().Delivered) })

@@ -59,8 +59,8 @@ func TestSecureBothWays(t *testing.T) {
 			}
 			a.goodbye(a.LastPacket())
 			eventually(t, "a report", func() bool { return b.Quality().ReportsIn > 0 })
-			if q := b.Quality(); q.Forged != 0 || q.Malformed != 0 {
-				t.Errorf("%+v", q)
+			if st, q := b.Stats(), b.Quality(); st.Refused != 0 || q.Malformed != 0 {
+				t.Errorf("%+v, %+v", st, q)
 			}
 		})
 	}
@@ -86,16 +86,16 @@ func TestNothingInTheClear(t *testing.T) {
 	good := seal(far.Out, plain)
 	s.handle(bytes.Clone(plain), bob, at(0))
 	s.handle(seal(stranger.Out, plain), bob, at(1))
-	if st := s.Stats(); st.PacketsIn != 0 || s.RemoteAddr() != alice || s.Quality().Forged != 2 {
+	if st := s.Stats(); st.PacketsIn != 0 || s.RemoteAddr() != alice || s.Stats().Refused != 2 {
 		t.Errorf("%+v, %+v, sends to %v", st, s.Quality(), s.RemoteAddr())
 	}
 	s.handle(bytes.Clone(good), bob, at(2)) // the far end is behind a translator
 	s.handle(bytes.Clone(good), bob, at(3))
-	if st := s.Stats(); st.PacketsIn != 1 || s.RemoteAddr() != bob || s.Quality().Forged != 3 {
+	if st := s.Stats(); st.PacketsIn != 1 || s.RemoteAddr() != bob || s.Stats().Refused != 3 {
 		t.Errorf("%+v, %+v, sends to %v", st, s.Quality(), s.RemoteAddr())
 	}
 	s.handle([]byte{0x80, 200, 0, 1, 0, 0, 0, 5}, bob, at(4)) // a report in the clear
-	if q := s.Quality(); q.ReportsIn != 0 || q.Forged != 4 {
+	if q := s.Quality(); q.ReportsIn != 0 || s.Stats().Refused != 4 {
 		t.Errorf("%+v", q)
 	}
 	var f media.Frame

@@ -15,6 +15,7 @@ type Stats struct {
 	RTT          time.Duration
 	RemoteLost   uint64
 	RemoteJitter time.Duration
+	Refused      uint64 // packets that could not be opened: other keys, in the clear, repeated
 }
 
 // Quality is what else is known about a stream: the far end's view, and what
@@ -24,7 +25,6 @@ type Quality struct {
 	Strangers  uint64 // packets from an address that is not the latched one
 	Malformed  uint64 // datagrams that are neither RTP nor RTCP
 	Unknown    uint64 // packets with a payload type that was not negotiated
-	Forged     uint64 // packets that could not be opened: other keys, in the clear, repeated
 	SendErrors uint64 // packets that the system refused to send
 	Displaced  uint64 // frames not sent because a relay or a digit had the stream
 	ReportsIn  uint64 // RTCP packets accepted

@@ -431,6 +431,7 @@ func (s *Stream) Stats() Stats {
 		st.Jitter = st.Jitter * media.SampleRate / time.Duration(rate)
 	}
 	st.RTT, st.RemoteLost, st.RemoteJitter = s.rtcp.far.RTT, s.rtcp.far.RemoteLost, s.rtcp.far.RemoteJitter
+	st.Refused = s.count.forged
 	s.mu.Unlock()
 	s.send.mu.Lock()
 	defer s.send.mu.Unlock()
@@ -443,7 +444,7 @@ func (s *Stream) Quality() Quality {
 	s.mu.Lock()
 	q := s.rtcp.quality
 	q.Reordered, q.Strangers = s.src.late, s.latch.bad
-	q.Malformed, q.Unknown, q.Forged = s.count.malformed, s.count.unknown, s.count.forged
+	q.Malformed, q.Unknown = s.count.malformed, s.count.unknown
 	if s.jb != nil && s.jb.started {
 		q.Buffer = media.DurationOf(int(s.jb.level()))
 		q.Target = media.DurationOf(int(s.jb.target()))

@@ -3,11 +3,16 @@
 package e2e
 
 import (
+	"encoding/binary"
+	"net"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"callbox/media/srtp"
 )
 
 // protectedUsers are a phone that must protect its sound, one that may, and one
@@ -69,4 +74,43 @@ func TestSoundInTheClearIsRefused(t *testing.T) {
 	if got := g.run("calls", "-o", "json"); !strings.Contains(got, "encrypt") && !strings.Contains(got, "488") {
 		t.Errorf("the record does not say why:\n%s", got)
 	}
+}
+
+// TestOtherKeys: a provider that protects its sound with another key than it has named
+// is not heard, and the record and the metrics say so, in numbers and in words.
+func TestOtherKeys(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	g, _ := trunked(t, a, "  srtp: mandatory")
+	a.doc("/in", `<Response><Play>/nothing.wav</Play><Pause length="60"/></Response>`)
+	named, used := must(srtp.NewKeys(srtp.AES128Tag80)), must(srtp.NewKeys(srtp.AES128Tag80))
+	conn := must(net.ListenPacket("udp", "127.0.0.1:0"))
+	defer conn.Close()
+	_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
+	r := newRawCaller(t, g, "keys", 0)
+	r.body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio " + port + " RTP/SAVP 0\r\n" +
+		"a=crypto:1 " + string(named.Suite) + " " + named.Param() + "\r\n"
+	r.send(r.request("INVITE", "a", 1), 1)
+	answer := r.must("1 INVITE", 200)
+	r.send(r.request("ACK 200", "b", 1), 1)
+	cipher := must(srtp.NewCipher(used))
+	to := boxSound(t, answer)
+	packet := make([]byte, 172)
+	packet[0] = 0x80
+	for i := range 100 {
+		binary.BigEndian.PutUint16(packet[2:], uint16(i))
+		binary.BigEndian.PutUint32(packet[4:], uint32(160*i))
+		if _, err := conn.WriteTo(must(cipher.Seal(nil, packet)), to); err != nil {
+			t.Fatal(err)
+		}
+		pauseFor(5 * time.Millisecond)
+	}
+	poll(t, "the metrics count the packets", func() bool { return g.metrics()["callbox_media_refused_total"] >= 90 })
+	r.send(r.request("BYE", "c", 2), 1)
+	r.must("2 BYE", 200)
+	poll(t, "the record says why nothing was heard", func() bool {
+		got := g.run("calls", "-o", "json")
+		n, err := strconv.Atoi(find(t, got, `"Refused": (\d+)`))
+		return err == nil && n >= 90 && strings.Contains(got, `"PacketsIn": 0,`) && strings.Contains(got, "other keys than it has named")
+	})
 }
