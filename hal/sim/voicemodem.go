@@ -36,7 +36,7 @@ const (
 	hearDial   = time.Second
 	pulsePause = 750 * time.Millisecond // between digits
 	flashTime  = 500 * time.Millisecond
-	codecDly   = 160 // samples of the modem's own delay, from the line to the port
+	codecDly   = 480 // samples of the modem's own delay, from the line to the port: 60 ms
 )
 
 // VoiceModemFaults are what can be wrong with a modem. The zero value is a good one.
