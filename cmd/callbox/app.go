@@ -89,6 +89,7 @@ type app struct {
 	texts     *text.House
 	lamps     *lamp.Board
 	mailboxes *mailboxes
+	phones    *phones
 	lines     *lineSet
 	engine    *engine.Engine
 	server    *api.Server
@@ -148,13 +149,16 @@ func (a *app) openHooks(context.Context) error {
 	if err := a.openMailboxes(); err != nil {
 		return err
 	}
+	var err error
+	if a.phones, err = openPhones(a.store, a.log); err != nil {
+		return err
+	}
 	a.lamps = a.newLamps()
 	a.router.used = a.lamps.Use
 	snap := a.snap
 	a.accounts.snap.Store(&snap)
 	a.inbound.snap.Store(&snap)
 	a.dialects = newDialects(a.baseURL, a.accounts)
-	var err error
 	a.hooks, err = hook.New(hook.Config{Dialects: a.dialects.all(), Accounts: a.accounts,
 		UserAgent: "callbox/" + version, Log: a.log})
 	if err != nil {

@@ -49,6 +49,9 @@ func (p *inbound) plan(snap *config.Snapshot, info call.LegInfo) engine.Plan {
 			plan.From, plan.FromName = "anonymous", "Anonymous"
 		}
 	}
+	if info.Kind == call.FXS && info.Private {
+		plan.From, plan.FromName = "anonymous", "Anonymous"
+	}
 	for _, n := range snap.Numbers {
 		if n.Line != "" && n.Line != info.Line || !fits(n.Number, info.To, snap.Country) {
 			continue

@@ -12,6 +12,7 @@ import (
 	"callbox/api"
 	"callbox/call"
 	"callbox/call/lamp"
+	"callbox/call/line/fxs"
 	"callbox/sip"
 	"callbox/sip/document"
 	"callbox/storage"
@@ -228,13 +229,21 @@ func (m *mailboxes) SetAnyWaiting(ctx context.Context, user string, w api.Waitin
 	return m.set(ctx, user, w)
 }
 
-// users lists the names of the users of an account, or with "" of all.
+// users lists the names of the users of an account and, of the first one, the ports
+// of analogue phones; with "" of all.
 func (m *mailboxes) users(account string) []string {
 	snap := m.app.accounts.snap.Load()
 	var out []string
 	for _, u := range snap.Users {
 		if account == "" || userAccount(snap, u) == account {
 			out = append(out, u.Name)
+		}
+	}
+	if b := m.app.board; b != nil && (account == "" || len(snap.Accounts) > 0 && snap.Accounts[0].ID == account) {
+		for _, p := range b.Ports {
+			if p.Phone != nil {
+				out = append(out, p.Name)
+			}
 		}
 	}
 	return out
@@ -260,5 +269,10 @@ func (m *mailboxes) set(ctx context.Context, user string, w api.Waiting) error {
 	}
 	m.counts = next
 	m.app.stack.Changed(eventMessages, user)
+	if l, ok := m.app.lines.Line(user); ok {
+		if phone, ok := l.(*fxs.Line); ok {
+			phone.SetMessages(w.New)
+		}
+	}
 	return nil
 }

@@ -40,7 +40,8 @@ func (p *inbound) Target(by call.LegInfo, t *call.Transfer) engine.Plan {
 }
 
 // Replace implements engine.Transfers: a line may take over its own calls, and a
-// user pick up what rings at the other phones of its account. Trunks may only
+// user pick up what rings at the other phones of its account, and an analogue phone
+// what rings at another one. Trunks may only
 // where they may transfer too.
 func (p *inbound) Replace(by, of call.LegInfo, answered bool) error {
 	snap := p.snap.Load()
@@ -56,6 +57,9 @@ func (p *inbound) Replace(by, of call.LegInfo, answered bool) error {
 		return no("trunk %s may not replace calls; allow it transfers in its configuration", by.Line)
 	}
 	if by.Line == of.Line {
+		return nil
+	}
+	if by.Kind == call.FXS && of.Kind == call.FXS && !answered { // one group
 		return nil
 	}
 	u, ok := userOf(snap, by)

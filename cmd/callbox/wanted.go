@@ -112,13 +112,19 @@ func (a *app) wantedPort(p board.Port, snap config.Snapshot) wantedLine {
 			ph = x
 		}
 	}
-	return wantedLine{id: p.Name, print: fingerprint(ph, snap.Country), make: func() (call.Line, error) {
-		number := ph.Number
-		if number == "" {
-			number = p.Name
+	return wantedLine{id: p.Name, print: fingerprint(ph, snap.Country, snap.Dialling), make: func() (call.Line, error) {
+		cfg, err := phoneConfig(ph, snap)
+		if err != nil {
+			return nil, err
 		}
-		return fxs.New(fxs.Config{ID: p.Name, Number: number, Name: ph.CallerName, Country: snap.Country,
-			EchoTail: time.Duration(ph.EchoTail) * time.Millisecond, CallerID: ph.CallerID, Show: shownIn(snap.Country), Log: a.log}, p.Phone, p.PCM)
+		cfg.Group, cfg.Log = &a.phones.group, a.log
+		cfg.Settings, cfg.Save = a.phones.of(p.Name), func(s fxs.Settings) { a.phones.keep(p.Name, s) }
+		l, err := fxs.New(cfg, p.Phone, p.PCM)
+		if err == nil {
+			n, _ := a.mailboxes.of(p.Name)
+			l.SetMessages(n.New)
+		}
+		return l, err
 	}}
 }
 

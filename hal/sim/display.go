@@ -25,6 +25,8 @@ type display struct {
 	quiet int    // samples since the last
 	shown []string
 	lamp  bool
+	alert int // frames of the tone that asks a phone in use whether it can show callers
+	reads int // samples for which data is awaited in a call
 }
 
 func newDisplay() *display {
@@ -41,6 +43,37 @@ func (d *display) listen(b []int16) {
 			d.hear()
 		}
 	}
+}
+
+// Data in a call (GR-30-CORE type 2).
+const (
+	alertFrames = 3                        // 60 of 80 ms
+	dataTime    = 100 * media.FrameSamples // 2 s
+	ackTime     = 60 * time.Millisecond    // of the key D that says yes
+)
+
+// attend listens to a frame of a call. It reports true when the phone is to say
+// that it can show who calls.
+func (d *display) attend(f []int16) (ready bool) {
+	if d.reads > 0 {
+		d.reads -= len(f)
+		if raw := d.data.Write(f); raw != nil {
+			if m, err := fsk.Parse(raw, time.Now()); err == nil {
+				d.message(m)
+			}
+		}
+	}
+	all, low, high := media.DBm0(f), media.ToneLevel(f, 2130), media.ToneLevel(f, 2750)
+	if all > -30 && low > all-5 && high > all-5 {
+		d.alert++
+		return false
+	}
+	ready = d.alert >= alertFrames
+	d.alert = 0
+	if ready {
+		d.reads = dataTime
+	}
+	return ready
 }
 
 // hear takes a whole frame.

@@ -383,6 +383,12 @@ func (p *Phone) listen(b []int16, gap int, at int64) {
 		}
 		return
 	}
+	if p.screen.attend(b) {
+		if key, err := Keys("D", ackTime, 0); err == nil {
+			p.say = append(key, p.say...)
+			p.said -= int64(len(key)) // nobody waits for these
+		}
+	}
 	p.heard = append(p.heard, make([]int16, min(gap, maxGap))...)
 	p.heard = append(p.heard, b...)
 	if n := len(p.heard) - maxHeard; n > maxGap { // not at each frame: it moves all of it

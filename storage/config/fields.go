@@ -52,6 +52,8 @@ func (g Gateway) key() string        { return g.ID + " " + g.Host }
 func (p Phone) key() string          { return p.Port }
 func (m Modem) key() string          { return m.Port }
 func (g Group) key() string          { return g.Name }
+func (c Code) key() string           { return c.Code }
+func (r Ring) key() string           { return r.Caller }
 func (r Route) key() string          { return r.Name }
 func (c CallerID) key() string       { return c.Account + " " + c.Number }
 func (l CredentialList) key() string { return l.ID }

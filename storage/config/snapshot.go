@@ -31,6 +31,7 @@ type Snapshot struct {
 	Trunks        []Trunk        `json:"trunks,omitempty"`
 	Users         []User         `json:"users,omitempty"`
 	Phones        []Phone        `json:"phones,omitempty"`
+	Dialling      Dialling       `json:"dialling,omitzero"`
 	ExchangeLines []ExchangeLine `json:"exchange_lines,omitempty"`
 	Modems        []Modem        `json:"modems,omitempty"`
 	Groups        []Group        `json:"groups,omitempty"`

@@ -104,6 +104,7 @@ func (s Snapshot) Validate() error {
 		v.exchangeLine(fmt.Sprintf("exchange_lines[%d]", i), l)
 	}
 	v.groups(s.Groups)
+	v.dialling(s.Dialling)
 	v.routes(s.Routes)
 	v.numbers(s.Numbers)
 	v.tolls(s.Tolls)

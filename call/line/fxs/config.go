@@ -35,6 +35,30 @@ type Config struct {
 	// Show writes a caller's number as the phone's display should have it; nil: as it
 	// is. What is no number then is a name.
 	Show func(number string) string
+	// Rings are rhythms for some callers; the first that fits counts.
+	Rings []Ring
+	// HotLine is called as soon as the phone is picked up, or, with HotDelay, when
+	// nothing was dialled for so long (1…30 s). Empty: nothing is.
+	HotLine  string
+	HotDelay time.Duration
+	// Waiting tells a phone that is in a call of a second one by a tone; a flash takes
+	// it. Otherwise the second caller finds it busy. The user may choose by codes.
+	Waiting bool
+	// Reverse reverses the battery while a call that the phone has placed is
+	// answered, for meters and payphones.
+	Reverse bool
+	// Features are the codes that can be dialled instead of numbers.
+	Features []Feature
+	// NoAnswer is how long a phone rings before a call is forwarded by
+	// Settings.ForwardNoAnswer, 5…120 s; 0 is 20 s.
+	NoAnswer time.Duration
+	// Settings are those that were kept by Save, which is told of each change on the
+	// line's goroutine and must be quick; nil: they are lost with the line.
+	Settings Settings
+	Save     func(Settings)
+	// Group are the phones whose calls this one can pick up, it being one of them;
+	// nil: none.
+	Group *Group
 	// Plan says when a number is complete. Without it a number ends with # or with
 	// a pause.
 	Plan DialPlan
@@ -50,17 +74,19 @@ type Config struct {
 
 // Fixed times and limits of a line.
 const (
-	busyTime   = time.Minute // busy tone before the howler
-	howlTime   = time.Minute // howler before the line is parked
-	checkTime  = time.Second // how often a ringing port's health is looked at
-	retryTime  = time.Second // after an error of the sound
-	maxNumber  = 32          // digits of a number
-	howlLevel  = -10.0       // dBm0
-	eventRoom  = 64          // events of a leg; digits beyond are dropped
-	stateRoom  = 8           // further room that only changes of state use
-	digitRoom  = 32          // keys between the sound and the line
-	ringFrames = 6           // sound between device and clock: 120 ms at most
-	prefill    = 2           // 40 ms: both ends jitter
+	busyTime   = time.Minute     // busy tone before the howler
+	howlTime   = time.Minute     // howler before the line is parked
+	recallTime = time.Minute     // ringing of a phone that has left somebody on hold
+	lampTime   = 2 * time.Second // after the receiver was put down, before the lamp is set
+	checkTime  = time.Second     // how often a ringing port's health is looked at
+	retryTime  = time.Second     // after an error of the sound
+	maxNumber  = 32              // digits of a number
+	howlLevel  = -10.0           // dBm0
+	eventRoom  = 64              // events of a leg; digits beyond are dropped
+	stateRoom  = 8               // further room that only changes of state use
+	digitRoom  = 32              // keys between the sound and the line
+	ringFrames = 6               // sound between device and clock: 120 ms at most
+	prefill    = 2               // 40 ms: both ends jitter
 )
 
 // withDefaults fills in the zero values and checks the rest.
@@ -76,6 +102,12 @@ func (c Config) withDefaults() (Config, tone.Country, error) {
 	}
 	if c.FirstDigit == 0 {
 		c.FirstDigit = 15 * time.Second
+	}
+	if c.NoAnswer == 0 {
+		c.NoAnswer = 20 * time.Second
+	}
+	if c.Group == nil {
+		c.Group = &Group{}
 	}
 	if c.InterDigit == 0 {
 		c.InterDigit = 4 * time.Second
@@ -93,6 +125,9 @@ func (c Config) withDefaults() (Config, tone.Country, error) {
 	if !ok {
 		return c, country, fmt.Errorf("line %s: no tones for country %q: want one of %s", c.ID, c.Country, strings.Join(tone.Codes(), ", "))
 	}
+	if err := c.validate(); err != nil {
+		return c, country, fmt.Errorf("line %s: %w", c.ID, err)
+	}
 	if c.FirstDigit < time.Second || c.FirstDigit > time.Minute {
 		return c, country, fmt.Errorf("line %s: wait of %v for the first digit: want 1 to 60 s", c.ID, c.FirstDigit)
 	}
@@ -109,6 +144,22 @@ func (c Config) withDefaults() (Config, tone.Country, error) {
 		return c, country, fmt.Errorf("line %s: country %s: %w", c.ID, country.Code, err)
 	}
 	return c, country, nil
+}
+
+// validate looks at what the phone's user can do.
+func (c Config) validate() error {
+	if c.HotDelay != 0 && (c.HotDelay < time.Second || c.HotDelay > 30*time.Second) {
+		return fmt.Errorf("wait of %v for the hot line: want 1 to 30 s", c.HotDelay)
+	}
+	if c.NoAnswer < 5*time.Second || c.NoAnswer > 2*time.Minute {
+		return fmt.Errorf("ringing for %v before a call is forwarded: want 5 s to 2 min", c.NoAnswer)
+	}
+	for _, r := range c.Rings {
+		if err := (hal.Cadence{Steps: r.Steps}).Validate(); err != nil {
+			return fmt.Errorf("ring for %q: %w", r.Caller, err)
+		}
+	}
+	return validate(c.Features)
 }
 
 // Validate reports what is wrong with c.

@@ -12,6 +12,11 @@
 //	idle --picked up--> dialling --number--> calling --Answer--> talking
 //	                       \--nothing dialled--> ended --60 s--> howling --> parked
 //
+// Besides: who calls is shown before the first ring or after it, by the country
+// (show.go); codes are dialled instead of numbers (codes.go), whose [Settings] others
+// keep; a flash holds a call, takes a waiting one, and makes a conference of three
+// (second.go); the lamp of waiting messages (lamp.go) and rhythms of ringing (ring.go).
+//
 // It may import call, media and hal. It is tested with simulated phones on the
 // real driver in testing/synctest bubbles, by the suite of linetest too.
 package fxs

@@ -134,9 +134,13 @@ func (g *leg) digit(d byte) {
 }
 
 // end is the last thing that happens to a leg.
-func (g *leg) end(c call.Cause) {
+func (g *leg) end(c call.Cause) { g.endOnward(c) }
+
+// endOnward ends a leg that has not been answered and goes on to other parties.
+func (g *leg) endOnward(c call.Cause, to ...string) {
 	g.port.shut()
-	g.events <- &call.LegEvent{Type: call.LegEnded, At: time.Now(), Cause: c}
+	g.line.group.silent(g)
+	g.events <- &call.LegEvent{Type: call.LegEnded, At: time.Now(), Cause: c, Onward: to}
 	close(g.events)
 	close(g.ended)
 }
@@ -145,6 +149,7 @@ func (g *leg) end(c call.Cause) {
 // goroutines work at the other ends of the rings.
 type port struct {
 	in, out *media.Ring
+	other   *media.Ring // what the third of a conference says to this leg
 	open    atomic.Bool // sound flows
 	clear   atomic.Bool // see SetTransparent
 }
@@ -156,7 +161,19 @@ var (
 
 func newPort() port {
 	c := media.RingConfig{Frames: ringFrames, Prefill: prefill}
-	return port{in: media.NewRing(c), out: media.NewRing(c)}
+	return port{in: media.NewRing(c), out: media.NewRing(c), other: media.NewRing(c)}
+}
+
+// hears gives the leg a frame of the phone and, in a conference, of the third.
+func (p *port) hears(f *media.Frame, three bool) {
+	if !three {
+		p.in.Push(f[:])
+		return
+	}
+	var all media.Frame
+	p.other.Pull(all[:])
+	all.Add(f)
+	p.in.Push(all[:])
 }
 
 // ReadFrame gives what the phone said.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,16 +30,27 @@ type Line struct {
 	wake    chan struct{} // a leg wants to hang up
 	since   time.Time     // when the line was made
 
+	group   *Group
 	serving atomic.Pointer[chan struct{}] // closed when Serve returns; nil before
 	serve   sync.Mutex                    // held by Serve
 	doing   atomic.Int32                  // state, for Status
+	used    atomic.Int32                  // calls, for Status
+	twice   atomic.Bool                   // a second call may come, for Status
+
+	messages atomic.Int32 // that wait
 
 	// Owned by Serve's goroutine.
-	state  state
-	leg    *leg // of ringing, calling, talking
+	state state
+	leg   *leg // of ringing, calling, talking
+	second
 	number []byte
+	after  Action // the code that number belongs to
+	hide   bool   // the next call's number
+	set    Settings
 	shown  *shown    // of a leg that rings
 	due    time.Time // when the state has lasted long enough; zero: no limit
+	until  time.Time // of ringing: when it has rung for long enough; zero: no limit
+	lamp   lamp
 	in     call.Receiver
 }
 
@@ -46,7 +58,7 @@ type Line struct {
 type ask struct {
 	do  func() error
 	err chan error
-	leg *leg // ErrLegEnded when it is not the present one; nil: none in particular
+	leg *leg // ErrLegEnded when the phone does not have it; nil: none in particular
 }
 
 // New makes the line of a phone. It does nothing until Serve runs. The caller
@@ -63,13 +75,15 @@ func New(c Config, phone hal.Phone, pcm hal.PCM) (*Line, error) {
 			return nil, fmt.Errorf("line %s: %w", c.ID, err)
 		}
 	}
-	return &Line{
-		cfg: c, country: country, phone: phone,
+	l := &Line{
+		cfg: c, country: country, phone: phone, group: c.Group, set: c.Settings,
 		sound: newSound(pcm, canceller, c.Log),
 		asks:  make(chan ask),
 		wake:  make(chan struct{}, 1),
 		since: time.Now(),
-	}, nil
+	}
+	l.twice.Store(l.waits())
+	return l, nil
 }
 
 // ID implements [call.Line].
@@ -95,8 +109,8 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 	defer timer.Stop()
 	for {
 		var due <-chan time.Time
-		if !l.due.IsZero() {
-			timer.Reset(time.Until(l.due))
+		if at := l.next(); !at.IsZero() {
+			timer.Reset(time.Until(at))
 			due = timer.C
 		}
 		select {
@@ -115,15 +129,51 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 		case <-l.shown.over():
 			l.told()
 		case <-due:
-			l.timeout()
+			l.elapsed(time.Now())
 		}
 		l.hangup()
+		l.light()
+		l.count()
 	}
+}
+
+// next is when there is something to do by itself; zero: never.
+func (l *Line) next() time.Time {
+	at := l.due
+	for _, t := range []time.Time{l.beep, l.listen, l.lamp.at} {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return at
+}
+
+// elapsed does what is due at now.
+func (l *Line) elapsed(now time.Time) {
+	past := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	if past(l.beep) {
+		l.tellWaiting()
+	}
+	if past(l.listen) {
+		l.deaf()
+	}
+	if past(l.lamp.at) {
+		l.shine()
+	}
+	if past(l.due) {
+		l.timeout()
+	}
+}
+
+// count makes what Status tells visible.
+func (l *Line) count() {
+	l.used.Store(int32(len(l.legs())))
+	l.twice.Store(l.waits())
 }
 
 // answer runs a request.
 func (l *Line) answer(a ask) error {
-	if a.leg != nil && a.leg != l.leg {
+	if a.leg != nil && !slices.Contains(l.legs(), a.leg) {
 		return call.ErrLegEnded
 	}
 	return a.do()
@@ -159,24 +209,57 @@ func (l *Line) down(format string, a ...any) call.Cause {
 // ring starts a leg towards the phone.
 func (l *Line) ring(d call.Dial) (*leg, error) {
 	busy := call.Cause{Q850: call.Q850Busy, SIP: 486, Who: call.Remote}
-	if l.state != idle {
+	if to, why := l.sendOn(); to != "" {
+		return l.sentOn(d, to, why), nil
+	}
+	switch {
+	case l.set.DND:
+		busy.Text = fmt.Sprintf("the phone on %s does not want to be disturbed", l.cfg.ID)
+		return nil, busy
+	case l.room():
+		return l.wait(d), nil
+	case l.state != idle:
 		busy.Text = fmt.Sprintf("the phone on %s is busy: %s", l.cfg.ID, l.state.sentence())
 		return nil, busy
 	}
-	l.shown = l.show(d)
-	if err := l.alert(); err != nil {
-		l.unshow()
+	l.dim()
+	if err := l.startRinging(d); err != nil {
 		if errors.Is(err, hal.ErrOffHook) {
 			busy.Text = fmt.Sprintf("the phone on %s was picked up at this moment", l.cfg.ID)
 			return nil, busy
 		}
 		return nil, l.down("the phone on %s cannot be rung: %v", l.cfg.ID, err)
 	}
-	g := newLeg(l, call.LegInfo{From: d.From, FromName: d.FromName, To: l.cfg.Number})
+	g := l.calledBy(d)
 	l.leg = g
 	l.enter(ringing)
+	l.until = time.Time{}
+	if l.set.ForwardNoAnswer != "" {
+		l.until = time.Now().Add(l.cfg.NoAnswer)
+	}
+	l.group.rings(g)
 	g.tell(call.LegRinging)
 	return g, nil
+}
+
+// calledBy makes the leg of a call for the phone, and remembers who calls.
+func (l *Line) calledBy(d call.Dial) *leg {
+	if d.From != "" && d.From != "anonymous" && !d.Private {
+		s := l.set
+		s.LastCaller = d.From
+		l.keep(s)
+	}
+	return newLeg(l, call.LegInfo{From: d.From, FromName: d.FromName, To: l.cfg.Number})
+}
+
+// startRinging rings the phone for a call.
+func (l *Line) startRinging(d call.Dial) error {
+	l.shown = l.show(d)
+	err := l.alert()
+	if err != nil {
+		l.unshow()
+	}
+	return err
 }
 
 // Status implements [call.Reporter].
@@ -188,7 +271,10 @@ func (l *Line) Status() call.LineStatus {
 		st.Since = l.since
 	}
 	if s != idle {
-		st.Busy = 1
+		st.Busy = max(1, int(l.used.Load()))
+	}
+	if l.twice.Load() {
+		st.Max = 2
 	}
 	switch err := l.sound.fault(); {
 	case !h.OK:

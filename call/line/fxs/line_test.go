@@ -392,6 +392,13 @@ func TestFlashIsNoHangUp(t *testing.T) {
 		l := r.talk()
 		r.ok(r.phone.Flash(r.ctx, 300*time.Millisecond))
 		r.pass(2 * time.Second)
+		r.event(l, call.LegHeld)
+		if s := r.line.Status(); s.Text != "picked up, dialling" {
+			r.Errorf("status %+v", s)
+		}
+		r.ok(r.phone.Flash(r.ctx, 300*time.Millisecond))
+		r.pass(2 * time.Second)
+		r.event(l, call.LegResumed)
 		if s := r.line.Status(); s.Text != "in a call" {
 			r.Errorf("status %+v", s)
 		}

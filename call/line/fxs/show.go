@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"callbox/call"
+	"callbox/hal"
 	"callbox/media"
 	"callbox/media/dtmf"
 	"callbox/media/fsk"
@@ -90,6 +91,7 @@ const (
 // shown is how the phone is told of the call that rings.
 type shown struct {
 	scheme
+	cad    hal.Cadence
 	sound  []int16 // what it is told; empty: nothing
 	rests  int     // pauses of the ringing so far
 	told   bool
@@ -107,7 +109,7 @@ func (s *shown) over() <-chan struct{} {
 
 // show makes what the phone is told of a call.
 func (l *Line) show(d call.Dial) *shown {
-	s := &shown{scheme: schemes[l.cfg.CallerID]}
+	s := &shown{scheme: schemes[l.cfg.CallerID], cad: l.rhythm(d)}
 	if l.cfg.CallerID == noCallerID {
 		return s
 	}
@@ -121,7 +123,7 @@ func (l *Line) show(d call.Dial) *shown {
 		}
 		keys, err := dtmf.New(digits, dtmf.Config{On: callerOn, Off: callerOn})
 		if err != nil {
-			return &shown{}
+			return s
 		}
 		parts = []media.Clip{media.Pause(afterTurn), keys, media.Pause(beforeRing)}
 	case s.alert:
@@ -173,7 +175,7 @@ func (l *Line) message(d call.Dial) fsk.Message {
 func (l *Line) alert() error {
 	s := l.shown
 	if !s.before || len(s.sound) == 0 || s.told {
-		return l.phone.Ring(cadence(l.country))
+		return l.phone.Ring(s.cad)
 	}
 	s.told = true
 	if s.reversed {
@@ -225,7 +227,7 @@ func (l *Line) rested() {
 	if l.state != ringing || s == nil || s.before || s.told {
 		return
 	}
-	steps := cadence(l.country).Steps
+	steps := s.cad.Steps
 	pause := steps[(2*s.rests+1)%len(steps)]
 	s.rests++
 	if len(s.sound) > 0 && pause >= media.DurationOf(len(s.sound))+callerMargin {

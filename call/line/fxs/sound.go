@@ -28,6 +28,8 @@ type sound struct {
 	mu   sync.Mutex      // guards what follows
 	tone *tone.Generator // in use by the writer; replaced, never changed
 	port *port           // nil: nobody listens
+	also *port           // a second one, in a conference of three; nil: none
+	hold bool            // what the phone says is not for the legs
 	err  error           // what is wrong with the device
 	once *clip           // in use by the writer, before the tone; nil: none
 	lost uint64          // keys that the line did not take in time
@@ -65,6 +67,13 @@ func (s *sound) tell(src media.Source) (over <-chan struct{}) {
 		s.wg.Go(s.alone)
 	}
 	return c.over
+}
+
+// telling reports whether something is being told.
+func (s *sound) telling() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.once != nil
 }
 
 // hush cuts off what is told.
@@ -160,7 +169,26 @@ func (s *sound) connect(p *port) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.port = p
+	s.port, s.also = p, nil
+}
+
+// join joins the phone and two legs: each hears the two others.
+func (s *sound) join(p, q *port) {
+	p.start()
+	q.start()
+	for _, r := range []*media.Ring{p.other, q.other} {
+		r.Reset()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.port, s.also = p, q
+}
+
+// mute keeps what the phone says from the legs.
+func (s *sound) mute(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hold = on
 }
 
 // fault is what is wrong with the device, nil while it works.
@@ -180,7 +208,7 @@ func (s *sound) hear(quit <-chan struct{}) {
 		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
 			continue
 		}
-		p := s.listener()
+		p, q, mute := s.listeners()
 		if p == nil || !p.clear.Load() {
 			s.hybrid.clean(&f)
 		}
@@ -193,27 +221,30 @@ func (s *sound) hear(quit <-chan struct{}) {
 				s.mu.Unlock()
 			}
 		}
-		if d.Down() != 0 {
+		if d.Down() != 0 || mute {
 			f.Clear()
 		}
 		if p != nil {
-			p.in.Push(f[:])
+			p.hears(&f, q != nil)
+		}
+		if q != nil {
+			q.hears(&f, true)
 		}
 	}
 }
 
-func (s *sound) listener() *port {
+func (s *sound) listeners() (p, q *port, mute bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.port
+	return s.port, s.also, s.hold
 }
 
 // speak feeds the earpiece.
 func (s *sound) speak(quit <-chan struct{}) {
-	var f media.Frame
+	var f, g media.Frame
 	for !over(quit) {
 		s.mu.Lock()
-		t, p, c := s.tone, s.port, s.once
+		t, p, q, c := s.tone, s.port, s.also, s.once
 		s.mu.Unlock()
 		n := 0
 		switch {
@@ -227,6 +258,12 @@ func (s *sound) speak(quit <-chan struct{}) {
 			n = p.out.Pull(f[:])
 		}
 		clear(f[n:])
+		if c == nil && t == nil && q != nil { // a conference of three
+			clear(g[q.out.Pull(g[:]):])
+			p.other.Push(g[:])
+			q.other.Push(f[:])
+			f.Add(&g)
+		}
 		s.hybrid.told(&f)
 		_, err := s.pcm.Write(f[:])
 		s.check(err, quit)

@@ -1,6 +1,7 @@
 package fxs
 
 import (
+	"slices"
 	"time"
 
 	"callbox/call"
@@ -73,8 +74,8 @@ func (l *Line) moved(e hal.PhoneEvent) {
 		l.sound.hush()
 	case hal.RingOff:
 		l.rested()
-	case hal.Flash: // nothing is offered on a flash yet
-		l.cfg.Log.Debug("hook flash")
+	case hal.Flash:
+		l.flash()
 	}
 }
 
@@ -82,9 +83,15 @@ func (l *Line) moved(e hal.PhoneEvent) {
 // picks up to answer a call that has just gone hears the busy tone.
 func (l *Line) pickedUp(answer bool) {
 	l.unshow()
+	l.dim()
 	switch {
 	case l.state == ringing:
 		l.sound.start()
+		l.group.silent(l.leg)
+		if l.leg.answered { // it was left on hold
+			l.resume(l.leg)
+			return
+		}
 		l.connect(l.leg)
 	case l.state != idle: // told again after events were lost
 	case answer:
@@ -92,27 +99,63 @@ func (l *Line) pickedUp(answer bool) {
 		l.busy(l.country.Busy)
 	default:
 		l.sound.start()
-		l.sound.play(l.country.Dial, tone.DefaultLevel)
-		l.number = l.number[:0]
-		l.enter(dialling)
+		l.dialTone()
 	}
 }
 
-// hungUp: whatever there was has ended.
+// hungUp: the present call has ended; one on hold and one that waits ring again.
 func (l *Line) hungUp() {
+	c := call.NormalClearing(call.Remote)
+	h := l.phone.Health()
+	if !h.OK { // the driver reports a failed port as hung up
+		c = l.down("the port of %s has failed: %s", l.cfg.ID, h.Text)
+	}
+	l.after, l.hide = "", false
+	l.turn(false)
+	if l.held != nil && l.leg != nil && l.leg.answered && h.OK && !l.joined {
+		l.leaveThem()
+	}
 	if g := l.leg; g != nil {
 		l.leg = nil
-		c := call.NormalClearing(call.Remote)
-		switch h := l.phone.Health(); {
-		case !h.OK: // the driver reports a failed port as hung up
-			c = l.down("the port of %s has failed: %s", l.cfg.ID, h.Text)
-		case !g.answered:
+		if h.OK && !g.answered {
 			c.Text = "the caller hung up before the answer"
 		}
 		g.end(c)
 	}
+	left, wait := l.held, l.waiting
+	if l.joined {
+		left = nil
+	}
+	for _, g := range []*leg{l.held, l.waiting} {
+		if g != nil && (!h.OK || g == l.held && l.joined) {
+			g.end(c)
+		}
+	}
+	l.held, l.joined = nil, false
+	l.unwait()
 	l.sound.stop()
 	l.enter(idle)
+	switch {
+	case !h.OK:
+	case left != nil:
+		l.ringAgain(left)
+	case wait != nil:
+		l.ringAgain(wait)
+	}
+}
+
+// ringAgain rings the phone for a call that it has left.
+func (l *Line) ringAgain(g *leg) {
+	if err := l.startRinging(call.Dial{From: g.info.From, FromName: g.info.FromName}); err != nil {
+		g.end(l.down("the phone on %s cannot be rung: %v", l.cfg.ID, err))
+		return
+	}
+	l.leg = g
+	l.enter(ringing)
+	l.until = time.Time{}
+	if g.answered {
+		l.until = time.Now().Add(recallTime)
+	}
 }
 
 // connect answers g: the phone and the leg hear each other.
@@ -122,6 +165,19 @@ func (l *Line) connect(g *leg) {
 	g.answered = true
 	l.enter(talking)
 	g.tell(call.LegAnswered)
+	if g.info.Inbound {
+		l.turn(true)
+	}
+}
+
+// turn reverses the battery of a phone that is to see that its call is answered.
+func (l *Line) turn(reversed bool) {
+	if !l.cfg.Reverse {
+		return
+	}
+	if err := l.phone.SetPolarity(reversed); err != nil {
+		l.cfg.Log.Warn("polarity", "err", err)
+	}
 }
 
 // progress lets the calling phone hear how far its call has got.
@@ -137,24 +193,39 @@ func (l *Line) progress(g *leg, p call.Progress) {
 
 // hangup does what Leg.Hangup has asked for.
 func (l *Line) hangup() {
-	g := l.leg
-	if g == nil {
-		return
+	for _, g := range l.legs() {
+		if c := g.hangup.Load(); c != nil {
+			l.drop(g, *c)
+			g.end(*c)
+		}
 	}
-	c := g.hangup.Load()
-	if c == nil {
-		return
-	}
-	l.leg = nil
+}
+
+// drop takes a leg away that its call has ended.
+func (l *Line) drop(g *leg, c call.Cause) {
 	switch {
-	case l.state == ringing:
-		l.silence()
-	case g.answered || c.Outcome() != call.Failed:
-		l.busy(l.country.Busy)
+	case slices.Contains(l.parting, g):
+		l.parting = slices.DeleteFunc(l.parting, func(x *leg) bool { return x == g })
+	case g == l.waiting:
+		l.unwait()
+	case g == l.held && l.joined:
+		l.alone(l.leg)
+	case g == l.held:
+		l.held = nil
+	case l.joined:
+		l.alone(l.held)
 	default:
-		l.busy(l.country.Congestion)
+		l.leg = nil
+		l.turn(false)
+		switch {
+		case l.state == ringing:
+			l.silence()
+		case g.answered || c.Outcome() != call.Failed:
+			l.busy(l.country.Busy)
+		default:
+			l.busy(l.country.Congestion)
+		}
 	}
-	g.end(*c)
 }
 
 // busy tells a phone that is off-hook that there is no call, with tone t.
@@ -168,7 +239,9 @@ func (l *Line) busy(t tone.Tone) {
 func (l *Line) key(d byte) {
 	switch l.state {
 	case talking, calling:
-		l.leg.digit(d)
+		if !l.shows(d) {
+			l.leg.digit(d)
+		}
 	case dialling:
 		l.dialled(d)
 	case idle, ringing, ended, howling, parked:
@@ -180,14 +253,21 @@ func (l *Line) dialled(d byte) {
 	if d >= 'A' && d <= 'D' {
 		return
 	}
+	l.sound.hush()
 	l.sound.play(tone.Tone{}, 0)
 	if d == '#' && len(l.number) > 0 {
 		l.place()
 		return
 	}
 	l.number = append(l.number, d)
+	if l.after == "" && l.number[0] == '*' && l.coded() {
+		if len(l.number) > 0 {
+			l.due = time.Now().Add(l.cfg.InterDigit)
+		}
+		return
+	}
 	complete, possible := false, true
-	if l.cfg.Plan != nil {
+	if l.cfg.Plan != nil && l.number[0] != '*' {
 		complete, possible = l.cfg.Plan(string(l.number))
 	}
 	switch {
@@ -200,12 +280,26 @@ func (l *Line) dialled(d byte) {
 	}
 }
 
-// place offers the call that was dialled.
+// place offers the call that was dialled, or ends the code that it belongs to.
 func (l *Line) place() {
+	if l.after != "" {
+		l.forwardTo()
+		return
+	}
+	s := l.set
+	s.LastDialled = string(l.number)
+	l.keep(s)
+	l.start(call.LegInfo{Inbound: true, From: l.cfg.Number, FromName: l.cfg.Name, To: string(l.number), Private: l.hide != s.Hide})
+}
+
+// start offers a call of the phone.
+func (l *Line) start(info call.LegInfo) {
+	l.hide = false
+	l.sound.play(tone.Tone{}, 0)
 	if err := l.phone.Dialling(false); err != nil {
 		l.cfg.Log.Warn("end of dialling", "err", err)
 	}
-	g := newLeg(l, call.LegInfo{Inbound: true, From: l.cfg.Number, FromName: l.cfg.Name, To: string(l.number)})
+	g := newLeg(l, info)
 	l.leg = g
 	l.enter(calling)
 	l.in.Incoming(g)
@@ -219,11 +313,18 @@ func (l *Line) timeout() {
 			l.fail(h.Text)
 			return
 		}
+		if !l.until.IsZero() && !time.Now().Before(l.until) {
+			l.rungOut()
+			return
+		}
 		l.enter(ringing)
 	case dialling:
-		if len(l.number) > 0 {
+		switch {
+		case len(l.number) > 0:
 			l.place()
-		} else {
+		case l.cfg.HotLine != "" && l.after == "" && l.held == nil:
+			l.again(l.cfg.HotLine)
+		default:
 			l.busy(l.country.Congestion)
 		}
 	case ended:
@@ -235,6 +336,18 @@ func (l *Line) timeout() {
 	case idle, calling, talking, parked:
 		l.due = time.Time{}
 	}
+}
+
+// rungOut: the phone has rung for as long as it may.
+func (l *Line) rungOut() {
+	if !l.leg.answered {
+		l.unanswered()
+		return
+	}
+	g := l.leg
+	l.leg = nil
+	l.silence()
+	g.end(call.Cause{Q850: call.Q850NoAnswer, Who: call.Remote, Text: "the phone left the call on hold and was not picked up again"})
 }
 
 // silence ends the ringing.
@@ -261,14 +374,16 @@ func (l *Line) leave() {
 	if l.state == ringing {
 		l.silence()
 	}
-	if g := l.leg; g != nil {
-		l.leg = nil
+	for _, g := range l.legs() {
 		c := call.Cause{Q850: call.Q850Temporary, Who: call.Box, Text: "the line was stopped"}
 		if h := g.hangup.Load(); h != nil {
 			c = *h
 		}
 		g.end(c)
 	}
+	l.leg, l.held, l.joined, l.parting = nil, nil, false, nil
+	l.unwait()
+	l.turn(false)
 	l.sound.stop()
 	l.sound.wait()
 	if l.state != idle {
