@@ -114,9 +114,22 @@ type ModemState struct {
 	// HearsDigits says that the modem tells of keys itself; else they are tones in
 	// its sound.
 	HearsDigits bool
-	Counters    ModemCounters
+	// Sound is what is known of the sound of the present or the last call.
+	Sound    ModemSound
+	Counters ModemCounters
 	// History is what happened lately, oldest first, at most the last 50.
 	History []ModemNote
+}
+
+// ModemSound answers the question why there is no sound.
+type ModemSound struct {
+	Path    string        // of the modem's line for it; empty: there is none
+	Live    bool          // a call has it now
+	Lasted  time.Duration // of the call, since sound was expected
+	In, Out int           // bytes per second from and to the modem; 16,000 when all is well
+	// PeakIn and PeakOut are the loudest samples, 0…32,768.
+	PeakIn, PeakOut int
+	Report          []string // sentences: what that means
 }
 
 // ModemCounters count since the driver was opened.

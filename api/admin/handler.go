@@ -176,6 +176,9 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	if b, ok := box.(Hardware); ok {
 		h.handleHardware(b)
 	}
+	if m, ok := box.(Modems); ok {
+		h.handleModems(m)
+	}
 	if s, ok := box.(Sims); ok {
 		h.handleSims(s)
 	}

@@ -25,6 +25,7 @@ var (
 	_ admin.Mailboxes = gateway{}
 	_ admin.Tolls     = gateway{}
 	_ admin.Sims      = gateway{}
+	_ admin.Modems    = gateway{}
 	_ admin.Hardware  = gateway{}
 )
 

@@ -37,6 +37,7 @@ type commands struct {
 	USSD     ussdCmd     `cmd:"" name:"ussd" help:"Ask a mobile line's network by USSD: callbox ussd gsm1 '*100#'."`
 	Tolls    tollsCmd    `cmd:"" help:"List what calls have used today, of accounts and lines, and what the toll guards leave them."`
 	Route    routeCmd    `cmd:"" help:"Explain how a number would be routed, without calling."`
+	Modems   modemsCmd   `cmd:"" help:"List the GSM and LTE modems, or say all of one: what it is, why there is no sound, what happened."`
 	Sim      simCmd      `cmd:"" help:"Steer what is simulated on the sim board: faults, and the people at the far ends."`
 	AMD      amdCmd      `cmd:"" name:"amd" help:"Tell people from machines in recordings, as calls do, and say why."`
 	Board    boardCmd    `cmd:"" help:"The hardware: what works, how the machine is, and boards of your own."`

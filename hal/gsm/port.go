@@ -121,6 +121,7 @@ func (p *Port) State() hal.ModemState {
 	s.Warnings, s.History = slices.Clone(s.Warnings), slices.Clone(s.History)
 	s.Counters.BytesIn, s.Counters.BytesOut, s.Counters.Misaligned = c.bytesIn, c.bytesOut, c.misaligned
 	s.Counters.Silence, s.Counters.Dropped, s.Counters.PausesForModem = c.silence, c.dropped, c.pauses
+	s.Sound = p.sound.report(s)
 	return s
 }
 

@@ -86,6 +86,7 @@ func (p *Port) attach(path string) {
 	if old := p.sound.attach(stream); old != nil {
 		_ = old.Close()
 	}
+	p.update(func(m *hal.ModemState) { m.Sound.Path = path })
 }
 
 // has reports whether the port has a modem.

@@ -60,8 +60,16 @@ type Sound struct {
 	st     hal.PCMStats
 	c      soundCounters
 	inCall int64 // samples read of this call
-	toCall int64 // samples written of this call
+	toCall int64 // samples written of this call, since some were read
 	peak   int   // loudest sample of this call
+	call   callSound
+}
+
+// callSound is what is known of the sound of the present or the last call.
+type callSound struct {
+	begin, end time.Time // end is zero while it lasts
+	bytes      int64     // given to the modem
+	peakOut    int
 }
 
 // soundCounters are what ModemCounters tells of sound.
@@ -96,12 +104,16 @@ func (s *Sound) begin() {
 	s.live, s.paused = true, false
 	s.count++
 	s.inCall, s.toCall, s.peak = 0, 0, 0
+	s.call = callSound{begin: time.Now()}
 }
 
 // end stops it, and tells how many samples came and how loud the loudest was.
 func (s *Sound) end() (samples int64, peak int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.live {
+		s.call.end = time.Now()
+	}
 	s.live = false
 	return s.inCall, s.peak
 }
@@ -316,6 +328,10 @@ func (s *Sound) frame(stream hal.Stream, p []int16) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.c.bytesOut += uint64(n)
+	s.call.bytes += int64(n)
+	for _, v := range p {
+		s.call.peakOut = max(s.call.peakOut, int(v), -int(v))
+	}
 	if s.inCall > 0 { // both are counted from when the modem's clock is seen
 		s.toCall += int64(len(p))
 	}

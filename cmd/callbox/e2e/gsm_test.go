@@ -127,3 +127,33 @@ func TestModemTrouble(t *testing.T) {
 	person.fault("unplugged", "off")
 	person.line("registered")
 }
+
+// TestModemReport: the command line says all that is known of a modem, and why there
+// is no sound.
+func TestModemReport(t *testing.T) {
+	t.Parallel()
+	g := startModems(t)
+	if out := g.run("modems"); !strings.Contains(out, "SIMCOM_SIM7600E-H") || !strings.Contains(out, "+14155550182") {
+		t.Errorf("callbox modems:\n%s", out)
+	}
+	person := g.phone("gsm1")
+	person.fault("dead-downlink", "on")
+	sid := g.create(url.Values{"To": {"+14155550190"}, "From": {"+14155550100"}, "Twiml": {"<Response><Pause length=\"60\"/></Response>"}})
+	person.do("pick-up")
+	g.until(sid, "in-progress")
+	poll(t, "the report of a call without sound", func() bool { return strings.Contains(g.run("modems", "gsm1"), "the modem sent silence") })
+	out := g.run("modems", "gsm1")
+	for _, want := range []string{"EC25EFAR06A06M4G", "860000000000001", "registered Biloxi Mobile", "VoLTE", "the box had nothing to say", "calling …190"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("callbox modems gsm1 does not say %q:\n%s", want, out)
+		}
+	}
+	person.do("hang-up")
+	g.until(sid, "completed")
+	if m := g.metrics(); m[`callbox_modem_calls_total{port="gsm1"}`] != 1 || m[`callbox_modem_signal_dbm{port="gsm2"}`] >= 0 {
+		t.Errorf("metrics: %v", m)
+	}
+	if out, err := g.tryRun("modems", "gsm9"); err == nil || !strings.Contains(out, "gsm9") {
+		t.Errorf("a slot that is not there: %v %s", err, out)
+	}
+}
