@@ -43,6 +43,7 @@ type gateway struct {
 	tls     string
 	ready   time.Duration // as the binary says
 	listen  string        // --sip; empty: two free ports of 127.0.0.1
+	env     []string      // besides the test's own
 	board   string        // --board; empty: sim
 }
 
@@ -86,6 +87,9 @@ func (g *gateway) start() {
 	}
 	g.cmd = exec.Command(callbox(g.t), "serve", "--data", g.dir, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0",
 		"--sip", listen, "--board", cmp.Or(g.board, "sim"), "--log-level", "info")
+	if len(g.env) > 0 {
+		g.cmd.Env = append(os.Environ(), g.env...)
+	}
 	g.cmd.Stdout, g.cmd.Stderr = g.out, g.log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := g.cmd.Start(); err != nil {
