@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -124,5 +125,43 @@ func TestDialDub(t *testing.T) {
 	hears(t, "the callee", alice.heard(), track)
 	if s := similarity(bob.heard(), track); s > 0.5 {
 		t.Errorf("the caller hears the callee's track (%.2f)", s)
+	}
+}
+
+// TestDialTarget: a dial sends headers of its own and of the target, shows the caller
+// that it names, runs the target's document first, tells what answers, and keeps the
+// sound in the box where that is wanted.
+func TestDialTarget(t *testing.T) {
+	t.Parallel()
+	port := freePorts(t, 1)
+	g := startGateway(t, twoUsers+fmt.Sprintf("trunks:\n- {name: provider, host: 127.0.0.1, port: %d, transport: udp}\n", port))
+	a := newApp(t)
+	h := serveJSON(t, a, map[string]string{
+		"/first": `[{"verb":"dial","callerId":"+14155550177","headers":{"X-Dial":"1"},"anchorMedia":true,"exitMediaPath":true,"timeLimit":14,"actionHook":"/done","confirmHook":"/other",
+			"amd":{"actionHook":"/amd","thresholdWordCount":5},"target":[{"type":"phone","number":"+14155550123","trunk":"provider","headers":{"X-Target":"2"},"confirmHook":"/confirm"}]}]`,
+		"/confirm": `[{"verb":"pause","length":0.5}]`, "/other": `[{"verb":"hangup"}]`, "/amd": "", "/done": `[{"verb":"hangup"}]`,
+	})
+	// What the caller says comes back from the far end, as if a machine spoke there. A
+	// second INVITE, which would take the sound out of the box, would fail SIPp.
+	startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: append(make([]int16, rate), speak(t, mailbox)...)})
+	far := startSIPp(t, port, 1, carried("X-Dial", "^ *1$", "X-Target", "^ *2$", "From", "14155550177@", "To", "14155550123@")+established+hungUp, "-rtp_echo")
+	sid := g.callJSON(201, `{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first")["sid"].(string)
+	child := h.await("/confirm")["call_sid"]
+	if child == sid || child == nil {
+		t.Errorf("the confirm hook was asked about %v", child)
+	}
+	m := h.await("/amd")
+	if m["type"] != "amd_machine_detected" || m["event"] != "amd" || m["amd_type"] != "machine" || m["call_sid"] != child || m["reason"] == nil {
+		t.Errorf("the machine's hook was told %v", m)
+	}
+	if d := h.await("/done"); d["dial_call_status"] != "completed" || d["dial_call_sid"] != child {
+		t.Errorf("dial told %v", d)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	far.succeeds(ctx)
+	g.untilJSON(sid, "completed")
+	if n := len(h.told["/other"]); n != 0 {
+		t.Error("the dial's own confirmHook was asked in place of the target's")
 	}
 }
