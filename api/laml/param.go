@@ -40,7 +40,6 @@ type Param struct {
 	As       string // the family's name for it; empty: Name
 	Kind     Kind
 	Min, Max int
-	Default  int // Integer: the value when it was not given; 0: none
 	Enum     []string
 	Pattern  func(string) bool
 	Hint     string // what Pattern wants, to finish "Name is …"
@@ -111,9 +110,6 @@ func readValues(form url.Values, table []Param) (v Values, unknown []string, err
 		if len(given) == 0 {
 			if p.Required != 0 {
 				return v, nil, refuse(p.Required, "%s is missing", p.Name)
-			}
-			if p.Default != 0 {
-				v.num[p.key()] = p.Default
 			}
 			continue
 		}

@@ -93,7 +93,9 @@ var createParams = laml.With(laml.CreateParams(codeURL),
 	laml.Param{Name: "SipAuthPassword", Kind: laml.Text, Max: 255},
 	laml.Param{Name: "MachineDetection", Kind: laml.Choice, Enum: []string{"Enable", "DetectMessageEnd", "none"}, Code: laml.CodeAMD},
 	laml.Param{Name: "MachineDetectionTimeout", Kind: laml.Integer, Min: 1, Max: 120, Code: laml.CodeAMD},
-	laml.Param{Name: "MachineWordsThreshold", Kind: laml.Integer, Min: 1, Max: 100, Default: 6, Code: laml.CodeAMD},
+	// The service counts to 6 when nothing is said; here a rule is one that was asked
+	// for, since the model is right more often than counting.
+	laml.Param{Name: "MachineWordsThreshold", Kind: laml.Integer, Min: 1, Max: 100, Code: laml.CodeAMD},
 	laml.Param{Name: "AsyncAmdPartialResults", Kind: laml.Bool, Code: laml.CodeAMD},
 	laml.Param{Name: "MaxPricePerMinute", Kind: laml.Text, Max: 20},
 )

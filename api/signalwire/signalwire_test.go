@@ -129,7 +129,7 @@ func TestCreateMeaning(t *testing.T) {
 		list := s.Box.Requests()
 		return list[len(list)-1]
 	}
-	if r := last("MachineDetection", "Enable"); r.AMD.Words != 6 || r.AMD.Timeout != 30*time.Second || r.AMD.Async || r.AMD.Partial {
+	if r := last("MachineDetection", "Enable"); r.AMD.Words != 0 || r.AMD.Timeout != 30*time.Second || r.AMD.Async || r.AMD.Partial {
 		t.Errorf("AMD defaults: %+v", r.AMD)
 	}
 	if r := last("MachineDetection", "none", "MachineWordsThreshold", "3"); r.AMD != nil {

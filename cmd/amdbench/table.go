@@ -135,7 +135,7 @@ func rows(title string, list []judged, key func(*judged) string) {
 // goals prints the figures that the detection is judged by.
 func goals(list []judged) {
 	var people, wronged, classicWronged, right, classicRight, beeps, told, falseBeeps, noBeep, faxes, faxRight int
-	var person, machine []time.Duration
+	var person, speaking, patient, machine []time.Duration
 	var spent, sound time.Duration
 	for i := range list {
 		j := &list[i]
@@ -157,6 +157,10 @@ func goals(list []judged) {
 			}
 			if j.verdict.Result == amd.Human {
 				person = append(person, j.verdict.At)
+				speaking = append(speaking, j.verdict.At-j.clip.Spoken)
+			}
+			if j.end.Result == amd.Human {
+				patient = append(patient, j.end.At)
 			}
 		case corpus.Machine:
 			if j.said() == corpus.Machine {
@@ -187,6 +191,9 @@ func goals(list []judged) {
 	fmt.Fprintf(w, "right in all\t≥ 97 %%\t%.2f %%\t%.1f %%\n", percent(right, len(list)), percent(classicRight, len(list)))
 	fmt.Fprintf(w, "person known after, p50\t≤ 1.6 s\t%.2f s\t\n", quantile(person, .5))
 	fmt.Fprintf(w, "person known after, p95\t≤ 3 s\t%.2f s\t\n", quantile(person, .95))
+	fmt.Fprintf(w, "… from their first word on, p50\t\t%.2f s\t\n", quantile(speaking, .5))
+	fmt.Fprintf(w, "… from their first word on, p95\t\t%.2f s\t\n", quantile(speaking, .95))
+	fmt.Fprintf(w, "… with DetectMessageEnd, p50\t\t%.2f s\t\n", quantile(patient, .5))
 	fmt.Fprintf(w, "machine known after, p50\t≤ 4 s\t%.2f s\t\n", quantile(machine, .5))
 	fmt.Fprintf(w, "beep's end told within 300 ms\t≥ 98 %%\t%.2f %%\t\n", percent(told, beeps))
 	fmt.Fprintf(w, "beeps where none was\t≤ 0.5 %%\t%.2f %%\t\n", percent(falseBeeps, noBeep))

@@ -18,19 +18,19 @@ import (
 type trainCommand struct {
 	File  string `arg:"" help:"Go file to write, media/amd/model.go."`
 	Clips int    `default:"4000" help:"How many clips to learn from."`
-	Trees int    `default:"100" help:"How many trees."`
+	Trees int    `default:"120" help:"How many trees."`
 }
 
 // Limits of the training.
 const (
-	step      = 5    // frames between two examples of a clip
-	longest   = 7.0  // s of speech after which the answer is known anyway
-	quietest  = 2.2  // s of silence after which it is
-	learning  = 0.15 // share of a tree's answer that counts
-	prior     = 4.0  // L2 of the leaves, in examples of weight 1/4
-	leastLeaf = 40.0 // examples
-	cuts      = 64   // limits that are tried of each feature
-	justice   = 1.6  // weight of people beside machines: an error on them costs more
+	step      = 5     // frames between two examples of a clip
+	longest   = 7.0   // s of speech after which the answer is known anyway
+	quietest  = 2.2   // s of silence after which it is
+	learning  = 0.15  // share of a tree's answer that counts
+	prior     = 4.0   // L2 of the leaves, in examples of weight 1/4
+	leastLeaf = 400.0 // examples: about ten clips
+	cuts      = 64    // limits that are tried of each feature
+	justice   = 1.6   // weight of people beside machines: an error on them costs more
 	depth     = 3
 )
 
@@ -55,6 +55,11 @@ func (c *trainCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.learn(byClip)
+}
+
+// learn makes the table of what was measured of each clip.
+func (c *trainCommand) learn(byClip [][]example) error {
 	all := slices.Concat(byClip...)
 	limits := limitsOf(all)
 	for i := range all {

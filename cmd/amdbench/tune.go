@@ -13,7 +13,7 @@ import (
 )
 
 type tuneCommand struct {
-	Clips int `default:"800" help:"How many clips of the tune split."`
+	Clips int `default:"2000" help:"How many clips of the tune split."`
 }
 
 // moment is what the model thinks after some time of a clip.
@@ -41,7 +41,7 @@ func follow(c *corpus.Clip) course {
 			return false
 		}
 		x, ok := m.Features()
-		if n++; ok && n%2 == 0 {
+		if n++; ok && n%2 == 0 && !m.ToneSounds() {
 			way.moments = append(way.moments, moment{m.Now(), time.Duration(float64(x[amd.Quiet]) * float64(time.Second)), amd.MachineProbability(&x)})
 		}
 		return true
@@ -60,11 +60,11 @@ func (c *tuneCommand) Run(ctx context.Context) error {
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "machine from\tperson below\tleast quiet\tpeople wronged\tmachines missed\tperson p50\tp95\tmachine p50")
-	for _, sure := range []float64{.95, .97, .98, .99} {
-		for _, human := range []float64{.01, .02, .03, .05, .08, .12, .2} {
-			for _, least := range []time.Duration{300, 500, 600, 700} {
-				tried(w, list, amd.Limits{Machine: sure, Human: human, LeastQuiet: least * time.Millisecond, MostQuiet: 1500 * time.Millisecond})
+	fmt.Fprintln(w, "machine from\tperson below\tmost quiet\tpeople wronged\tmachines missed\tperson p50\tp95\tmachine p50")
+	for _, sure := range []float64{.95, .96, .97, .975, .98, .99} {
+		for _, human := range []float64{.02, .03, .04, .05, .06, .08, .1, .15} {
+			for _, most := range []time.Duration{1500, 1800, 2100} {
+				tried(w, list, amd.Limits{Machine: sure, Human: human, LeastQuiet: 300 * time.Millisecond, MostQuiet: most * time.Millisecond})
 			}
 		}
 	}
@@ -98,6 +98,6 @@ func tried(w *tabwriter.Writer, list []course, l amd.Limits) {
 			}
 		}
 	}
-	fmt.Fprintf(w, "%.2f\t%.2f\t%v\t%.2f %%\t%.2f %%\t%.2f s\t%.2f s\t%.2f s\n", l.Machine, l.Human, l.LeastQuiet,
+	fmt.Fprintf(w, "%.3f\t%.2f\t%v\t%.2f %%\t%.2f %%\t%.2f s\t%.2f s\t%.2f s\n", l.Machine, l.Human, l.MostQuiet,
 		percent(wronged, people), percent(missed, machines), quantile(person, .5), quantile(person, .95), quantile(machine, .5))
 }

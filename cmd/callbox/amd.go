@@ -250,44 +250,41 @@ func printConfusion(list []*heardFile) {
 // printSuggestion tries the classic thresholds on the recordings and prints those
 // that are right most often; of equals, those that call fewest people machines.
 func printSuggestion(list []*heardFile) {
-	type outcome struct{ right, wronged int }
-	var best outcome
-	var cfg amd.Config
+	var tries []amd.Config
+	for speech := 1000 * time.Millisecond; speech <= 6*time.Second; speech += 250 * time.Millisecond {
+		for end := 500 * time.Millisecond; end <= 2*time.Second; end += 250 * time.Millisecond {
+			tries = append(tries, amd.Config{Timeout: 30 * time.Second, Silence: 5 * time.Second, Speech: speech, SpeechEnd: end})
+		}
+	}
+	right, wronged := make([]int, len(tries)), make([]int, len(tries))
 	people, all := 0, 0
 	for _, h := range list {
-		if h.Label == "human" || h.Label == "machine" {
-			all++
+		if h.Label != "human" && h.Label != "machine" {
+			continue
 		}
-		if h.Label == "human" {
+		if all++; h.Label == "human" {
 			people++
+		}
+		for i, ev := range amd.JudgeEach(tries, h.sound) {
+			switch got := ev.Result.Answered(); {
+			case got == h.Label:
+				right[i]++
+			case got == "machine":
+				wronged[i]++
+			}
 		}
 	}
 	if people == 0 || people == all {
 		return
 	}
-	for speech := 1000 * time.Millisecond; speech <= 6*time.Second; speech += 250 * time.Millisecond {
-		for end := 500 * time.Millisecond; end <= 2*time.Second; end += 250 * time.Millisecond {
-			try := amd.Config{Timeout: 30 * time.Second, Silence: 5 * time.Second, Speech: speech, SpeechEnd: end}
-			var o outcome
-			for _, h := range list {
-				if h.Label != "human" && h.Label != "machine" {
-					continue
-				}
-				got := amd.Judge(try, h.sound).Result.Answered()
-				if got == h.Label {
-					o.right++
-				}
-				if h.Label == "human" && got == "machine" {
-					o.wronged++
-				}
-			}
-			if o.right > best.right || o.right == best.right && o.wronged < best.wronged {
-				best, cfg = o, try
-			}
+	best := 0
+	for i := range tries {
+		if right[i] > right[best] || right[i] == right[best] && wronged[i] < wronged[best] {
+			best = i
 		}
 	}
 	fmt.Printf("As rules, MachineDetectionSpeechThreshold=%d and MachineDetectionSpeechEndThreshold=%d suit these recordings best: %d of %d people and machines right, %d of %d people called machines.\n",
-		cfg.Speech.Milliseconds(), cfg.SpeechEnd.Milliseconds(), best.right, all, best.wronged, people)
+		tries[best].Speech.Milliseconds(), tries[best].SpeechEnd.Milliseconds(), right[best], all, wronged[best], people)
 }
 
 // drawTimeline writes a file's timeline as SVG: level over time, voice and tones

@@ -43,6 +43,7 @@ type sound struct {
 	active bool       // it stands out of the noise
 	voiced bool       // it has a pitch
 	tone   bool       // it is one or two pure tones
+	pure   float64    // share of the energy that is in those
 	hz     [2]float64 // of the tones, the lower first; 0 when there is one
 }
 
@@ -111,7 +112,10 @@ func (a *analyser) frame(f *media.Frame) sound {
 	if s.active = s.level > max(a.floor+aboveFloor, leastLevel); s.active {
 		s.voiced = a.pitch() >= pitchShare
 		a.spectrum()
-		lines, hz := a.lines()
+		var lines bool
+		var hz [2]float64
+		s.pure, hz = a.lines()
+		lines = s.pure >= toneShare
 		s.tone = lines && a.lined && steady(hz, a.hz)
 		s.hz, a.hz, a.lined = hz, hz, lines
 	} else {
@@ -230,8 +234,9 @@ func reverse(i int) int {
 	return i&0xAA>>1 | i&0x55<<1
 }
 
-// lines reports whether the spectrum is one or two pure tones, and which.
-func (a *analyser) lines() (bool, [2]float64) {
+// lines is the share of the energy that is in one or two pure tones, and which;
+// a second one is only told of where one alone is not enough.
+func (a *analyser) lines() (share float64, hz [2]float64) {
 	const from, to = lowBin, highBin
 	var total float64
 	first := from
@@ -242,12 +247,12 @@ func (a *analyser) lines() (bool, [2]float64) {
 		}
 	}
 	if total <= 0 {
-		return false, [2]float64{}
+		return 0, hz
 	}
 	one := a.around(first, from, to)
 	f1 := a.exact(first)
 	if one >= toneShare*total {
-		return true, [2]float64{f1, 0}
+		return one / total, [2]float64{f1, 0}
 	}
 	second := -1
 	for i := from; i < to; i++ {
@@ -256,14 +261,10 @@ func (a *analyser) lines() (bool, [2]float64) {
 		}
 	}
 	if second < 0 || a.power[second] < dualRatio*a.power[first] {
-		return false, [2]float64{}
-	}
-	two := one + a.around(second, from, to)
-	if two < toneShare*total {
-		return false, [2]float64{}
+		return one / total, hz
 	}
 	f2 := a.exact(second)
-	return true, [2]float64{min(f1, f2), max(f1, f2)}
+	return (one + a.around(second, from, to)) / total, [2]float64{min(f1, f2), max(f1, f2)}
 }
 
 // around is the energy within two bins of bin i.

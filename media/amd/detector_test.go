@@ -235,3 +235,119 @@ func BenchmarkDetector(b *testing.B) {
 		d.Write(&f)
 	}
 }
+
+// lose puts silence where every n-th frame was, from frame number first on.
+func (l *line) lose(first, n int) *line {
+	for i := first * media.FrameSamples; i+media.FrameSamples <= len(l.x); i += n * media.FrameSamples {
+		clear(l.x[i : i+media.FrameSamples])
+	}
+	return l
+}
+
+// TestABeepWithHoles: a lost packet does not end a beep, which is told once, at its
+// true end.
+func TestABeepWithHoles(t *testing.T) {
+	t.Parallel()
+	l := (&line{t: t}).quiet(500*ms).say("en-us+m3", "You have reached the mailbox of extension two zero one. Please speak after the tone.", 1).quiet(400 * ms)
+	beep := len(l.x) / media.FrameSamples
+	l.tones(time.Second, 1000).lose(beep+7, 12)
+	end := time.Duration(len(l.x)) * time.Second / media.SampleRate
+	events := l.quiet(3 * time.Second).hear(twilio(true))
+	if last := events[len(events)-1]; last.Result != MachineEndBeep || last.At < end-20*ms || last.At > end+300*ms {
+		t.Fatalf("%+v, the beep of 1,000 Hz ended at %v", last, end)
+	}
+}
+
+// TestNotABeep: tones that ask nobody to speak.
+func TestNotABeep(t *testing.T) {
+	t.Parallel()
+	text := "You have reached the office of Biloxi Example. Nobody can take your call at the moment."
+	for name, l := range map[string]*line{
+		"far softer than the voice": (&line{t: t}).tones(300*ms, 1000).soften(0.01).sayBefore("en-us+m3", text),
+		"the network's tones and their echo": (&line{t: t}).quiet(200*ms).tones(330*ms, 950).tones(330*ms, 1400).tones(330*ms, 1800).
+			quiet(40*ms).echo(100*ms, 0.1).quiet(300*ms).say("en-us+f2", text, 1),
+	} {
+		events := l.quiet(4 * time.Second).hear(twilio(true))
+		if last := events[len(events)-1]; last.Result != MachineEndSilence {
+			t.Errorf("%s: %+v", name, last)
+		}
+	}
+}
+
+// soften makes all there is so far softer.
+func (l *line) soften(gain float64) *line {
+	for i := range l.x {
+		l.x[i] *= gain
+	}
+	return l
+}
+
+// sayBefore puts a spoken text and a short pause before all there is so far.
+func (l *line) sayBefore(voice, text string) *line {
+	first := (&line{t: l.t}).quiet(500*ms).say(voice, text, 1).quiet(400 * ms)
+	l.x = append(first.x, l.x...)
+	return l
+}
+
+// echo repeats all there is so far, after a time and softer.
+func (l *line) echo(after time.Duration, gain float64) *line {
+	n := int(after.Seconds() * media.SampleRate)
+	l.x = append(l.x, make([]float64, n)...)
+	for i := len(l.x) - 1; i >= n; i-- {
+		l.x[i] += gain * l.x[i-n]
+	}
+	return l
+}
+
+// TestRingingIsNotSilence: the silence that is bounded begins when the line has
+// stopped ringing.
+func TestRingingIsNotSilence(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Timeout: 30 * time.Second, Silence: 5 * time.Second}
+	l := (&line{t: t}).tones(time.Second, 425).quiet(2*time.Second).tones(time.Second, 425).quiet(2*time.Second).say("de+f3", "Ja, bitte?", 1)
+	if ev := l.quiet(2 * time.Second).hear(cfg)[0]; ev.Result != Human {
+		t.Errorf("hello after two rings: %+v", ev)
+	}
+	if ev := (&line{t: t}).tones(time.Second, 425).hear(cfg)[0]; ev.Result != Unknown || ev.At < 6*time.Second-60*ms || ev.At > 6*time.Second+60*ms {
+		t.Errorf("one ring, then nothing: %+v", ev)
+	}
+}
+
+// TestNobodyIsJudgedDuringABeep: however long the pause before it, what ends with a
+// beep is a machine's.
+func TestNobodyIsJudgedDuringABeep(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Timeout: 30 * time.Second, Silence: 5 * time.Second}
+	said := (&line{t: t}).quiet(300*ms).say("en-us+m3", "Hello?", 1)
+	person := said.hear(cfg)[0]
+	if person.Result != Human {
+		t.Fatalf("hello: %+v", person)
+	}
+	said.quiet(person.At-40*ms-time.Duration(len(said.x))*time.Second/media.SampleRate).tones(time.Second, 1000)
+	if ev := said.quiet(2 * time.Second).hear(cfg)[0]; ev.Result != MachineStart || math.Abs(ev.Tone) > 0 {
+		t.Errorf("a beep that begins 40 ms before the verdict: %+v", ev)
+	}
+}
+
+// TestJudgeEach: several thresholds at once give what each gives alone.
+func TestJudgeEach(t *testing.T) {
+	t.Parallel()
+	l := (&line{t: t}).quiet(400*ms).say("en-us+m3", "Good morning, this is the front desk, how can I help you?", 1).quiet(2 * time.Second)
+	sound := make([]int16, len(l.x))
+	for i, v := range l.x {
+		sound[i] = int16(max(-32768, min(32767, v)))
+	}
+	var cfgs []Config
+	for _, speech := range []time.Duration{0, 1000 * ms, 2000 * ms, 6000 * ms} {
+		for _, end := range []bool{false, true} {
+			cfg := twilio(end)
+			cfg.Speech = speech
+			cfgs = append(cfgs, cfg)
+		}
+	}
+	for i, got := range JudgeEach(cfgs, sound) {
+		if want := Judge(cfgs[i], sound); got != want {
+			t.Errorf("%+v: %+v, alone %+v", cfgs[i], got, want)
+		}
+	}
+}

@@ -80,13 +80,20 @@ func (m *Meter) Write(f *media.Frame) {
 // '.' silence.
 func (m *Meter) Sounds() byte { return m.sounds }
 
-// lineTone reports whether a tone is more likely the network's than a machine's: a
-// low one before any voice, such as ringback, or a fax's.
+// nearFax is how many Hz from a fax's tone a tone may be that only loss has made short.
+const nearFax = 40
+
+// farBelow is how many dB below a voice a tone is not of the same machine's.
+const farBelow = 22
+
+// lineTone reports whether a tone is more likely the network's, or a street's, than a
+// machine's: a low one before any voice, such as ringback, or a fax's; or one far
+// softer than the voice.
 func (m *Meter) lineTone(b beep) bool {
 	if m.voice.began >= 0 {
-		return false
+		return b.level < m.voice.loud-farBelow
 	}
-	return b.hz < callTone || faxTone(b.hz) != ""
+	return b.hz < callTone || faxTone(b.hz, nearFax) != ""
 }
 
 // TonesTell reports whether tones tell that a machine answered: those of an
@@ -105,6 +112,10 @@ func (m *Meter) toneWords() string {
 	}
 	return fmt.Sprintf("a beep of %.0f Hz", m.beepHz)
 }
+
+// ToneSounds reports whether a tone sounds that may become a beep: then it is better
+// to wait for its end.
+func (m *Meter) ToneSounds() bool { return m.tones.sounds() }
 
 // Now is the time from the answer.
 func (m *Meter) Now() time.Duration { return span(0, m.n) }

@@ -157,7 +157,12 @@ const (
 	beepHighest = 2600
 	driftMost   = 0.012 // of the frequency, within one tone
 	driftLeast  = 10.0  // Hz
-	toneMisses  = 2     // frames of a tone that may get lost
+	toneMisses  = 5     // frames of a tone that may get lost: one packet spoils three
+	otherTone   = 3     // misses that a frame of another tone counts for
+	ringFrames  = 15    // of a tone that may be the network's ringing
+	briefFrames = 7     // a tone of fewer frames …
+	lowTone     = 450   // … or below so many Hz may be a vowel or music …
+	briefPure   = 0.96  // … unless so much of it is in its lines
 	levelMost   = 3.0   // dB, within one tone but for its ends
 	callTone    = 510   // Hz: below, a tone before any voice may be ringback of the line
 	hootTone    = 600   // Hz: below, a tone may be a car's horn
@@ -170,7 +175,10 @@ type tones struct {
 	misses  int
 	hz      [2]float64
 	level   float64
-	fax     int // frames of CNG or CED in a row
+	pure    float64 // sum over the frames that were not missed
+	heard   int     // those frames
+	ended   int     // frame after the last tone as long as a ring, 0 without one
+	fax     int     // frames of CNG or CED in a row
 	faxName string
 	sit     int  // of the three tones of SIT, heard in order
 	sitAt   int  // frame at which the last of them ended
@@ -181,6 +189,7 @@ type tones struct {
 type beep struct {
 	began, frames int
 	hz            float64
+	level         float64 // dBov
 }
 
 // frame takes what frame n holds, and whether somebody has spoken; ok reports that
@@ -190,7 +199,10 @@ func (t *tones) frame(n int, s sound, spoken bool) (b beep, ok bool) {
 	if s.active && s.tone && t.same(s) {
 		if t.frames == 0 {
 			t.began, t.hz, t.level = n, s.hz, s.level
+			t.pure, t.heard = 0, 0
 		}
+		t.pure += s.pure
+		t.heard++
 		t.frames += 1 + t.misses
 		t.misses = 0
 		return beep{}, false
@@ -202,11 +214,20 @@ func (t *tones) frame(n int, s sound, spoken bool) (b beep, ok bool) {
 		}
 		return beep{}, false
 	}
-	if t.misses++; t.misses <= toneMisses {
+	if t.misses++; s.active && s.tone {
+		t.misses += otherTone - 1
+	}
+	if t.misses <= toneMisses {
 		return beep{}, false
 	}
-	b = beep{began: t.began, frames: t.frames, hz: t.hz[0]}
+	b = beep{began: t.began, frames: t.frames, hz: t.hz[0], level: t.level}
 	t.frames, t.misses = 0, 0
+	if b.frames >= ringFrames {
+		t.ended = b.began + b.frames
+	}
+	if t.echoes(b) {
+		return beep{}, false
+	}
 	if !spoken && t.hearSIT(b) {
 		t.held = beep{}
 		if t.sit == 1 {
@@ -216,9 +237,13 @@ func (t *tones) frame(n int, s sound, spoken bool) (b beep, ok bool) {
 	}
 	// The window smears a tone over its neighbours by up to a frame; a tone of
 	// 80 ms is whole in at least three.
-	ok = b.frames >= beepLeast/20-1 && b.frames <= beepMost*50 && b.hz >= beepLowest && b.hz <= beepHighest
+	ok = b.frames >= beepLeast/20-1 && b.frames <= beepMost*framesPerSecond && b.hz >= beepLowest && b.hz <= beepHighest &&
+		(b.frames >= briefFrames && b.hz >= lowTone || t.pure >= briefPure*float64(t.heard))
 	return b, ok
 }
+
+// sounds reports whether a tone sounds that may become a beep.
+func (t *tones) sounds() bool { return t.frames > 0 && t.frames <= beepMost*framesPerSecond }
 
 // same reports whether s goes on with the tone that sounds, or begins one.
 func (t *tones) same(s sound) bool {
@@ -238,8 +263,20 @@ func (t *tones) same(s sound) bool {
 // as short as 276 ms (Telcordia SR-504).
 var sitTones = [3]float64{950, 1400, 1777}
 
-// sitGap is the longest pause between two of them, in frames.
-const sitGap = 5
+// Between two of them is a pause of at most sitGap frames, and each is within
+// sitDrift Hz.
+const (
+	sitGap   = 8
+	sitDrift = 60
+)
+
+// sitEcho is how long after one of them its echo may still be heard, in frames.
+const sitEcho = 25
+
+// echoes reports whether a tone that is over only echoes one of the three.
+func (t *tones) echoes(b beep) bool {
+	return t.sit > 0 && b.began-t.sitAt <= sitEcho && math.Abs(b.hz-sitTones[t.sit-1]) < sitDrift
+}
 
 // hearSIT takes a tone that is over and reports whether it was one of the three.
 func (t *tones) hearSIT(b beep) bool {
@@ -247,7 +284,7 @@ func (t *tones) hearSIT(b beep) bool {
 		t.sit = 0
 	}
 	fits := func(i int) bool {
-		return math.Abs(b.hz-sitTones[i]) < 60 && b.frames >= 9 && b.frames <= 24
+		return math.Abs(b.hz-sitTones[i]) < sitDrift && b.frames >= 9 && b.frames <= 24
 	}
 	switch {
 	case t.sit < 3 && fits(t.sit):
@@ -276,7 +313,7 @@ const faxMiss = 2
 func (t *tones) hearFax(s sound) {
 	name := ""
 	if s.active && s.tone && s.hz[1] == 0 {
-		name = faxTone(s.hz[0])
+		name = faxTone(s.hz[0], 0)
 	}
 	switch {
 	case name == "":
@@ -288,12 +325,13 @@ func (t *tones) hearFax(s sound) {
 	}
 }
 
-// faxTone is the name of a fax tone of that frequency, empty for others.
-func faxTone(hz float64) string {
+// faxTone is the name of a fax tone of that frequency, within so many Hz more than the
+// recommendations allow; empty for others.
+func faxTone(hz, more float64) string {
 	switch {
-	case math.Abs(hz-1100) <= 38+5:
+	case math.Abs(hz-1100) <= 38+5+more:
 		return "CNG"
-	case math.Abs(hz-2100) <= 15+10:
+	case math.Abs(hz-2100) <= 15+10+more:
 		return "CED"
 	}
 	return ""

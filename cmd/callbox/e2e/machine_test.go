@@ -9,6 +9,8 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -208,5 +210,115 @@ func TestVoicemailDetector(t *testing.T) {
 			poll(t, "the verdict", detected)
 			phone.do("hangup", "")
 		})
+	}
+}
+
+// TestFormClientsSeeTheMachine: the vendors' clients of the form APIs are told of a
+// machine in every place that they look at, and their validators accept the callbacks.
+func TestFormClientsSeeTheMachine(t *testing.T) {
+	t.Parallel()
+	for vendor, field := range map[string]string{"twilio": "machine_end_beep", "signalwire": "machine"} {
+		t.Run(vendor, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, twoUsers)
+			env := g.vendorEnv(vendor, false)
+			a := startHookApp(t, "clients-laml", append(env, "PROMPT=", "OTHER=")...)
+			says := beepAfter(speak(t, mailbox))
+			startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: says})
+			got := runClient(t, "clients-laml", append(env, "APP="+a.url, "PHONE=client:bob", fmt.Sprintf("TALK=%d", len(says)*1000/rate+3000)), "machine")
+			for _, name := range []string{"waiting", "beside"} {
+				if by := object(got[name])["answeredBy"]; by != field {
+					t.Errorf("%s: answeredBy %v, want %s", name, by, field)
+				}
+			}
+			for _, path := range []string{"/short", "/amd"} {
+				if r := a.until(path, 1); r.Body["AnsweredBy"] != "machine_end_beep" || r.Body["MachineDetectionDuration"] == "" {
+					t.Errorf("%s was told %v", path, r.Body)
+				}
+			}
+			if r := a.until("/hold", 1); r.Body["AnsweredBy"] != nil {
+				t.Errorf("the document beside the detection was asked for with %v", r.Body)
+			}
+			a.verified()
+		})
+	}
+}
+
+// TestJambonzClientsSeeTheMachine: the vendor's clients ask for the detection, and the
+// application verifies its events and ends the call at the beep.
+func TestJambonzClientsSeeTheMachine(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	a := startHookApp(t, "clients-jambonz", "SECRET="+g.webhookSecret(), "PROMPT=", "OTHER=")
+	startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: beepAfter(speak(t, mailbox))})
+	got := runClient(t, "clients-jambonz", []string{"BASE=" + g.api, "ACCOUNT=" + g.account, "KEY=" + g.token, "TO=bob",
+		"HOOK=" + a.url + "/hold", "STATUS=" + a.url + "/status", "AMD=" + a.url + "/amd"}, "machine")
+	for _, sid := range list(got["sids"]) {
+		types := func() string {
+			var out []string
+			for _, h := range a.requests("/amd") {
+				if h.Body["call_sid"] == sid {
+					out = append(out, text(h.Body["type"]))
+				}
+			}
+			return strings.Join(out, " ")
+		}
+		poll(t, "the last event", func() bool { return strings.HasSuffix(types(), "amd_stopped") })
+		if got := types(); got != "amd_machine_detected amd_tone_detected amd_stopped" {
+			t.Errorf("events: %s", got)
+		}
+	}
+	a.verified()
+}
+
+// TestRecordingsAreJudged feeds recordings and their labels to the command that judges
+// files: verdicts, times, features and a timeline of each, how often it was right, and
+// thresholds that suit them; thresholds keep their meaning.
+func TestRecordingsAreJudged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	labels := "file,label\n"
+	for name, says := range map[string]struct {
+		text, label string
+		beep        bool
+	}{
+		"hello": {"Hello?", "person", false}, "name": {"Bob speaking.", "person", false},
+		"mailbox": {mailbox, "machine", true}, "office": {"Thank you for calling. Our office is closed today. Please call again tomorrow after nine.", "machine", false},
+	} {
+		s := append(make([]int16, rate/2), speak(t, says.text)...)
+		if says.beep {
+			s = beepAfter(s)
+		}
+		writeWAV(t, filepath.Join(dir, name+".wav"), s)
+		labels += name + ".wav," + says.label + "\n"
+	}
+	csv := filepath.Join(dir, "labels.csv")
+	if err := os.WriteFile(csv, []byte(labels), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := command(t, callbox(t), "amd", "--labels", csv, "--message-end", "--svg", dir)
+	for _, want := range []string{"human after", "machine_end_beep after", "machine_end_silence after", "a beep of 1000 Hz", "% sure", "above noise dB", "#####", "TTT",
+		"4 of 4 right (100.0 %)", "MachineDetectionSpeechThreshold=", "4 of 4 people and machines right, 0 of 2 people called machines"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not say %q:\n%s", want, out)
+		}
+	}
+	svg, err := os.ReadFile(filepath.Join(dir, "mailbox.svg"))
+	if err != nil || !strings.Contains(string(svg), "machine_end_beep after") {
+		t.Errorf("the drawing: %v, %.200s", err, svg)
+	}
+	var got []struct {
+		Verdict    string
+		At         float64 `json:"at_seconds"`
+		Confidence float64
+		Features   map[string]float64
+		Timeline   string
+	}
+	hello := filepath.Join(dir, "hello.wav")
+	for threshold, want := range map[string]string{"6s": "human", "200ms": "machine_start"} {
+		out := command(t, callbox(t), "amd", hello, "-o", "json", "--speech-threshold", threshold, "--speech-end-threshold", "1s")
+		if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 1 || got[0].Verdict != want || got[0].At == 0 || len(got[0].Features) == 0 || got[0].Timeline == "" {
+			t.Errorf("with a threshold of %s: %v, %+v", threshold, err, got)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"callbox/media"
@@ -82,16 +83,37 @@ type scene struct {
 	x      []float64 // samples so far, at 8 kHz; a voice has an RMS of about 1
 }
 
+// Classes names every class of answer.
+func Classes() (names []string) {
+	for _, c := range classes {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// ClassOf is the class of clip number n of a split, without making it. A fax's clip
+// itself says in [Clip.Class] which kind of fax it is.
+func ClassOf(split Split, n int) string {
+	languages, _ := voicesOf(split, true)
+	_, c := draw(rand.New(rand.NewPCG(uint64(split)+1, uint64(n))), languages)
+	return c.name
+}
+
+// draw takes the language and the class of a clip.
+func draw(r *rand.Rand, languages []string) (string, class) {
+	language := languages[r.IntN(len(languages))]
+	return language, pick(r)
+}
+
 // Clip makes clip number n of a split. It fails when a speech program does.
 func (s *Studio) Clip(ctx context.Context, split Split, n int) (*Clip, error) {
 	r := rand.New(rand.NewPCG(uint64(split)+1, uint64(n)))
 	languages, voices := voicesOf(split, s.EspeakOnly)
-	language := languages[r.IntN(len(languages))]
+	language, c := draw(r, languages)
 	t, err := readTexts(language)
 	if err != nil {
 		return nil, err
 	}
-	c := pick(r)
 	sc := &scene{ctx: ctx, studio: s, r: r, texts: t,
 		voice: voices[language][r.IntN(len(voices[language]))],
 		rate:  145 + 15*r.IntN(4), pitch: 25 + 15*r.IntN(4),
@@ -137,10 +159,19 @@ func (s *scene) quiet(seconds float64) {
 	s.x = append(s.x, make([]float64, int(seconds*media.SampleRate))...)
 }
 
-// text chooses one of a kind.
+// text chooses one of a kind, and one of the alternatives of each "(a|b|)" in it.
 func (s *scene) text(kind string) string {
 	list := s.texts[kind]
-	return list[s.r.IntN(len(list))]
+	text := list[s.r.IntN(len(list))]
+	for {
+		before, rest, ok := strings.Cut(text, "(")
+		if !ok {
+			return text
+		}
+		inside, after, _ := strings.Cut(rest, ")")
+		choice := strings.Split(inside, "|")
+		text = before + choice[s.r.IntN(len(choice))] + after
+	}
 }
 
 // say adds a text at gain times the usual loudness of a voice.

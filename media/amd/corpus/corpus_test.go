@@ -2,6 +2,7 @@ package corpus_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ func TestSameTwice(t *testing.T) {
 	t.Parallel()
 	for n := range 5 {
 		a, b := clip(t, &corpus.Studio{EspeakOnly: true}, n), clip(t, &corpus.Studio{EspeakOnly: true}, n)
+		if class := corpus.ClassOf(corpus.Test, n); !strings.HasPrefix(a.Class, class) || !slices.Contains(corpus.Classes(), class) {
+			t.Errorf("clip %d is %q, foretold was %q", n, a.Class, class)
+		}
 		if !slices.Equal(a.Sound, b.Sound) || a.Line != b.Line || len(a.Sound) < media.SampleRate {
 			t.Errorf("clip %d differs: %+v, %+v", n, a.Line, b.Line)
 		}

@@ -12,7 +12,8 @@ var textFiles embed.FS
 // texts are what is said in one language, by kind ("hello", "mobile", …).
 type texts map[string][]string
 
-// readTexts reads one language's file: "[kind]" and the lines below it.
+// readTexts reads one language's file: "[kind]" and the lines below it; "(a|b|)" in a
+// line stands for one of a, b and nothing.
 func readTexts(language string) (texts, error) {
 	b, err := textFiles.ReadFile("texts/" + language + ".txt")
 	if err != nil {

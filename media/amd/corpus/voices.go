@@ -37,7 +37,7 @@ func (v Voice) String() string { return v.Engine + " " + v.Name }
 
 // espeakVariants are the speakers of espeak-ng that a split may use.
 var espeakVariants = [...][]string{
-	Train: {"m1", "m3", "m5", "f1", "f3"},
+	Train: {"m1", "m3", "m5", "m6", "m8", "f1", "f3", "Andy", "Annie", "Lee", "Mario", "linda", "max", "belinda", "adam", "steph"},
 	Tune:  {"m2", "f2"},
 	Test:  {"m4", "m7", "f4", "f5"},
 }

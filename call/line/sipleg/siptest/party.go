@@ -34,6 +34,7 @@ type party struct {
 	stays     netip.AddrPort // see Config.Stay
 	say       []int16
 	heard     []int16
+	said      []int16 // beside heard
 	digits    []byte
 }
 

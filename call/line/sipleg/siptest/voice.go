@@ -49,6 +49,9 @@ func (s *sound) Deliver() {
 			a.signal()
 		}
 	}
+	if len(s.p.heard) > 0 {
+		s.p.said = append(s.p.said, out[:]...)
+	}
 	a.mu.Unlock()
 	if !mute {
 		s.p.current().WriteFrame(&out)
@@ -87,6 +90,19 @@ func (a *Endpoint) Heard() []int16 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]int16(nil), p.heard...)
+}
+
+// Tape is what the endpoint said and heard in its present or last call, side by side
+// from the first sound of the box on: a sample of one was at the same time as that of
+// the other.
+func (a *Endpoint) Tape() (said, heard []int16) {
+	p := a.recent()
+	if p == nil {
+		return nil, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(p.said), slices.Clone(p.heard)
 }
 
 // Digits implements linetest.Voice.

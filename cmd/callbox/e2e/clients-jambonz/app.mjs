@@ -41,7 +41,8 @@ const server = http.createServer((req, res) => {
     req.body = JSON.parse(Buffer.concat(chunks).toString() || '{}');
     req.get = (name) => req.headers[name.toLowerCase()];
     console.log(JSON.stringify({ path: url.pathname, query: url.search, body: req.body, errors: failures(req) }));
-    const make = documents[url.pathname];
+    // The beep is where a message would be left.
+    const make = url.pathname === '/amd' && req.body.type === 'amd_tone_detected' ? () => new WebhookResponse().hangup() : documents[url.pathname];
     if (!make) {
       res.writeHead(204).end();
       return;

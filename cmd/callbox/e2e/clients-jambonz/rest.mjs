@@ -53,6 +53,15 @@ const scenarios = {
     await old.calls.delete(second);
     out.forgotten = await failure(old.calls.retrieve(second));
   },
+  // A machine answers, once for each client.
+  async machine() {
+    out.sids = [];
+    for (const client of [old, sdk]) {
+      const sid = await client.calls.create({ ...call(HOOK), amd: { actionHook: process.env.AMD, timers: { toneTimeoutMs: 30000 } } });
+      out.sids.push(sid);
+      await until(sid, 'completed');
+    }
+  },
   // A call that rings is given up, by each client.
   async cancel() {
     out.sids = [];

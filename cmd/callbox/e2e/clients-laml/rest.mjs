@@ -103,6 +103,20 @@ const scenarios = {
     out.gone = await failure(client.recordings(sid).fetch());
     out.left = sids(await client.recordings.list());
   },
+  // A machine answers twice: the script waits for the verdict, then runs beside it.
+  async machine() {
+    const detect = { to: PHONE, from, machineDetection: 'DetectMessageEnd', machineDetectionTimeout: 40 };
+    const waiting = await client.calls.create({ ...detect, url: `${APP}/short` });
+    out.waiting = plain(await until(waiting.sid, 'completed'));
+    const beside = await client.calls.create({
+      ...detect, url: `${APP}/hold`, asyncAmd: 'true', asyncAmdStatusCallback: `${APP}/amd`, asyncAmdStatusCallbackMethod: 'POST',
+    });
+    await until(beside.sid, 'in-progress');
+    await new Promise((r) => setTimeout(r, Number(TALK))); // what the machine says
+    out.beside = plain(await client.calls(beside.sid).fetch());
+    await client.calls(beside.sid).update({ status: 'completed' });
+    await until(beside.sid, 'completed');
+  },
   // What is refused, as the client sees it.
   async refusals() {
     const other = connect(ACCOUNT, '0'.repeat(32));
