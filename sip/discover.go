@@ -3,9 +3,7 @@ package sip
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 	"time"
 )
 
@@ -39,8 +37,9 @@ func (s *Stack) External() netip.Addr {
 
 // DiscoverConfig describes how the address outside of a NAT is found out.
 type DiscoverConfig struct {
-	// Server is a STUN server as "host" or "host:port".
-	Server string
+	// Host is the STUN server; Port is where it listens, 0: 3478.
+	Host string
+	Port uint16
 	// Every is the pause between questions, which keep the way through the NAT open
 	// too; 0: 25 s, as long as NATs remember at least (RFC 5626 §4.4).
 	Every time.Duration
@@ -60,12 +59,11 @@ type Discovery struct {
 
 // Discover asks a STUN server (RFC 8489), again and again until ctx ends, which
 // address it sees the SIP socket under, and makes that External. It then returns
-// nil, and External stays as it is. The error is ErrClosed, or says what is wrong
-// with Server.
+// nil, and External stays as it is. The error is ErrClosed.
 func (s *Stack) Discover(ctx context.Context, cfg DiscoverConfig) error {
-	host, port, err := stunServer(cfg.Server)
-	if err != nil {
-		return err
+	port := cfg.Port
+	if port == 0 {
+		port = stunPort
 	}
 	every := cfg.Every
 	if every <= 0 {
@@ -73,7 +71,7 @@ func (s *Stack) Discover(ctx context.Context, cfg DiscoverConfig) error {
 	}
 	var last Discovery
 	for first := true; ; first = false {
-		found := s.discover(ctx, host, port)
+		found := s.discover(ctx, cfg.Host, port)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -92,19 +90,6 @@ func (s *Stack) Discover(ctx context.Context, cfg DiscoverConfig) error {
 		last = found
 		s.pause(ctx, pause)
 	}
-}
-
-// stunServer reads "host" or "host:port".
-func stunServer(server string) (host string, port uint16, err error) {
-	host, text, err := net.SplitHostPort(server)
-	if err != nil {
-		host, text = server, strconv.Itoa(stunPort)
-	}
-	n, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || n == 0 || host == "" {
-		return "", 0, fmt.Errorf("sip: %q is not a STUN server as host or host:port", server)
-	}
-	return host, uint16(n), nil
 }
 
 // discover asks the addresses of a STUN server until one answers.

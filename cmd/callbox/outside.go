@@ -43,9 +43,10 @@ func (o *outside) use(m config.Media) {
 func (o *outside) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		o.mu.Lock()
-		server, changed := o.media.STUN, o.changed
+		media, changed := o.media, o.changed
 		o.mu.Unlock()
-		if server == "" {
+		host, port, ok := media.STUNServer()
+		if host == "" || !ok {
 			select {
 			case <-changed:
 			case <-ctx.Done():
@@ -62,7 +63,7 @@ func (o *outside) run(ctx context.Context) error {
 			case <-inner.Done():
 			}
 		}()
-		err := o.stack.Discover(inner, sip.DiscoverConfig{Server: server, OnChange: func(d sip.Discovery) { o.tell(server, d) }})
+		err := o.stack.Discover(inner, sip.DiscoverConfig{Host: host, Port: port, OnChange: func(d sip.Discovery) { o.tell(media.STUN, d) }})
 		stop()
 		<-watched
 		if err != nil {

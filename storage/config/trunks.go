@@ -168,15 +168,22 @@ func (v *validator) carrier(f string, c Carrier) {
 	v.identity(f, c.ID, c.Account)
 }
 
+// STUNServer is STUN in parts; port 0 is the usual one. ok is false when it is not
+// written as it should be.
+func (m Media) STUNServer() (host string, port uint16, ok bool) {
+	host, text, err := net.SplitHostPort(m.STUN)
+	if err != nil {
+		return m.STUN, 0, true
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	return host, uint16(n), err == nil && n > 0
+}
+
 // stun checks the server that tells our address outside.
 func (v *validator) stun(m Media) {
-	host, port, err := net.SplitHostPort(m.STUN)
-	if err != nil {
-		host, port = m.STUN, "3478"
-	}
-	n, err := strconv.Atoi(port)
+	host, _, ok := m.STUNServer()
 	switch {
-	case err != nil || n < 1 || n > 65535:
+	case !ok:
 		v.bad("media.stun", "%q is not a host or host:port", m.STUN)
 	case m.External != "":
 		v.bad("media.stun", "media.external is set: the address is either fixed or asked for, remove one of them")
