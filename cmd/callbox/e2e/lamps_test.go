@@ -21,6 +21,7 @@ type panel struct {
 	box            string // host:port
 	conn           net.Conn
 	seq            int
+	away           string // a URI to which it sends its calls on (302); empty: it rings
 
 	mu      sync.Mutex
 	answers map[string]string // by CSeq
@@ -32,13 +33,13 @@ type panel struct {
 type notice struct{ callID, event, state, kind, body, text string }
 
 // newPanel makes one that has not registered.
-func newPanel(t *testing.T, g *gateway, name, password string) *panel {
+func newPanel(t *testing.T, g *gateway, name, password string, away ...string) *panel {
 	t.Helper()
 	c, err := net.Dial("udp", g.sip)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &panel{t: t, name: name, password: password, box: g.sip, conn: c, answers: map[string]string{}}
+	p := &panel{t: t, name: name, password: password, box: g.sip, conn: c, answers: map[string]string{}, away: strings.Join(away, "")}
 	ended := make(chan struct{})
 	t.Cleanup(func() { c.Close(); <-ended })
 	go func() {
@@ -76,6 +77,10 @@ func (p *panel) read() {
 		case "ACK":
 		case "INVITE": // it rings until it is cancelled
 			invite = text
+			if p.away != "" {
+				p.answer(text, "302 Moved Temporarily", "Contact: <"+p.away+">")
+				continue
+			}
 			p.answer(text, "180 Ringing")
 		case "CANCEL":
 			p.answer(text, "200 OK")
@@ -87,7 +92,7 @@ func (p *panel) read() {
 }
 
 // answer answers a request.
-func (p *panel) answer(req, status string) {
+func (p *panel) answer(req, status string, headers ...string) {
 	answer := "SIP/2.0 " + status + "\r\n"
 	for _, h := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
 		value := headerOf(req, h)
@@ -95,6 +100,9 @@ func (p *panel) answer(req, status string) {
 			value += ";tag=panel"
 		}
 		answer += h + ": " + value + "\r\n"
+	}
+	for _, h := range headers {
+		answer += h + "\r\n"
 	}
 	_, _ = p.conn.Write([]byte(answer + "Content-Length: 0\r\n\r\n")) // fails at the end of the test only
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestRedirect: a provider sends calls on (302): to the best of several places by
@@ -60,4 +61,41 @@ func TestRedirect(t *testing.T) {
 		g.until(dial(), "failed")
 		s.succeeds(t.Context())
 	})
+}
+
+// TestPhoneSendsCallsOn: a phone whose user is away sends calls on (302), to a
+// colleague by name or number, who is heard; one that sends them in a circle fails the
+// call.
+func TestPhoneSendsCallsOn(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, `
+users:
+- {name: alice, password: a1l2i3c4e5, number: "201"}
+- {name: bob, password: b1o2b3b4o5, number: "202"}
+- {name: carol, password: c1a2r3o4l5, number: "203"}
+- {name: dave, password: d1a2v3e4d5, number: "204"}
+- {name: erin, password: e1r2i3n4e5, number: "205"}
+`)
+	said := map[string][]int16{"alice": speak(t, "Alice here, I was looking for somebody."), "carol": speak(t, "This is Carol, who is in today.", "-v", "en-us")}
+	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto", says: again(said["alice"])})
+	carol := startBaresip(t, phone{name: "carol", password: "c1a2r3o4l5", registrar: g.sip, answer: "auto", says: again(said["carol"])})
+	for name, p := range map[string]struct{ password, to string }{"bob": {"b1o2b3b4o5", "carol"}, "dave": {"d1a2v3e4d5", "203"}, "erin": {"e1r2i3n4e5", "205"}} {
+		newPanel(t, g, name, p.password, "sip:"+p.to+"@"+g.sip).register()
+	}
+	for _, away := range []string{"bob", "204"} {
+		alice.do("dial", "sip:"+away+"@"+g.sip)
+		alice.wait("CALL_ESTABLISHED")
+		carol.wait("CALL_ESTABLISHED")
+		pauseFor(8 * time.Second)
+		alice.do("hangup", "")
+		carol.wait("CALL_CLOSED")
+		hearsOnce(t, "carol", carol.heard(), said["alice"])
+		hearsOnce(t, "alice", alice.heard(), said["carol"])
+	}
+	alice.do("dial", "sip:erin@"+g.sip)
+	alice.wait("CALL_CLOSED")
+	g.idle()
+	if out := g.run("calls", "-o", "json"); !strings.Contains(out, "sent the call on to") || !strings.Contains(out, "where it has been before") {
+		t.Errorf("the records do not say why:\n%s", out)
+	}
 }
