@@ -15,7 +15,9 @@
 // [Leg.Release] puts the far ends of two legs in touch with each other, so that
 // their sound goes past the box, and [Leg.Reclaim] brings it back. Codecs that the
 // box does not decode are offered and taken only where it need not ([Leg.Prefer],
-// call.Dial.Pass); Reclaim ends that too.
+// call.Dial.Pass); Reclaim ends that too. A far end whose sound is
+// protected stays with the box: its keys (RFC 4568) would have to be shown to the
+// other far end, over a leg of which it knows nothing, perhaps in the clear.
 //
 // A far end that asks to go on with a fax as data (ITU-T T.38) gets what the far end of
 // the leg says that this one is tied to ([Leg.PassFax], fax.go); the two exchange it
