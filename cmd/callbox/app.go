@@ -52,6 +52,7 @@ const drainTime = 10 * time.Second
 // appConfig is what must be known before the storage is open.
 type appConfig struct {
 	Data, HTTP, HTTPS, SIP, Board string // HTTPS may be empty: none
+	USB                           string // file tree in which modems are looked for; empty: "/"
 	Log                           *slog.Logger
 	Out                           io.Writer // what people read: keys of the first boot, addresses
 	Fresh                         bool      // the first account's token has just been made

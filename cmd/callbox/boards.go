@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,7 @@ func (a *app) openBoard(context.Context) error {
 		}
 		own = append(own, p)
 	}
-	a.board, err = board.Open(a.cfg.Board, board.Config{Profiles: own, SimModems: simModems, USB: "/", Trace: a.trace.Line, Log: a.log})
+	a.board, err = board.Open(a.cfg.Board, board.Config{Profiles: own, SimModems: simModems, USB: cmp.Or(a.cfg.USB, "/"), Trace: a.trace.Line, Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"slices"
+
 	"callbox/board"
 	"callbox/call"
 	"callbox/call/line/gsm"
@@ -49,6 +52,50 @@ func (a *app) wantedModem(p board.Port, snap config.Snapshot) wantedLine {
 	return wantedLine{id: p.Name, print: fingerprint("gsm", m.Number), make: func() (call.Line, error) {
 		return gsm.New(gsm.Config{ID: p.Name, Number: m.Number, Log: a.log}, p.GSM, p.PCM)
 	}}
+}
+
+// watchModems gives every modem that was plugged in for the first time a line, until
+// ctx ends. Which slot it has is kept, so that the line has the same name wherever
+// the modem is plugged in, also after a restart.
+func (a *app) watchModems(ctx context.Context) error {
+	if a.board.Modems == nil {
+		<-ctx.Done()
+		return nil
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.board.Modems.News():
+		}
+		if len(a.newModems(a.config())) == 0 {
+			continue
+		}
+		err := a.change(ctx, func(s *config.Snapshot) error {
+			s.Modems = append(slices.Clone(s.Modems), a.newModems(*s)...)
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("the line of a new modem cannot be kept", "err", err)
+		}
+	}
+}
+
+// newModems are those in slots that are not set up. Simulated ones have their own.
+func (a *app) newModems(snap config.Snapshot) []config.Modem {
+	var out []config.Modem
+	for _, p := range a.board.Ports {
+		if p.GSM == nil || p.Far != nil {
+			continue
+		}
+		if _, ok := modemOf(snap, p.Name); ok {
+			continue
+		}
+		if imei := p.GSM.State().IMEI; imei != "" {
+			out = append(out, config.Modem{Port: p.Name, IMEI: imei})
+		}
+	}
+	return out
 }
 
 // modemApplication is what runs calls that arrive at a slot and no number claims.

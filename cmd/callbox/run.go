@@ -58,6 +58,7 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	below.start("address outside", a.outside.run)
 	below.start("text messages", a.texts.Run)
 	below.start("lights", a.board.Lights.Run)
+	below.start("modems", a.watchModems)
 	a.mu.Lock()
 	err := a.useConfig(a.snap)
 	if err == nil {

@@ -15,7 +15,7 @@ import (
 const (
 	scanTime  = 2 * time.Second  // between looks at the bus
 	againTime = 15 * time.Second // before a modem that did not answer is tried again
-	helloTime = 20 * time.Second // that a modem has to say who it is
+	helloTime = 30 * time.Second // that a modem has to say who it is
 	probeTime = 10 * time.Second // of silence before a modem is asked whether it is there
 )
 
@@ -29,6 +29,7 @@ type Hub struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 	wake chan struct{}
+	news chan struct{} // one token: a port has had its first modem
 
 	mu    sync.Mutex // guards what follows
 	ports []*Port
@@ -45,6 +46,7 @@ type found struct {
 	engine      *at.Engine
 	pcm         string // path of the sound
 	imei, iccid string
+	first       bool // the port did not have it before
 	trace       *relay
 }
 
@@ -74,7 +76,7 @@ func NewHub(b Bus, log *slog.Logger) *Hub {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	h := &Hub{bus: b, log: log, wake: make(chan struct{}, 1), used: map[string]bool{}, later: map[string]time.Time{}, known: map[string]*Port{}, odd: map[string]string{}}
+	h := &Hub{bus: b, log: log, wake: make(chan struct{}, 1), news: make(chan struct{}, 1), used: map[string]bool{}, later: map[string]time.Time{}, known: map[string]*Port{}, odd: map[string]string{}}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.wg.Go(h.run)
 	return h
@@ -89,6 +91,10 @@ func (h *Hub) Port(c Config) *Port {
 	h.look()
 	return p
 }
+
+// News gets a token when a port was given a modem that it did not have before. It is
+// never closed.
+func (h *Hub) News() <-chan struct{} { return h.news }
 
 // Close stops looking for modems, then closes all ports.
 func (h *Hub) Close() error {
@@ -280,8 +286,23 @@ func (h *Hub) hello(d device) (*found, error) {
 		f.close()
 		return nil, err
 	}
-	f.iccid = iccidOf(ctx, f.engine, d.row)
+	for range cardBusy { // whose it is may depend on the SIM
+		if f.iccid = iccidOf(ctx, f.engine, d.row); f.iccid != "" || !busySIM(ctx, f.engine) {
+			break
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
 	return f, nil
+}
+
+// busySIM reports whether the modem says that its SIM is not to be spoken to yet.
+func busySIM(ctx context.Context, e *at.Engine) bool {
+	_, err := e.Do(ctx, at.Command{Text: "AT+CPIN?", Answers: []string{"+CPIN:"}, Class: at.Radio})
+	var cme *at.CMEError
+	return errors.As(err, &cme) && cme.Code == at.CMESIMBusy
 }
 
 // imeiOf reads the number of the modem, twice the same: it decides whose line it is.
@@ -354,6 +375,7 @@ func (h *Hub) owner(f *found) *Port {
 	} {
 		for _, p := range h.ports {
 			if fits(p, p.config()) && !p.has() {
+				f.first = h.known[f.imei] != p
 				h.known[f.imei] = p
 				return p
 			}

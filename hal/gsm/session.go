@@ -70,6 +70,12 @@ func (p *Port) take(f *found) {
 	p.condition(false, fmt.Sprintf("the %s at %s is being set up", f.row.name, f.place))
 	p.attach(f.pcm)
 	p.start()
+	if f.first {
+		select {
+		case p.hub.news <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // attach opens the modem's line for sound.
