@@ -64,6 +64,13 @@ var allowed = map[string][]string{
 	"say-as":   {"interpret-as", "format", "detail"},
 }
 
+// readings are the ways to read a text aloud that applications name, and espeak-ng's
+// own names for them; it reads what it does not know as a word or a number.
+var readings = map[string]string{
+	"digits": "tts:digits", "number:digits": "tts:digits", "digit": "tts:digits",
+	"spell-out": "characters", "verbatim": "characters", "letters": "characters",
+}
+
 // unspoken are elements whose text is not for the ear.
 var unspoken = map[string]bool{"metadata": true, "meta": true, "desc": true, "lexicon": true}
 
@@ -136,9 +143,13 @@ func (w *rewriter) start(t xml.StartElement) {
 	case ok:
 		w.out.WriteString("<" + name)
 		for _, a := range attrs {
-			if v := attr(t, a); value.MatchString(v) {
-				fmt.Fprintf(&w.out, ` %s="%s"`, a, v)
+			v := attr(t, a)
+			if own, ok := readings[strings.ToLower(v)]; ok && a == "interpret-as" {
+				v = own
+			} else if !value.MatchString(v) {
+				continue
 			}
+			fmt.Fprintf(&w.out, ` %s="%s"`, a, v)
 		}
 		w.out.WriteString(">")
 		closing = "</" + name + ">"

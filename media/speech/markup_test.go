@@ -35,6 +35,8 @@ func TestPrepare(t *testing.T) {
 		{`<speak><voice name="/etc/passwd">a</voice></speak>`, "<speak>a</speak>", true},
 		{`<speak>a[<!-- x -->[<mark name="m"/>[b</speak>`, "<speak>a[ [ [b</speak>", true},
 		{`<speak><say-as interpret-as="date" format="dmy">1/2/2003</say-as></speak> trailing`, `<speak><say-as interpret-as="date" format="dmy">1/2/2003</say-as></speak>`, true},
+		{`<speak><say-as interpret-as="Digits">12</say-as><say-as interpret-as="spell-out">ab</say-as></speak>`,
+			`<speak><say-as interpret-as="tts:digits">12</say-as><say-as interpret-as="characters">ab</say-as></speak>`, true},
 		{`<speak><metadata>no <p>no</p></metadata>yes</speak>`, "<speak>yes</speak>", true},
 		{`<speak><![CDATA[<audio src="x"/>]]></speak>`, `<speak>&lt;audio src="x"/&gt;</speak>`, true},
 	}

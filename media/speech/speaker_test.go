@@ -90,6 +90,10 @@ func TestSpeaksSSML(t *testing.T) {
 	if d := duration(`<speak><prosody rate="50%">one two</prosody></speak>`); d < plain*5/4 {
 		t.Errorf("half the rate: %v instead of %v", d, plain)
 	}
+	number, digits := duration("<speak>7777</speak>"), duration(`<speak><say-as interpret-as="digits">7777</say-as></speak>`)
+	if d := number - digits; d < 300*time.Millisecond { // "seven thousand seven hundred and seventy seven"
+		t.Errorf("as a number %v, as digits %v", number, digits)
+	}
 	spelled := duration(`<speak><say-as interpret-as="characters">hello</say-as></speak>`)
 	if d := duration(`<speak>hello</speak>`); spelled < d*3/2 {
 		t.Errorf("spelled %v, said %v", spelled, d)
