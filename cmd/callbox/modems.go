@@ -8,6 +8,7 @@ import (
 	"callbox/call"
 	"callbox/call/line/gsm"
 	driver "callbox/hal/gsm"
+	"callbox/hal/sms"
 	"callbox/storage/config"
 )
 
@@ -38,7 +39,8 @@ func (a *app) useModems(snap config.Snapshot) {
 		}
 		m, _ := modemOf(snap, p.Name)
 		c := driver.Config{Name: p.Name, IMEI: m.IMEI, ICCID: m.ICCID, Place: m.Place, PIN: m.PIN.Reveal(), Roaming: m.Roaming,
-			Log: a.log.With("port", p.Name), Trace: a.traceModem(p.Name, p.GSM.Busy)}
+			Log: a.log.With("port", p.Name), Trace: a.traceModem(p.Name, p.GSM.Busy),
+			Texts: textReceiver{a.texts, p.Name}, Tables: sms.TablesOf(snap.Country)}
 		if m.IMEI == "" && m.ICCID == "" && m.Place == "" {
 			c.Place = p.Place
 		}

@@ -12,6 +12,7 @@ import (
 	"callbox/call/number"
 	"callbox/call/text"
 	"callbox/call/toll"
+	"callbox/hal"
 	"callbox/hal/sms"
 	"callbox/storage"
 	"callbox/storage/config"
@@ -70,6 +71,22 @@ func (a *app) openTexts() error {
 	}
 	a.deliver.AnswerTexts(a.texts)
 	return nil
+}
+
+// textReceiver takes what a modem's network brings for a line.
+type textReceiver struct {
+	house *text.House
+	line  string
+}
+
+// TextArrived implements hal.TextReceiver.
+func (r textReceiver) TextArrived(p hal.TextPart) error {
+	return r.house.Arrived(r.line, call.TextPart(p))
+}
+
+// TextReported implements hal.TextReceiver.
+func (r textReceiver) TextReported(x hal.TextReport) error {
+	return r.house.Reported(r.line, call.TextReport{Ref: x.Ref, To: x.To, Done: x.Done, Final: x.Final, Text: x.Text})
 }
 
 // rememberTexts counts for the toll guards what this month's messages have used.

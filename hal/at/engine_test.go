@@ -63,6 +63,11 @@ func TestAnswers(t *testing.T) {
 			want: Response{Lines: []string{"+CMGL: 1,1,,22", "0791AABB", "+CMGL: 2,1,,3", "0011"}, Final: OK},
 			urcs: []string{"+CDS: 3+0706AB", "+CDS: 9", "RING"},
 		},
+		{
+			name: "a text of several lines", cmd: Command{Text: "AT+CSQ", Answers: []string{"+CSQ:"}},
+			say:  "\r\n+CUSD: 1,\"1 Data\r\n2 Minutes\n3 \",15\r\n\r\n+CUSD: 2\r\n\r\n+CSQ: 20,99\r\n\r\nOK\r\n",
+			want: Response{Lines: []string{"+CSQ: 20,99"}, Final: OK}, urcs: []string{"+CUSD: 1,\"1 Data\n2 Minutes\n3 \",15", "+CUSD: 2"},
+		},
 		{name: "busy", cmd: Command{Text: "ATDT123", Class: Dial}, say: "\r\nBUSY\r\n", want: Response{Final: Busy}, err: "BUSY"},
 		{name: "error", cmd: Command{Text: "AT+X"}, say: "\r\nERROR\r\n", want: Response{Final: Failed}, err: "refused"},
 		{

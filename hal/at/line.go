@@ -1,6 +1,7 @@
 package at
 
 import (
+	"bytes"
 	"strings"
 )
 
@@ -45,6 +46,10 @@ func (s *splitter) feed(b []byte) (t token, rest []byte, ok bool) {
 			return token{code: c}, b[i+1:], true
 		case c == dle && s.shield:
 			s.dle = true
+		case (c == '\r' || c == '\n') && s.inText():
+			if c == '\r' || s.line[len(s.line)-1] != '\n' { // \r\n is one
+				s.line = append(s.line, '\n')
+			}
 		case c == '\r' || c == '\n':
 			s.swallow = false
 			if line := s.take(); line != "" {
@@ -68,6 +73,15 @@ func (s *splitter) feed(b []byte) (t token, rest []byte, ok bool) {
 		}
 	}
 	return token{}, nil, false
+}
+
+// maxText bounds a line that has line ends in its text.
+const maxText = 600
+
+// inText reports whether a line end belongs to a text: what networks say by USSD
+// comes in quotes and often has several lines.
+func (s *splitter) inText() bool {
+	return bytes.HasPrefix(s.line, []byte("+CUSD:")) && len(s.line) < maxText && bytes.Count(s.line, []byte{'"'}) == 1
 }
 
 // take ends the line.

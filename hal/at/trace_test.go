@@ -129,7 +129,7 @@ func FuzzSplitter(f *testing.F) {
 			t.Error("the cut made a difference")
 		}
 		for _, x := range whole {
-			if len(x.line) > maxLine || strings.ContainsAny(x.line, "\r\n") || x == (token{}) && !shield {
+			if len(x.line) > maxLine || strings.ContainsAny(x.line, "\r\n") && !strings.HasPrefix(x.line, "+CUSD:") || x == (token{}) && !shield {
 				t.Errorf("token %+v", x)
 			}
 			final(x.line)

@@ -11,6 +11,7 @@ import (
 
 	"callbox/hal"
 	"callbox/hal/at"
+	"callbox/hal/sms"
 )
 
 // Config is the configuration of a port.
@@ -19,8 +20,10 @@ type Config struct {
 	// IMEI, ICCID and Place say which modem the port is of; with none of them it is
 	// the first that no other port claims.
 	IMEI, ICCID, Place string
-	PIN                string // of the SIM, digits; empty: it is not entered
-	Roaming            bool   // calls may be made and taken in networks of other operators
+	PIN                string           // of the SIM, digits; empty: it is not entered
+	Texts              hal.TextReceiver // takes text messages; nil: they stay on the SIM
+	Tables             []int            // national language tables for text messages, see hal/sms
+	Roaming            bool             // calls may be made and taken in networks of other operators
 	Log                *slog.Logger
 	// Trace gets every line that passes, secrets masked; nil: nobody. It must not
 	// block.
@@ -53,6 +56,7 @@ type Port struct {
 	mu    sync.Mutex // guards what follows
 	state hal.ModemState
 	cfg   Config
+	texts *sms.Service // nil: none now
 
 	// Owned by the goroutine.
 	s      *session

@@ -34,6 +34,7 @@ type row struct {
 	keysAreCodes     bool   // … as a character's code
 	pause            string // start of the line that asks for a pause of the sound
 	volte            string // asks whether calls go over LTE; empty: no such thing
+	packedUSSD       bool   // USSD is packed GSM-7 in hexadecimal digits
 	restart          string // has the modem boot anew
 	states           map[int]int
 	bad              []firmware
@@ -88,7 +89,7 @@ func rows() []row {
 		iccid: "AT^ICCID?", iccidStart: "^ICCID:",
 		connect: []string{"AT^DDSETEX=2"},
 		voice:   "AT^CVOICE?", voiceless: "^CVOICE:1",
-		hangup: "AT+CHUP", digit: `AT^DTMF=1,%c`, early: true, restart: "AT+CFUN=1,1",
+		hangup: "AT+CHUP", digit: `AT^DTMF=1,%c`, early: true, packedUSSD: true, restart: "AT+CFUN=1,1",
 		bad: []firmware{{"", "this modem knows 2G and 3G only, which operators are closing"}},
 	}
 	list := []row{ec25, sim7600, huawei}

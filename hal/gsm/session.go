@@ -10,6 +10,7 @@ import (
 
 	"callbox/hal"
 	"callbox/hal/at"
+	"callbox/hal/sms"
 )
 
 // session is a modem that is there. Its fields are the port's goroutine's, but for
@@ -20,6 +21,7 @@ type session struct {
 	place   string
 	imei    string
 	iccid   string
+	texts   *sms.Service
 	results chan func()
 	jobs    chan func() // in order
 	urgent  chan func() // beside them: what ends a call
@@ -58,6 +60,7 @@ func (p *Port) take(f *found) {
 	s.ctx, s.stop = context.WithCancel(p.ctx)
 	p.s = s
 	f.trace.set(cfg.Trace)
+	s.texts = sms.New(sms.Config{Do: s.engine.Do, Receiver: texts{p}, Tables: cfg.Tables, PackedUSSD: s.row.packedUSSD, Log: cfg.Log})
 	for _, q := range []chan func(){s.jobs, s.urgent} {
 		s.wg.Go(func() { s.work(q) })
 	}
@@ -186,6 +189,9 @@ func (p *Port) said(u at.URC) {
 		p.sound.pause(strings.HasPrefix(u.Line, s.row.pause))
 		return
 	}
+	if s.texts != nil && s.texts.URC(u) {
+		return
+	}
 	name, rest, _ := strings.Cut(u.Line, ":")
 	switch name {
 	case "+CCWA":
@@ -248,6 +254,7 @@ func (p *Port) forsake(why string) {
 func (p *Port) end() {
 	s := p.s
 	p.s = nil
+	p.publishTexts(nil)
 	s.stop()
 	_ = s.engine.Close()
 	s.wg.Wait()

@@ -23,6 +23,7 @@ const (
 type facts struct {
 	maker, model, firmware, number, iccid string
 	noVoice                               bool
+	noTexts                               error
 }
 
 // start sets the modem up, as far as that goes without a SIM.
@@ -212,7 +213,8 @@ func (p *Port) complete() {
 		for _, c := range append([]string{"AT+CREG=2", "AT+CGREG=2", "AT+CEREG=2", "AT+COPS=3,0", "AT+CLIP=1", "AT+CRC=1", "AT+CCWA=0,0,1", "AT+CSSN=1,1"}, s.row.setup...) {
 			_ = s.tell(c, at.Radio) // what a modem does not know it does without
 		}
-		f.noVoice = s.voiceless()
+		f.noVoice = s.voiceless() && s.voiceless() && s.voiceless() // a damaged line looks like a refusal
+		f.noTexts = s.texts.Setup(s.ctx)
 		s.later(func() { p.ready(f) })
 	})
 }
@@ -251,6 +253,7 @@ func (p *Port) ready(f facts) {
 			m.Warnings = append(m.Warnings, s.soundBad)
 		}
 	})
+	p.startTexts(f.noTexts)
 	p.note("the modem is set up")
 	p.judgeNetwork()
 }

@@ -1,6 +1,7 @@
 package gsm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -208,13 +209,7 @@ func (l *Line) arrived(e hal.ModemEvent) {
 
 // number is the SIM's own.
 func (l *Line) number() string {
-	if l.cfg.Number != "" {
-		return l.cfg.Number
-	}
-	if n := l.modem.State().Number; n != "" {
-		return n
-	}
-	return l.cfg.ID
+	return cmp.Or(l.Number(), l.cfg.ID)
 }
 
 // connected joins leg and modem.

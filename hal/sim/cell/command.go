@@ -58,6 +58,9 @@ func (m *Modem) exec(line string) {
 		run, known = common()[name]
 	}
 	if !known {
+		run, known = textCommands()[name]
+	}
+	if !known {
 		m.answerWith(failed("ERROR"))
 		return
 	}

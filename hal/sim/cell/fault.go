@@ -25,6 +25,10 @@ type Faults struct {
 	Denied    bool
 	Roaming   bool
 	NoCarrier bool // calls are ended at once, without a reason
+	// Text messages.
+	TextError   int  // of TS 27.005, with which they are refused; 0: they are not
+	Undelivered bool // they expire
+	NoReports   bool // nothing is told of them
 	// The sound.
 	NoVoice   bool          // the command that starts the sound is refused
 	Refusals  int           // times that the command that starts the sound is refused in each call
@@ -56,6 +60,9 @@ func (f *Faults) knobs() sim.Knobs {
 		{Name: "denied", About: "The network refuses the SIM.", Ref: &f.Denied},
 		{Name: "roaming", About: "The network is another operator's.", Ref: &f.Roaming},
 		{Name: "no-carrier", About: "The network ends calls at once, without a reason.", Ref: &f.NoCarrier},
+		{Name: "text-error", About: "Text messages are refused with a code of TS 27.005, such as 38 or 330.", Ref: &f.TextError},
+		{Name: "text-undelivered", About: "Text messages expire before they reach their receiver.", Ref: &f.Undelivered},
+		{Name: "no-reports", About: "The network does not tell what becomes of text messages.", Ref: &f.NoReports},
 		{Name: "no-voice", About: "The firmware refuses the command that starts the sound.", Ref: &f.NoVoice},
 		{Name: "sound-refusals", About: "The command that starts the sound is refused so many times in each call.", Ref: &f.Refusals},
 		{Name: "odd-start", About: "The sound begins with half a sample.", Ref: &f.OddStart},

@@ -2,6 +2,7 @@ package cell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -28,10 +29,15 @@ func (m *Modem) State() []sim.Field {
 	default:
 		call = "ringing"
 	}
-	heard, keys := len(s.heard), string(s.digits)
+	heard, keys, text := len(s.heard), string(s.digits), ""
+	if n := len(s.texts); n > 0 {
+		text = s.texts[n-1]
+	}
+	texts := len(s.texts)
 	s.mu.Unlock()
 	out := []sim.Field{{Name: "call", Value: call}, {Name: "heard", Value: fmt.Sprintf("%.1f s", float64(heard)/hal.SampleRate)}, {Name: "keys", Value: keys},
 		{Name: "modem", Value: string(m.cfg.Family)}, {Name: "SIM", Value: m.cfg.Number}, {Name: "subscriber", Value: m.cfg.Caller}}
+	out = append(out, sim.Field{Name: "texts", Value: strconv.Itoa(texts)}, sim.Field{Name: "last text", Value: text})
 	st := m.SoundStats()
 	return append(out, sim.Field{Name: "frames missed by the far end", Value: strconv.Itoa(st.Starved)}, sim.Field{Name: "samples too many", Value: strconv.Itoa(st.Lost)})
 }
@@ -44,6 +50,7 @@ func (m *Modem) Acts() []sim.Act {
 		{Name: "call", With: "[NUMBER]", About: "Call the SIM, whatever the number."},
 		{Name: "press", With: "KEYS", About: "Press keys 0-9 * # A-D, 100 ms each."},
 		{Name: "wait-ring", About: "Wait until a call rings."},
+		{Name: "text", With: "TEXT", About: "Send the SIM a text message."},
 		{Name: "busy", With: "on or off", About: "Be busy for calls."},
 		{Name: "refuse", With: "CAUSE or off", About: "Have calls refused for a cause of TS 24.008, such as 1 or 21."},
 	}
@@ -62,6 +69,12 @@ func (m *Modem) Do(ctx context.Context, act, with string) error {
 		return m.Press(ctx, with)
 	case "wait-ring":
 		return m.sub.WaitRing(ctx)
+	case "text":
+		if with == "" {
+			return errors.New("say what the text message says")
+		}
+		m.sub.Text(with)
+		return nil
 	case "busy":
 		m.sub.SetBusy(with != "off")
 		return nil
@@ -73,5 +86,5 @@ func (m *Modem) Do(ctx context.Context, act, with string) error {
 		m.sub.Refuse(Release(n))
 		return nil
 	}
-	return fmt.Errorf("a subscriber cannot %q: want pick-up, hang-up, call, press, wait-ring, busy or refuse", act)
+	return fmt.Errorf("a subscriber cannot %q: want pick-up, hang-up, call, press, wait-ring, text, busy or refuse", act)
 }

@@ -70,6 +70,11 @@ type Modem struct {
 	where    string  // its place on the bus
 	pcmOn    bool    // calls have sound without being asked
 	cause    Release // of the last call that ended
+	memory   memory
+	prompt   bool   // a message is being written
+	paper    []byte // what of it has come
+	length   int    // what was announced
+	menu     bool   // the network waits for an answer by USSD
 	random   uint64
 }
 
@@ -82,6 +87,8 @@ type settings struct {
 	ccinfo, dsci     bool
 	clcc, ddet, tone bool
 	curc             bool
+	indicate         bool // +CNMI: messages in the memory, reports
+	reports          bool
 }
 
 // radio is the state of the radio part.
@@ -200,6 +207,7 @@ func (m *Modem) boot() {
 	m.epoch++
 	m.dropCalls(NoRadio)
 	m.line, m.busy, m.waiting = nil, false, nil
+	m.prompt, m.paper, m.menu = false, nil, false
 	m.settings = settings{echo: true, errors: 1}
 	m.card.reset()
 	m.radio = radio{function: 1}
@@ -250,6 +258,7 @@ func (m *Modem) setStat(stat int) {
 			m.urc(fmt.Sprintf("%s: %s", r.name, m.place(r.mode)))
 		}
 	}
+	m.fill()
 }
 
 // place is the registration as +CREG tells it.
@@ -295,6 +304,8 @@ func (m *Modem) take(c byte) {
 		m.send([]byte{c})
 	}
 	switch {
+	case m.prompt:
+		m.note(c)
 	case c == '\r':
 		line := string(m.line)
 		m.line = m.line[:0]

@@ -41,6 +41,9 @@ type Subscriber struct {
 	say    []int16
 	heard  []int16
 	digits []byte
+	texts  []string // text messages it was sent
+	pieces []submit // parts of texts
+	sent   int      // texts sent
 	last   Release
 	change chan struct{} // closed and replaced when anything changes
 }
