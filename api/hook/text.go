@@ -39,7 +39,10 @@ func (d *Deliverer) sendText(ctx context.Context, o api.Outgoing) error {
 	f := *o.Fallback
 	f.Text, f.Token = o.Text, o.Token
 	if len(f.Params) > 0 {
-		fe := fetchError("asking", o.URL, err)
+		var fe *script.FetchError
+		if !errors.As(err, &fe) {
+			fe = fetchError("asking", o.URL, err)
+		}
 		f.Params = append(append([]api.Param{}, f.Params...), api.Param{Name: "ErrorCode", Value: fmt.Sprint(fe.Code)}, api.Param{Name: "ErrorUrl", Value: fe.URL})
 	}
 	if d.askText(ctx, f) == nil {

@@ -26,6 +26,14 @@ type House struct {
 	list   []*kept          // oldest first
 	parts  map[string]*part // by key
 	queues map[string]*queue
+	early  []early
+}
+
+// early is a report that came before the network had taken all of its message.
+type early struct {
+	line   string
+	report call.TextReport
+	came   time.Time
 }
 
 // kept is a message with what the office needs besides.
@@ -168,7 +176,7 @@ func (h *House) change(m *kept, edit func(*kept)) {
 		return
 	}
 	var notices []call.Notice
-	if now.Status != was && now.Status != call.MessageSending {
+	if now.Status != was && over(now.Status) {
 		notices = h.cfg.Teller.TextStatus(now.Message)
 	}
 	e, err := entry(messageKey(now.ID), now)

@@ -212,6 +212,26 @@ func TestSendAndDeliver(t *testing.T) {
 	})
 }
 
+// The reports on the first parts of a long message come before the last was sent.
+func TestEarlyReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &line{id: "gsm1", number: "+15550101", hold: make(chan struct{})}
+		o, _ := open(t, newDisk(), l)
+		_ = o.Reported("gsm1", call.TextReport{Ref: 41, To: "+15550199", Final: true, Text: "of an old message"})
+		<-time.After(time.Minute)
+		m, _ := o.SendMessage(t.Context(), message("x"))
+		synctest.Wait()
+		for range maxEarly + 10 { // of others
+			_ = o.Reported("gsm1", call.TextReport{Ref: 7, To: "+15550199", Done: true, Final: true})
+		}
+		_ = o.Reported("gsm1", call.TextReport{Ref: 41, To: "+15550199", Done: true, Final: true})
+		close(l.hold)
+		if m := o.status(t, m.ID); m.Status != call.MessageDelivered {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
 func TestSendFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &line{id: "gsm1", number: "+15550101"}

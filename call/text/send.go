@@ -143,11 +143,13 @@ func (h *House) deliver(ctx context.Context, m *kept) {
 		line := h.line(m.Line)
 		var sent call.TextSent
 		var err error = &call.TextError{Text: "line " + m.Line + " is not there any more"}
+		began := time.Now()
 		if line != nil {
 			h.change(m, func(m *kept) { m.Status = call.MessageSending })
 			sent, err = line.SendText(until, m.To, m.Body)
 		}
 		if err == nil {
+			defer h.catchUp(m, began)
 			h.change(m, func(m *kept) {
 				now := time.Now()
 				m.Status, m.Sent, m.Refs, m.Error = call.MessageSent, &now, sent.Refs, ""
@@ -177,6 +179,23 @@ func (h *House) deliver(ctx context.Context, m *kept) {
 			}
 			return
 		}
+	}
+}
+
+// catchUp takes the reports on a message that came while it was being sent.
+func (h *House) catchUp(m *kept, began time.Time) {
+	var mine []call.TextReport
+	h.mu.Lock()
+	h.early = slices.DeleteFunc(h.early, func(e early) bool {
+		fits := e.line == m.Line && !e.came.Before(began) && slices.Contains(m.Refs, e.report.Ref) && h.cfg.Same(m.To, e.report.To)
+		if fits {
+			mine = append(mine, e.report)
+		}
+		return fits
+	})
+	h.mu.Unlock()
+	for _, r := range mine {
+		_ = h.Reported(m.Line, r) // keeps what it cannot place
 	}
 }
 
@@ -211,8 +230,17 @@ func (h *House) Reported(line string, r call.TextReport) error {
 		}
 	}
 	h.mu.Unlock()
-	if found == nil || !r.Done && !r.Final {
-		return nil // somebody else's, or no news
+	if !r.Done && !r.Final {
+		return nil // no news
+	}
+	if found == nil { // somebody else's, or its other parts are still on their way
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(h.early) >= maxEarly {
+			h.early = h.early[1:]
+		}
+		h.early = append(h.early, early{line, r, time.Now()})
+		return nil
 	}
 	h.change(found, func(m *kept) {
 		if i := slices.Index(m.Refs, r.Ref); i >= 0 {

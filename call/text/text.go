@@ -73,6 +73,7 @@ type Config struct {
 const (
 	maxKept  = 4000 // messages; the oldest that are over go first
 	maxQueue = 500  // messages that wait for one line
+	maxEarly = 200  // reports before their message is sent; the oldest go
 	maxParts = 2000 // parts that wait for others, of all senders
 
 	partsFor = 24 * time.Hour   // parts wait for the others
