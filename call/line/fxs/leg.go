@@ -150,6 +150,8 @@ func (g *leg) endOnward(c call.Cause, to ...string) {
 type port struct {
 	in, out *media.Ring
 	other   *media.Ring // what the third of a conference says to this leg
+	// The device's ends of in and out: its clock is not the box's.
+	toIn, fromOut *media.Elastic
 	open    atomic.Bool // sound flows
 	clear   atomic.Bool // see SetTransparent
 }
@@ -161,19 +163,20 @@ var (
 
 func newPort() port {
 	c := media.RingConfig{Frames: ringFrames, Prefill: prefill}
-	return port{in: media.NewRing(c), out: media.NewRing(c), other: media.NewRing(c)}
+	in, out := media.NewRing(c), media.NewRing(c)
+	return port{in: in, out: out, other: media.NewRing(c), toIn: media.NewElastic(in, prefill), fromOut: media.NewElastic(out, prefill)}
 }
 
 // hears gives the leg a frame of the phone and, in a conference, of the third.
 func (p *port) hears(f *media.Frame, three bool) {
 	if !three {
-		p.in.Push(f[:])
+		p.toIn.Push(f)
 		return
 	}
 	var all media.Frame
 	p.other.Pull(all[:])
 	all.Add(f)
-	p.in.Push(all[:])
+	p.toIn.Push(&all)
 }
 
 // ReadFrame gives what the phone said.

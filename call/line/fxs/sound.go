@@ -255,11 +255,11 @@ func (s *sound) speak(quit <-chan struct{}) {
 				n = len(f)
 			}
 		case p != nil:
-			n = p.out.Pull(f[:])
+			n = p.fromOut.Pull(&f)
 		}
 		clear(f[n:])
 		if c == nil && t == nil && q != nil { // a conference of three
-			clear(g[q.out.Pull(g[:]):])
+			clear(g[q.fromOut.Pull(&g):])
 			p.other.Push(g[:])
 			q.other.Push(f[:])
 			f.Add(&g)
