@@ -152,8 +152,8 @@ type port struct {
 	other   *media.Ring // what the third of a conference says to this leg
 	// The device's ends of in and out: its clock is not the box's.
 	toIn, fromOut *media.Elastic
-	open    atomic.Bool // sound flows
-	clear   atomic.Bool // see SetTransparent
+	open          atomic.Bool // sound flows
+	clear         atomic.Bool // see SetTransparent
 }
 
 var (
