@@ -55,8 +55,9 @@ type Board struct {
 	// Watchdog is the path of its hardware watchdog; empty: none.
 	Watchdog string
 
-	button hal.Input // nil: none
-	cards  []io.Closer
+	button   hal.Input // nil: none
+	lifeline output    // nil: none
+	cards    []io.Closer
 }
 
 // Port is one port that works: of a phone, of an exchange line, or a slot for a modem.
@@ -195,9 +196,28 @@ func (b *Board) openPanel(o *opener) {
 			b.cards = append(b.cards, in)
 		}
 	}
+	if p.Lifeline != "" {
+		out, err := o.hardware.output(p.ref(p.Lifeline), hal.Low)
+		if err != nil {
+			b.Problems = append(b.Problems, problem("lifeline relay", err))
+		} else {
+			b.lifeline = out
+		}
+	}
 	if p.Watchdog != "" {
 		b.Watchdog = "/dev/" + p.Watchdog
 	}
+}
+
+// Serving pulls the lifeline relay, which takes the phone off the exchange line, or
+// lets it go. A board without one does nothing. Close lets it go too, and so does a
+// loss of power; after a crash the line stays as it was until the watchdog resets the
+// board.
+func (b *Board) Serving(on bool) error {
+	if b.lifeline == nil {
+		return nil
+	}
+	return b.lifeline.Set(hal.Level(on))
 }
 
 // Pressed tells of the reset button until ctx ends; a board without one never does.
@@ -236,6 +256,9 @@ func (b *Board) Close() error {
 	}
 	for _, p := range b.Ports {
 		errs = append(errs, p.close())
+	}
+	if b.lifeline != nil {
+		errs = append(errs, b.lifeline.Set(hal.Low), b.lifeline.Close())
 	}
 	errs = append(errs, b.Lights.close()...)
 	for _, c := range b.cards {

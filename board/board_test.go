@@ -66,23 +66,25 @@ func TestValidateRefuses(t *testing.T) {
 		return p
 	}
 	for name, p := range map[string]Profile{
-		"no name":                 pi(func(p *Profile) { p.Name = "" }),
-		"no driver":               pi(func(p *Profile) { p.Ports[0].Driver = "x" }),
-		"no card":                 pi(func(p *Profile) { p.Cards = nil }),
-		"no channel":              pi(func(p *Profile) { p.Ports[1].Channel = 2 }),
-		"same channel":            pi(func(p *Profile) { p.Ports[1].Channel = 0 }),
-		"same pin":                pi(func(p *Profile) { p.Ports[1].Pins.PD = p.Ports[0].Pins.RM }),
-		"same port":               pi(func(p *Profile) { p.Ports[1].Name = "fxs1" }),
-		"same card":               pi(func(p *Profile) { p.Cards = append(p.Cards, p.Cards[0]) }),
-		"card with none":          pi(func(p *Profile) { p.Cards[0].IDs = nil }),
-		"LED on a line in use":    pi(func(p *Profile) { p.LED.Pin = p.Ports[0].Pins.PD }),
-		"button on a line in use": pi(func(p *Profile) { p.Button = p.Ports[1].LED.Pin }),
-		"no such line":            pi(func(p *Profile) { p.Ports[0].Pins.RM = "gpiochip0:x" }),
-		"no line":                 pi(func(p *Profile) { p.Ports[0].Pins.SHK = "" }),
-		"rings while it starts":   pi(func(p *Profile) { p.Ports[0].Pins.RM = "GPIO7" }),
-		"awake while it starts":   pi(func(p *Profile) { p.Ports[0].Pins.PD = "GPIO8" }),
-		"rings too fast":          pi(func(p *Profile) { p.Ports[0].RingHz = 90 }),
-		"a name with a blank":     pi(func(p *Profile) { p.Name = "my board" }),
+		"no name":                   pi(func(p *Profile) { p.Name = "" }),
+		"no driver":                 pi(func(p *Profile) { p.Ports[0].Driver = "x" }),
+		"no card":                   pi(func(p *Profile) { p.Cards = nil }),
+		"no channel":                pi(func(p *Profile) { p.Ports[1].Channel = 2 }),
+		"same channel":              pi(func(p *Profile) { p.Ports[1].Channel = 0 }),
+		"same pin":                  pi(func(p *Profile) { p.Ports[1].Pins.PD = p.Ports[0].Pins.RM }),
+		"same port":                 pi(func(p *Profile) { p.Ports[1].Name = "fxs1" }),
+		"same card":                 pi(func(p *Profile) { p.Cards = append(p.Cards, p.Cards[0]) }),
+		"card with none":            pi(func(p *Profile) { p.Cards[0].IDs = nil }),
+		"LED on a line in use":      pi(func(p *Profile) { p.LED.Pin = p.Ports[0].Pins.PD }),
+		"lifeline high at power-on": pi(func(p *Profile) { p.Lifeline = "GPIO7" }),
+		"lifeline on a line in use": pi(func(p *Profile) { p.Lifeline = p.Ports[1].LED.Pin }),
+		"button on a line in use":   pi(func(p *Profile) { p.Button = p.Ports[1].LED.Pin }),
+		"no such line":              pi(func(p *Profile) { p.Ports[0].Pins.RM = "gpiochip0:x" }),
+		"no line":                   pi(func(p *Profile) { p.Ports[0].Pins.SHK = "" }),
+		"rings while it starts":     pi(func(p *Profile) { p.Ports[0].Pins.RM = "GPIO7" }),
+		"awake while it starts":     pi(func(p *Profile) { p.Ports[0].Pins.PD = "GPIO8" }),
+		"rings too fast":            pi(func(p *Profile) { p.Ports[0].RingHz = 90 }),
+		"a name with a blank":       pi(func(p *Profile) { p.Name = "my board" }),
 	} {
 		if err := p.Validate(); err == nil {
 			t.Errorf("%s: accepted", name)
@@ -410,6 +412,51 @@ func TestOpenPi(t *testing.T) {
 		}
 		if len(m.open) != 0 {
 			t.Errorf("still open: %v", m.open)
+		}
+	})
+}
+
+// TestLifeline: the relay is at rest until the box serves, and again afterwards; a
+// board whose relay cannot be driven works all the same.
+func TestLifeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := aPi(t)
+		p.Lifeline = "GPIO17"
+		m := newBench(t)
+		b, err := open(p, "Pi", testConfig(), m.hardware())
+		if err != nil {
+			t.Fatal(err)
+		}
+		relay := m.lights["GPIO17"]
+		for _, on := range []bool{false, true, false, true} {
+			if on {
+				if err := b.Serving(true); err != nil {
+					t.Error(err)
+				}
+			} else if err := b.Serving(false); err != nil {
+				t.Error(err)
+			}
+			if lit, _ := relay.is(); lit != on {
+				t.Errorf("the relay is pulled: %v, want %v", lit, on)
+			}
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if lit, _ := relay.is(); lit || len(m.open) != 0 {
+			t.Errorf("after the end: pulled %v, open %v", lit, m.open)
+		}
+
+		m = newBench(t)
+		m.fail["GPIO17"] = bus.ErrNoPin
+		if b, err = open(p, "Pi", testConfig(), m.hardware()); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Ports) != 2 || len(b.Problems) != 1 || b.Problems[0].Port != "lifeline relay" || b.Serving(true) != nil {
+			t.Errorf("%d ports, problems %v", len(b.Ports), b.Problems)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -27,11 +27,14 @@ type Profile struct {
 	Cards         []Card        `yaml:"cards,omitempty"`
 	Ports         []PortProfile `yaml:"ports,omitempty"`
 	// OneSupply says that the ports' power supply can ring one phone at a time.
-	OneSupply bool   `yaml:"one_supply,omitempty"`
-	LED       LED    `yaml:"led,omitempty"`      // the box's own
-	Button    Pin    `yaml:"button,omitempty"`   // the reset button, which pulls the line low
-	Watchdog  string `yaml:"watchdog,omitempty"` // "watchdog0", below /dev
-	Header    Header `yaml:"header,omitempty"`   // for wiring drawings
+	OneSupply bool `yaml:"one_supply,omitempty"`
+	LED       LED  `yaml:"led,omitempty"`    // the box's own
+	Button    Pin  `yaml:"button,omitempty"` // the reset button, which pulls the line low
+	// Lifeline drives a relay that, at rest, joins the first phone and the exchange
+	// line: it is pulled while the line is high, which is while the box serves calls.
+	Lifeline Pin    `yaml:"lifeline,omitempty"`
+	Watchdog string `yaml:"watchdog,omitempty"` // "watchdog0", below /dev
+	Header   Header `yaml:"header,omitempty"`   // for wiring drawings
 }
 
 // Pin is a GPIO line: by name, "GPIO16", or by chip label and number,
@@ -230,6 +233,14 @@ func (v *validation) ports() error {
 	if v.p.Button != "" {
 		if err := v.line(v.p.Button, "the button"); err != nil {
 			return err
+		}
+	}
+	if v.p.Lifeline != "" {
+		if err := v.line(v.p.Lifeline, "the lifeline relay"); err != nil {
+			return err
+		}
+		if slices.Contains(v.p.HighAtPowerOn, v.p.Lifeline) {
+			return fmt.Errorf("the lifeline relay is on %s, which is high from power-on: choose a line that is low until the box serves", v.p.Lifeline)
 		}
 	}
 	if v.p.LED.Pin != "" {

@@ -93,6 +93,10 @@ func (d *drawing) parts() {
 		d.box("reset button to GND", 1)
 		d.end(d.p.Button, "pressed when low", "#34495e")
 	}
+	if d.p.Lifeline != "" {
+		d.box("lifeline relay, by a transistor", 1)
+		d.end(d.p.Lifeline, "pulled when high", "#34495e")
+	}
 	if d.p.Header.Supply != "" {
 		d.note("3.3 V: " + d.p.Header.Supply)
 	}

@@ -64,6 +64,13 @@ func (a *app) openBoard(context.Context) error {
 	return nil
 }
 
+// serving pulls the board's lifeline relay, if it has one, or lets it go.
+func (a *app) serving(on bool) {
+	if err := a.board.Serving(on); err != nil {
+		a.log.Error("the lifeline relay cannot be driven", "pull", on, "err", err)
+	}
+}
+
 // AddBoard keeps a board profile; it is used from the next start on.
 func (g gateway) AddBoard(ctx context.Context, file []byte) (string, error) {
 	p, err := board.Parse(file)

@@ -74,6 +74,7 @@ func (a *app) run(ctx context.Context, ready func()) error {
 		doors.start("control socket", a.serveControl)
 		doors.start("panel", a.panel.run)
 		doors.start("watchdog", a.panel.guard)
+		a.serving(true)
 		ready()
 		select {
 		case <-ctx.Done():
@@ -82,6 +83,7 @@ func (a *app) run(ctx context.Context, ready func()) error {
 			err = &r
 		}
 	}
+	a.serving(false)
 	a.log.Info("stopping", "calls", a.engine.Stats().Live)
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
 	a.engine.Shutdown(drain) // the API still answers: calls can be ended by it
