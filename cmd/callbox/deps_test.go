@@ -40,6 +40,8 @@ var rules = []rule{
 	{"hal/sim/cell", []string{"hal", "hal/sim"}},
 	// The sound in the serial line of a voice modem is G.711.
 	{"hal/vmodem", []string{"hal", "hal/at", "media/codec"}},
+	// Sound cards have rates of their own.
+	{"hal/bus", []string{"hal", "media"}},
 	{"hal/**", []string{"hal"}},
 	{"board", []string{"hal", "hal/**"}},
 	{"sip/sdp", []string{"media/codec"}},

@@ -26,8 +26,12 @@ type CardConfig struct {
 	Log *slog.Logger
 }
 
-// ErrNoCard means that none of the named sound cards is there.
-var ErrNoCard = errors.New("no such sound card")
+// ErrNoCard means that none of the named sound cards is there, ErrBusyCard that
+// another program has it.
+var (
+	ErrNoCard   = errors.New("no such sound card")
+	ErrBusyCard = errors.New("another program uses the sound card; end it, or have it use another")
+)
 
 const (
 	pollTime   = 100 * time.Millisecond // a stream that is to stop notices within this time
@@ -66,8 +70,9 @@ type Card struct {
 	once     sync.Once
 }
 
-// OpenCard opens the first of c.IDs that is there, at 8,000 Hz. The error wraps
-// ErrNoCard when none is. The caller closes the card.
+// OpenCard opens the first of c.IDs that is there, at 8,000 Hz, or at a
+// rate of its own that is converted. The error wraps ErrNoCard when none is, and
+// ErrBusyCard. The caller closes the card.
 func OpenCard(c CardConfig) (*Card, error) {
 	if c.Channels < 1 || c.Channels > 2 {
 		return nil, fmt.Errorf("%d channels of sound: want 1 or 2", c.Channels)
@@ -117,25 +122,46 @@ func findCard(ids []string) (uint, error) {
 	return 0, fmt.Errorf("%w: want one of %s, there are: %s", ErrNoCard, strings.Join(ids, ", "), strings.Join(there, ", "))
 }
 
+// rates are what a card is asked for: its sound as it is used here, else what every
+// USB adapter has.
+var rates = []int{hal.SampleRate, 48000, 44100}
+
 // openStreams opens card n in both directions.
 func openStreams(n uint, channels int) (capture, playback stream, err error) {
-	c := alsa.Config{
-		Channels: uint32(channels), Rate: hal.SampleRate, Format: alsa.SNDRV_PCM_FORMAT_S16_LE,
-		PeriodSize: period, PeriodCount: periods,
-	}
-	in, err := alsa.PcmOpen(n, 0, alsa.PCM_IN|alsa.PCM_NONBLOCK|alsa.PCM_NORESTART, &c)
+	in, err := openStream(n, channels, alsa.PCM_IN)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open sound card %d for capture: %w", n, err)
 	}
-	out, err := alsa.PcmOpen(n, 0, alsa.PCM_OUT|alsa.PCM_NONBLOCK|alsa.PCM_NORESTART, &c)
+	out, err := openStream(n, channels, alsa.PCM_OUT)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open sound card %d for playback: %w", n, err), in.Close())
 	}
-	if in.Rate() != hal.SampleRate || out.Rate() != hal.SampleRate {
-		err := fmt.Errorf("sound card %d runs at %d and %d Hz, not at 8,000 Hz", n, in.Rate(), out.Rate())
-		return nil, nil, errors.Join(err, in.Close(), out.Close())
-	}
 	return in, out, nil
+}
+
+// openStream opens one direction: at 8,000 Hz with the channels that are wanted, or
+// with what the card has instead.
+func openStream(n uint, channels int, direction alsa.PcmFlag) (stream, error) {
+	var first error
+	for _, rate := range rates {
+		for own := channels; own <= 2; own++ {
+			c := alsa.Config{Channels: uint32(own), Rate: uint32(rate), Format: alsa.SNDRV_PCM_FORMAT_S16_LE,
+				PeriodSize: uint32(blockOf(rate)), PeriodCount: periods}
+			s, err := alsa.PcmOpen(n, 0, direction|alsa.PCM_NONBLOCK|alsa.PCM_NORESTART, &c)
+			switch {
+			case errors.Is(err, syscall.EBUSY):
+				return nil, fmt.Errorf("%w: %w", ErrBusyCard, err)
+			case err == nil && (int(s.Rate()) != rate || int(s.Channels()) != own):
+				err = errors.Join(fmt.Errorf("it runs at %d Hz with %d channels", s.Rate(), s.Channels()), s.Close())
+			case err == nil:
+				return convert(s, rate, own, channels, direction == alsa.PCM_IN)
+			}
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	return nil, first
 }
 
 // Channels are the card's channels: left, right.
