@@ -104,6 +104,7 @@ type Toll struct {
 type NewCall struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
+	Line    string `json:"line,omitempty"` // over which it is called; empty: as the routes say
 	URL     string `json:"url,omitempty"`
 	Twiml   string `json:"twiml,omitempty"`
 	Timeout int    `json:"timeout,omitempty"` // seconds of ringing

@@ -29,6 +29,7 @@ type callCmd struct {
 	dataDir
 	From    string `required:"" help:"Number or user shown to the callee."`
 	To      string `required:"" help:"Number, phone, sip: URI or client:name to call."`
+	Line    string `help:"Line to call over; empty: as the routes say."`
 	URL     string `help:"Where the call's TwiML is fetched." xor:"script" required:""`
 	Twiml   string `help:"The call's TwiML itself." xor:"script" required:""`
 	Timeout int    `help:"Seconds to let it ring." default:"60"`
@@ -40,7 +41,7 @@ type callCmd struct {
 func (c *callCmd) Run(ctx context.Context) error {
 	cl := c.client()
 	defer cl.Close()
-	n := admin.NewCall{From: c.From, To: c.To, URL: c.URL, Twiml: c.Twiml, Timeout: c.Timeout, Record: c.Record}
+	n := admin.NewCall{From: c.From, To: c.To, Line: c.Line, URL: c.URL, Twiml: c.Twiml, Timeout: c.Timeout, Record: c.Record}
 	if !c.Follow {
 		rec, err := cl.Create(ctx, n)
 		if err != nil {

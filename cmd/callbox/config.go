@@ -67,7 +67,7 @@ func (g gateway) NewRequest(n admin.NewCall) (call.Request, error) {
 	if n.Timeout < 0 || n.Timeout > 600 {
 		return call.Request{}, errors.New("timeout must be 0 to 600 seconds")
 	}
-	r := call.Request{ID: g.a.dialects.newID(twilio.Name, string(api.CallID)), API: twilio.Name, Account: g.Account(), From: n.From, To: n.To,
+	r := call.Request{ID: g.a.dialects.newID(twilio.Name, string(api.CallID)), API: twilio.Name, Account: g.Account(), From: n.From, To: n.To, Line: n.Line,
 		Script:      call.ScriptSource{Main: call.Hook{URL: n.URL}, Inline: n.Twiml},
 		RingTimeout: time.Duration(n.Timeout) * time.Second}
 	if n.Twiml != "" {

@@ -41,6 +41,7 @@ type commands struct {
 	Sim      simCmd      `cmd:"" help:"Steer what is simulated on the sim board: faults, and the people at the far ends."`
 	AMD      amdCmd      `cmd:"" name:"amd" help:"Tell people from machines in recordings, as calls do, and say why."`
 	Board    boardCmd    `cmd:"" help:"The hardware: what works, how the machine is, and boards of your own."`
+	Selftest selftestCmd `cmd:"" help:"Check the board, the lines and the machine, and say what only a person can check."`
 	Reset    resetCmd    `cmd:"" help:"Set the box back to how it was when it was new, as its button does."`
 	Config   configCmd   `cmd:"" help:"Show or change the configuration."`
 	CA       caCmd       `cmd:"" name:"ca" help:"Print the certificate of the box's own CA, for programs that use the API over TLS."`
