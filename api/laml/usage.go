@@ -204,7 +204,9 @@ func (s rest) usage(q *api.Request, v Values, span string) ([]UsageRecord, error
 	}
 	if len(parts) == 0 || usageEach[span] == nil {
 		first := usagePart(span, from, last)
-		parts[first] = parts[first] // what was not used is told as well
+		if _, ok := parts[first]; !ok {
+			parts[first] = api.Usage{} // what was not used is told as well
+		}
 	}
 	var list []UsageRecord
 	for _, part := range slices.SortedFunc(maps.Keys(parts), func(a, b time.Time) int { return b.Compare(a) }) {

@@ -142,6 +142,15 @@ func TestCarrierOverREST(t *testing.T) {
 	if in["to"] != "+14155550100" || in["direction"] != "inbound" || in["application_sid"] != application || fmt.Sprint(in["env_vars"]) != "map[desk:7]" {
 		t.Errorf("the application was told %v", in)
 	}
+
+	// A call that names the application has its hooks, with their method and password.
+	g.wants(204, http.MethodPut, "/Applications/"+application, fmt.Sprintf(`{"call_status_hook":{"url":%q,"method":"GET","username":"app","password":"a1p2p3"}}`, a.URL+"/guarded"))
+	sid = g.callJSON(201, `{"from":"+14155550122","to":{"type":"user","name":"fxs1"},"application_sid":%q,"timeout":2}`, application)["sid"].(string)
+	g.untilJSON(sid, "no-answer")
+	told := a.until("/guarded", 1)
+	if user, password, _ := (&http.Request{Header: told.header}).BasicAuth(); told.method != http.MethodGet || user != "app" || password != "a1p2p3" || told.form.Get("call_sid") != sid {
+		t.Errorf("the application's status hook: %s %v %v", told.method, told.form, told.header)
+	}
 }
 
 // TestClientOverREST: a phone registers as a client that was made over REST, is
