@@ -66,16 +66,19 @@ func TestValidateRefuses(t *testing.T) {
 		return p
 	}
 	for name, p := range map[string]Profile{
-		"no name":                   pi(func(p *Profile) { p.Name = "" }),
-		"no driver":                 pi(func(p *Profile) { p.Ports[0].Driver = "x" }),
-		"no card":                   pi(func(p *Profile) { p.Cards = nil }),
-		"no channel":                pi(func(p *Profile) { p.Ports[1].Channel = 2 }),
-		"same channel":              pi(func(p *Profile) { p.Ports[1].Channel = 0 }),
-		"same pin":                  pi(func(p *Profile) { p.Ports[1].Pins.PD = p.Ports[0].Pins.RM }),
-		"same port":                 pi(func(p *Profile) { p.Ports[1].Name = "fxs1" }),
-		"same card":                 pi(func(p *Profile) { p.Cards = append(p.Cards, p.Cards[0]) }),
-		"card with none":            pi(func(p *Profile) { p.Cards[0].IDs = nil }),
-		"LED on a line in use":      pi(func(p *Profile) { p.LED.Pin = p.Ports[0].Pins.PD }),
+		"no name":              pi(func(p *Profile) { p.Name = "" }),
+		"no driver":            pi(func(p *Profile) { p.Ports[0].Driver = "x" }),
+		"no card":              pi(func(p *Profile) { p.Cards = nil }),
+		"no channel":           pi(func(p *Profile) { p.Ports[1].Channel = 2 }),
+		"same channel":         pi(func(p *Profile) { p.Ports[1].Channel = 0 }),
+		"same pin":             pi(func(p *Profile) { p.Ports[1].Pins.PD = p.Ports[0].Pins.RM }),
+		"same port":            pi(func(p *Profile) { p.Ports[1].Name = "fxs1" }),
+		"same card":            pi(func(p *Profile) { p.Cards = append(p.Cards, p.Cards[0]) }),
+		"card with none":       pi(func(p *Profile) { p.Cards[0].IDs = nil }),
+		"LED on a line in use": pi(func(p *Profile) { p.LED.Pin = p.Ports[0].Pins.PD }),
+		"a level above all": pi(func(p *Profile) {
+			p.Cards = []Card{{Name: "codec", IDs: []string{"Zero"}, Channels: 2, Levels: map[string]int{"Mic": 101}}}
+		}),
 		"lifeline high at power-on": pi(func(p *Profile) { p.Lifeline = "GPIO7" }),
 		"lifeline on a line in use": pi(func(p *Profile) { p.Lifeline = p.Ports[1].LED.Pin }),
 		"button on a line in use":   pi(func(p *Profile) { p.Button = p.Ports[1].LED.Pin }),

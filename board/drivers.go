@@ -186,7 +186,7 @@ func (o *opener) card(name string) (card, error) {
 	r := cardResult{err: fmt.Errorf("board %s has no card %q", o.profile.Name, name)}
 	for _, c := range o.profile.Cards {
 		if c.Name == name {
-			r.card, r.err = o.hardware.card(bus.CardConfig{IDs: c.IDs, Channels: c.Channels, Log: o.config.Log})
+			r.card, r.err = o.hardware.card(bus.CardConfig{IDs: c.IDs, Channels: c.Channels, Levels: c.Levels, Log: o.config.Log})
 		}
 	}
 	o.cards[name] = r

@@ -47,6 +47,9 @@ type Card struct {
 	IDs      []string `yaml:"ids"`  // the names that the kernel may give it, best first
 	Channels int      `yaml:"channels"`
 	Part     string   `yaml:"part,omitempty"` // what to buy, for people
+	// Levels are controls of its mixer ("Headphone", "Mic") and what they are set to,
+	// in percent of their range; of switches 0 is off.
+	Levels map[string]int `yaml:"levels,omitempty"`
 }
 
 // PortProfile is one port.
@@ -209,6 +212,11 @@ func (v *validation) sounds() error {
 			return fmt.Errorf("card %s: ids must list the names that the kernel gives it, see /proc/asound/cards", c.Name)
 		case c.Channels < 1 || c.Channels > 8:
 			return fmt.Errorf("card %s has %d channels: 1 to 8 are possible", c.Name, c.Channels)
+		}
+		for control, percent := range c.Levels {
+			if control == "" || percent < 0 || percent > 100 {
+				return fmt.Errorf("card %s: level %q is %d: 0 to 100 percent are possible", c.Name, control, percent)
+			}
 		}
 		v.cards[c.Name] = c.Channels
 	}

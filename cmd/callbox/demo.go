@@ -354,6 +354,9 @@ func (d *demo) pickUp(ctx context.Context, p *sim.Phone, name string, rings int)
 		d.say("phone     %s rang for %d ms at %.0f Hz", name, b.Length.Milliseconds(), b.Hz)
 	}
 	p.OffHook()
+	for _, who := range p.Display() {
+		d.say("phone     %s shows %s", name, who)
+	}
 	d.say("phone     %s is off-hook", name)
 	return nil
 }

@@ -22,6 +22,9 @@ type CardConfig struct {
 	IDs []string
 	// Channels is 1 or 2.
 	Channels int
+	// Levels are the card's controls that are set whenever it is opened, in percent of
+	// their range; of switches 0 is off. One that cannot be set is told to Log.
+	Levels map[string]int
 	// Log gets a line when the card fails and when it is back; nil: none.
 	Log *slog.Logger
 }
@@ -81,6 +84,9 @@ func OpenCard(c CardConfig) (*Card, error) {
 		n, err := findCard(c.IDs)
 		if err != nil {
 			return nil, nil, err
+		}
+		if err := mixCard(n, c.Levels); err != nil && c.Log != nil {
+			c.Log.Warn("a level of the sound card cannot be set; amixer -c lists its controls", "card", n, "err", err)
 		}
 		return openStreams(n, c.Channels)
 	})
