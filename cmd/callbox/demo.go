@@ -345,6 +345,23 @@ func (d *demo) second(ctx context.Context) error {
 	return d.checkRecording(sid, fromA, fromB)
 }
 
+// shown waits until the phone shows who calls, which it is told between the rings,
+// and for no more than a pause of these.
+func (d *demo) shown(ctx context.Context, p *sim.Phone) []string {
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for len(p.Display()) == 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return p.Display()
+}
+
 // pickUp waits for rings and lifts the handset.
 func (d *demo) pickUp(ctx context.Context, p *sim.Phone, name string, rings int) error {
 	if err := p.WaitRing(ctx, rings); err != nil {
@@ -353,10 +370,12 @@ func (d *demo) pickUp(ctx context.Context, p *sim.Phone, name string, rings int)
 	for _, b := range p.Bursts() {
 		d.say("phone     %s rang for %d ms at %.0f Hz", name, b.Length.Milliseconds(), b.Hz)
 	}
-	p.OffHook()
-	for _, who := range p.Display() {
-		d.say("phone     %s shows %s", name, who)
+	if rings > 1 {
+		for _, who := range d.shown(ctx, p) {
+			d.say("phone     %s shows %s", name, who)
+		}
 	}
+	p.OffHook()
 	d.say("phone     %s is off-hook", name)
 	return nil
 }
