@@ -81,6 +81,13 @@ type Reporter interface {
 	Status() LineStatus
 }
 
+// Flasher is a line that can press the hook shortly, as on a telephone, to ask the
+// exchange at its other end for something in a call.
+type Flasher interface {
+	// Flash asks for it. The error is a Cause, or ErrWrongState without a call.
+	Flash(ctx context.Context) error
+}
+
 // Texter is a line that sends text messages and talks to its network by USSD.
 type Texter interface {
 	// SendText sends body to a number, in as many messages of the network as it takes,

@@ -174,6 +174,9 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	if t, ok := box.(Texts); ok {
 		h.handleTexts(t)
 	}
+	if f, ok := box.(Flash); ok {
+		h.handleFlash(f)
+	}
 	if b, ok := box.(Hardware); ok {
 		h.handleHardware(b)
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -54,4 +56,30 @@ func (a *app) wantedExchange(p board.Port, snap config.Snapshot) wantedLine {
 			CallerWait: l.CallerWait.Std(), EchoTail: time.Duration(l.EchoTail) * time.Millisecond,
 			Note: func(at time.Time, text string) { a.trace.Line(at, p.Name, "line", false, text) }, Log: a.log}, p.Exchange, p.PCM)
 	}}
+}
+
+// Flash implements admin.Flash.
+func (g gateway) Flash(ctx context.Context, line string) error {
+	l, ok := g.a.lines.Line(line)
+	if !ok {
+		return fmt.Errorf("%w: the box has no line %q; callbox lines lists them", call.ErrNotFound, line)
+	}
+	f, ok := l.(call.Flasher)
+	if !ok {
+		return fmt.Errorf("%w: line %s is a %s line; only exchange lines have a hook to press", call.ErrNotFound, line, l.Kind())
+	}
+	return f.Flash(ctx)
+}
+
+// flashCmd presses the hook of an exchange line.
+type flashCmd struct {
+	dataDir
+	Line string `arg:"" help:"An exchange line that is in a call, as callbox lines shows it."`
+}
+
+// Run presses it.
+func (c *flashCmd) Run(ctx context.Context) error {
+	cl := c.client()
+	defer cl.Close()
+	return cl.Flash(ctx, c.Line)
 }

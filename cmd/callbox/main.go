@@ -35,6 +35,7 @@ type commands struct {
 	Text     textCmd     `cmd:"" help:"Send a text message over a mobile line."`
 	Texts    textsCmd    `cmd:"" help:"List the newest text messages, sent and arrived."`
 	USSD     ussdCmd     `cmd:"" name:"ussd" help:"Ask a mobile line's network by USSD: callbox ussd gsm1 '*100#'."`
+	Flash    flashCmd    `cmd:"" help:"Press the hook of an exchange line shortly, to ask its exchange for something in a call."`
 	Tolls    tollsCmd    `cmd:"" help:"List what calls have used today, of accounts and lines, and what the toll guards leave them."`
 	Route    routeCmd    `cmd:"" help:"Explain how a number would be routed, without calling."`
 	Modems   modemsCmd   `cmd:"" help:"List the GSM and LTE modems, or say all of one: what it is, why there is no sound, what happened."`

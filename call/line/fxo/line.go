@@ -16,6 +16,7 @@ import (
 var (
 	_ call.Line     = (*Line)(nil)
 	_ call.Reporter = (*Line)(nil)
+	_ call.Flasher  = (*Line)(nil)
 )
 
 // Line is one exchange line. All methods may be called from any goroutine.
@@ -144,6 +145,23 @@ func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 		return nil, l.down("line %s has stopped", l.cfg.ID)
 	case <-ctx.Done():
 		return nil, l.down("line %s did not react: %v", l.cfg.ID, ctx.Err())
+	}
+}
+
+// Flash implements [call.Flasher].
+func (l *Line) Flash(ctx context.Context) error {
+	done := l.serving.Load()
+	if done == nil {
+		return l.down("line %s is not running", l.cfg.ID)
+	}
+	a := ask{err: make(chan error, 1), do: l.flash}
+	select {
+	case l.asks <- a:
+		return <-a.err
+	case <-*done:
+		return l.down("line %s has stopped", l.cfg.ID)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -288,6 +288,19 @@ func (l *Line) judge(j judgement) {
 	}
 }
 
+// flash breaks the loop for a moment. The exchange answers with dial tone.
+func (l *Line) flash() error {
+	if l.state != talking {
+		return fmt.Errorf("flash on line %s, which is %s: %w", l.cfg.ID, l.state.sentence(), call.ErrWrongState)
+	}
+	if err := l.port.Flash(); err != nil {
+		return l.down("line %s: %v", l.cfg.ID, err)
+	}
+	l.sound.super.flashed()
+	l.note("the hook is pressed shortly")
+	return nil
+}
+
 // release ends the leg and puts the line on-hook.
 func (l *Line) release(c call.Cause) {
 	g := l.leg

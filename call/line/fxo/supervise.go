@@ -34,6 +34,7 @@ const (
 	answerHush = 2 * media.SampleRate      // after an answer the battery may turn late
 	turnWait   = media.SampleRate / 2      // without ringback that make a turn an answer
 	turnSlack  = media.SampleRate / 4      // by which the report is ahead of the sound
+	flashWait  = 30 * media.SampleRate     // after a flash somebody dials
 	portWait   = 6 * media.SampleRate      // of silence that make a busy tone of the port one
 	awayExtra  = media.SampleRate          // beyond the longest pause of the ringback tone
 	voiceFloor = -42.0                     // dBm0
@@ -69,6 +70,7 @@ type supervisor struct {
 	told     int64 // last sample at which the box said something
 	lastSaid int64 // last sample of voice from the line, or of any sound
 	loop     int64 // when the loop broke; 0: it did not, or it meant nothing
+	flash    int64 // until then dial tone and the loop mean nothing
 	port     int64 // when the port reported a tone of the end
 	portSaid string
 }
@@ -87,7 +89,7 @@ func (s *supervisor) begin(answered bool) {
 	defer s.mu.Unlock()
 	s.detector = tone.NewDetector(s.country)
 	s.rhythm = rhythm{want: s.country.Ringback}
-	s.talking, s.n, s.since, s.rang, s.lastRing, s.told, s.lastSaid, s.loop, s.port = answered, 0, 0, false, 0, 0, 0, 0, 0
+	s.flash, s.talking, s.n, s.since, s.rang, s.lastRing, s.told, s.lastSaid, s.loop, s.port = 0, answered, 0, 0, false, 0, 0, 0, 0, 0
 	s.voices, s.voiceAt = [len(s.voices)]bool{}, 0
 }
 
@@ -99,6 +101,13 @@ func (s *supervisor) answered() {
 	s.voices = [len(s.voices)]bool{}
 	s.detector = tone.NewDetector(s.country)
 	s.lastSaid = s.n
+}
+
+// flashed notes that the exchange was asked for something: dial tone is no end now.
+func (s *supervisor) flashed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flash, s.loop, s.port = s.n+flashWait, 0, 0
 }
 
 // speaks notes that the box says something.
@@ -221,7 +230,9 @@ func (s *supervisor) talk(kind tone.Kind) judgement {
 	case tone.CongestionTone:
 		return judgement{hungUp, "the exchange plays congestion tone"}
 	case tone.DialTone:
-		return judgement{hungUp, "the exchange plays dial tone"}
+		if s.n > s.flash {
+			return judgement{hungUp, "the exchange plays dial tone"}
+		}
 	case tone.NoTone, tone.RingbackTone, tone.InformationTone:
 	}
 	if s.spoken(25) >= 5 { // half a second
@@ -245,7 +256,7 @@ func (s *supervisor) reports(e hal.ExchangeEventType) judgement {
 	switch e {
 	case hal.LoopBreak:
 		switch {
-		case s.talking && (s.cfg.NoLoop || s.n-s.since < answerHush):
+		case s.talking && (s.cfg.NoLoop || s.n-s.since < answerHush || s.n < s.flash):
 		case s.loop > 0: // it counts from the first report on
 		case s.talking, s.cfg.Answer == AnswerAuto && s.n > settle:
 			s.loop = s.n
@@ -253,7 +264,7 @@ func (s *supervisor) reports(e hal.ExchangeEventType) judgement {
 			return judgement{answers, "the battery of the line has turned"}
 		}
 	case hal.HeardBusy, hal.HeardDial:
-		if s.port == 0 {
+		if s.port == 0 && s.n > s.flash {
 			s.port, s.portSaid = s.n, strings.ReplaceAll(e.String(), "-", " ")
 		}
 	case hal.HeardFax:

@@ -101,3 +101,102 @@ exchange_lines:
 	far.line("on-hook")
 	a.until("/recorded", 1)
 }
+
+// TestExchangeLineUnplugged pulls the modem out of its socket in a call, and puts it
+// back behind another tty.
+func TestExchangeLineUnplugged(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	g := startGateway(t, "exchange_lines:\n- {port: fxo1, number: \"+14155550161\", numbers: true}\n")
+	far := g.phone("fxo1")
+	far.line("on-hook")
+	a.doc("/voice", `<Response><Pause length="100"/></Response>`)
+	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550161"}, "Url": {a.URL + "/voice"}})
+	g.until(sid, "in-progress")
+	tty := far.state()["tty"]
+	far.fault("unplugged", "on")
+	g.until(sid, "completed")
+	far.line("no modem is plugged in")
+	if out := g.run("calls"); !strings.Contains(out, "was lost in the call") {
+		t.Errorf("the record does not say why:\n%s", out)
+	}
+	failed := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550161"}, "Url": {a.URL + "/voice"}})
+	g.until(failed, "failed")
+	if out := g.run("calls"); !strings.Contains(out, "no modem is plugged in") {
+		t.Errorf("the record does not say why:\n%s", out)
+	}
+	far.fault("unplugged", "off")
+	far.line("on-hook")
+	if now := far.state()["tty"]; now == "unplugged\n" || now == "" {
+		t.Errorf("tty %s, it was %s", now, tty)
+	}
+	again := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550161"}, "Twiml": {`<Response><Pause length="1"/></Response>`}})
+	g.until(again, "completed")
+}
+
+// TestExchangeLinesCallEachOther calls from one exchange line of the box over two
+// simulated exchanges to the other, in Germany, and hears one application in the other.
+func TestExchangeLinesCallEachOther(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	g := startGateway(t, "")
+	g.change("country: US", "country: DE")
+	sentence := speak(t, "The two exchanges of the town are connected by a single cable.")
+	a.wav("/sentence.wav", sentence)
+	a.doc("/out", `<Response><Pause length="1"/><Play>/sentence.wav</Play><Pause length="2"/></Response>`)
+	a.doc("/in", `<Response><Record maxLength="30" timeout="10" playBeep="false" trim="do-not-trim" action="/done"/></Response>`)
+	a.doc("/done", `<Response><Hangup/></Response>`)
+	const app = "AP0123456789abcdef0123456789abcdef"
+	g.configure(fmt.Sprintf(`
+applications:
+- {id: %s, account: %s, name: desk, script: {main: {url: "%s/in"}, fallback: {}}}
+exchange_lines:
+- {port: fxo1, numbers: true}
+- {port: fxo2, number: "555162", application: %s, answer: polarity}
+routes:
+- {name: town, pattern: "555162", lines: [fxo1]}
+`, app, g.account, a.URL, app))
+	g.phone("fxo1").line("on-hook")
+	g.phone("fxo2").line("on-hook")
+	sid := g.create(url.Values{"To": {"555162"}, "From": {"+493055550161"}, "Url": {a.URL + "/out"}})
+	in := a.until("/in", 1)
+	if from := in.form.Get("From"); !strings.Contains(from, "555161") {
+		t.Errorf("the called line was told that %s calls", from)
+	}
+	g.until(sid, "completed")
+	done := a.until("/done", 1)
+	rec, _ := g.recording(done.form.Get("CallSid"))
+	hears(t, "the called application", rec, sentence)
+	g.phone("fxo1").line("on-hook")
+	g.phone("fxo2").line("on-hook")
+}
+
+// TestExchangeLineMisbehaves has the modem report what is not there, and the far end
+// hang up in every way.
+func TestExchangeLineMisbehaves(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	g := startGateway(t, "exchange_lines:\n- {port: fxo1, number: \"+14155550161\", numbers: true, hangup_silence: 10s}\n")
+	far := g.phone("fxo1")
+	far.fault("no-host", "on")
+	far.line("on-hook")
+	a.doc("/voice", `<Response><Pause length="100"/></Response>`)
+	speech := speak(t, "Good morning. I am going to say something rather long, so that there is a voice on the line all the time, whatever the modem may believe to hear.")
+	for _, kind := range []string{"busy", "congestion", "dial-tone", "silence", "loop-break", "polarity"} {
+		far.fault("hang-up", kind)
+		sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550161"}, "Url": {a.URL + "/voice"}})
+		far.do("wait-call")
+		far.do("pick-up")
+		far.line("in a call")
+		if kind == "busy" {
+			far.fault("false-busy", "on")
+			far.say(speech)
+			far.fault("false-busy", "off")
+			far.line("in a call")
+		}
+		g.until(sid, "in-progress")
+		far.do("hang-up")
+		g.until(sid, "completed")
+		far.line("on-hook")
+	}
+}
