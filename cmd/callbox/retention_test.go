@@ -213,8 +213,9 @@ func TestKeeperForgetsByAmount(t *testing.T) {
 func TestKeeperMakesRoom(t *testing.T) {
 	t.Parallel()
 	inAttic(t, func(a *attic) {
-		free := int64(1 << 30)
-		a.keep.files.free = func() (int64, error) { return free, nil }
+		var free atomic.Int64
+		free.Store(1 << 30)
+		a.keep.files.free = func() (int64, error) { return free.Load(), nil }
 		a.keep.files.made = make(chan struct{}, 1)
 		a.change(func(r *config.Retention) { r.RecordingBytes = 3 << 20 })
 		defer a.start()()
@@ -225,12 +226,12 @@ func TestKeeperMakesRoom(t *testing.T) {
 		a.keep.files.tell()
 		a.after(2 * trimEvery)
 		a.recordings("RE3", "RE2", "RE1")
-		free = diskReserve - (1<<20 + 1) // one and a little more
+		free.Store(diskReserve - (1<<20 + 1)) // one and a little more
 		a.after(trimEvery)
-		free = diskReserve
+		free.Store(diskReserve)
 		a.after(trimEvery)
 		a.recordings("RE3")
-		free = diskLast - 1
+		free.Store(diskLast - 1)
 		_, _, err := a.keep.files.Create("REnew", 1)
 		var full *diskFullError
 		if !errors.As(err, &full) || !strings.Contains(err.Error(), "15 MiB are free") {
