@@ -1,6 +1,7 @@
 package board
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +26,28 @@ func (u usb) TTYs() ([]hal.TTY, error) { return bus.USBTTYs(u.root) }
 func (u usb) OpenPort(path string) (io.ReadWriteCloser, error) {
 	return as[io.ReadWriteCloser](bus.OpenSerial(bus.SerialConfig{Path: path}))
 }
+
+// OpenCard implements [gsm.Cards].
+func (u usb) OpenCard(place string) (hal.PCM, error) {
+	id, err := bus.USBCard(u.root, place)
+	if err != nil {
+		return nil, err
+	}
+	card, err := bus.OpenCard(bus.CardConfig{IDs: []string{id}, Channels: 1})
+	if err != nil {
+		return nil, err
+	}
+	return modemCard{card.Channels()[0], card}, nil
+}
+
+// modemCard is the one channel of a modem's sound card.
+type modemCard struct {
+	hal.PCM
+	card io.Closer
+}
+
+// Close closes the card with its channel.
+func (c modemCard) Close() error { return errors.Join(c.PCM.Close(), c.card.Close()) }
 
 // OpenStream implements [gsm.Bus].
 func (u usb) OpenStream(path string) (hal.Stream, error) { return as[hal.Stream](bus.OpenTTY(path)) }

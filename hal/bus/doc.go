@@ -7,7 +7,8 @@
 //     cut into one [hal.PCM] per channel, so that a stereo codec serves two
 //     phones. A card that stops working is opened again by itself.
 //   - tty.go: a serial device that carries sound ([OpenTTY]), whose writer never
-//     waits; usb.go finds serial devices by what they belong to ([USBTTYs]).
+//     waits; usb.go finds serial devices by what they belong to ([USBTTYs]), usbcard.go
+//     a device's sound card ([USBCard]).
 //   - led.go, watchdog.go: lights that the kernel has, and its hardware watchdog.
 //   - serial.go: a serial port ([OpenSerial]) through go.bug.st/serial, which no
 //     other program can open meanwhile and whose writer never waits.

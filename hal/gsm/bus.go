@@ -6,6 +6,13 @@ import (
 	"callbox/hal"
 )
 
+// Cards opens the sound cards that some modems are on the bus, found by type
+// assertion on a [Bus].
+type Cards interface {
+	// OpenCard opens that of the modem at a place. It is closed with the modem.
+	OpenCard(place string) (hal.PCM, error)
+}
+
 // Bus is where modems are plugged in.
 type Bus interface {
 	// TTYs lists the serial devices of USB devices that there are now.

@@ -25,7 +25,6 @@ type bench struct {
 	modem *cell.Modem
 	hub   *gsm.Hub
 	port  *gsm.Port
-	seen  []hal.ModemEvent
 }
 
 func modemConfig(f cell.Family) cell.Config {

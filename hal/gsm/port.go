@@ -24,7 +24,10 @@ type Config struct {
 	Texts              hal.TextReceiver // takes text messages; nil: they stay on the SIM
 	Tables             []int            // national language tables for text messages, see hal/sms
 	Roaming            bool             // calls may be made and taken in networks of other operators
-	Log                *slog.Logger
+	// Card has the sound go by the modem's own USB sound card, which otherwise is used
+	// only where the modem has no line for sound.
+	Card bool
+	Log  *slog.Logger
 	// Trace gets every line that passes, secrets masked; nil: nobody. It must not
 	// block.
 	Trace func(at.Entry)

@@ -20,6 +20,9 @@ type row struct {
 	iccidStart string
 
 	prepare []string // before a call is made or taken
+	// byCard stands for prepare when the sound goes by the modem's own sound card;
+	// empty: it has none.
+	byCard  []string
 	connect []string // when a call was made or taken
 	// soundOn starts the sound of an answered call, as often as it takes; soundOff
 	// ends it before the call is ended.
@@ -58,6 +61,7 @@ func rows() []row {
 		iccid: "AT+QCCID", iccidStart: "+QCCID:",
 		// Twice, because switching it on while it is on is an error.
 		prepare: []string{"AT+QPCMV=0", "AT+QPCMV=1,0"},
+		byCard:  []string{"AT+QPCMV=0", "AT+QPCMV=1,2"},
 		voice:   "AT+QPCMV=?", voiceless: "ERROR",
 		hangup: "AT+CHUP", digit: `AT+VTS="%c"`, early: true,
 		keys: "+QTONEDET:", keysAreCodes: true, pause: "+QPCMV: 0", volte: `AT+QCFG="ims"`, restart: "AT+CFUN=1,1",

@@ -36,7 +36,6 @@ type session struct {
 	since    time.Time            // of the stage
 	soundBad string               // why the modem gives no sound; empty: it does
 	restart  string               // why the modem is restarted as soon as it has no call
-	resetAt  time.Time            // of the last reset of the radio
 }
 
 // stage is how far a session is.
@@ -83,6 +82,11 @@ func (p *Port) take(f *found) {
 
 // attach opens the modem's line for sound.
 func (p *Port) attach(path string) {
+	if p.config().Card || path == "" {
+		if p.attachCard() {
+			return
+		}
+	}
 	if path == "" {
 		p.s.soundBad = "the modem has no line for sound; its USB composition is not the usual one"
 		return
@@ -96,6 +100,24 @@ func (p *Port) attach(path string) {
 		_ = old.Close()
 	}
 	p.update(func(m *hal.ModemState) { m.Sound.Path = path })
+}
+
+// attachCard opens the modem's own sound card, if it has one.
+func (p *Port) attachCard() bool {
+	s := p.s
+	cards, ok := p.hub.bus.(Cards)
+	if !ok || len(s.row.byCard) == 0 {
+		return false
+	}
+	card, err := cards.OpenCard(s.place)
+	if err != nil {
+		p.warn("the modem's sound card cannot be used: " + err.Error())
+		return false
+	}
+	s.row.prepare, s.row.pause = s.row.byCard, ""
+	p.sound.attachCard(card)
+	p.update(func(m *hal.ModemState) { m.Sound.Path = "the modem's own sound card" })
+	return true
 }
 
 // has reports whether the port has a modem.
@@ -261,6 +283,7 @@ func (p *Port) end() {
 	if old := p.sound.attach(nil); old != nil {
 		_ = old.Close()
 	}
+	p.sound.attachCard(nil)
 	t := s.engine.Stats()
 	p.update(func(m *hal.ModemState) {
 		m.Counters.Timeouts += t.Timeouts
@@ -299,7 +322,7 @@ func (p *Port) reconfigure(c Config) {
 	switch {
 	case p.s == nil:
 		p.hub.look()
-	case old.IMEI != c.IMEI || old.ICCID != c.ICCID || old.Place != c.Place:
+	case old.Card != c.Card || old.IMEI != c.IMEI || old.ICCID != c.ICCID || old.Place != c.Place:
 		p.reopen("the line has another modem now")
 	case p.s.stage == card:
 		p.s.next["card"] = time.Time{}

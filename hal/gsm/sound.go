@@ -54,6 +54,7 @@ type Sound struct {
 
 	mu     sync.Mutex // guards what follows
 	stream hal.Stream
+	card   hal.PCM // instead of stream
 	live   bool
 	paused bool
 	count  uint64 // calls so far: each begins anew
@@ -93,14 +94,28 @@ func (s *Sound) attach(stream hal.Stream) hal.Stream {
 	return old
 }
 
+// attachCard gives it a modem's sound card, which it closes when it gets another,
+// or nil.
+func (s *Sound) attachCard(card hal.PCM) {
+	s.mu.Lock()
+	old := s.card
+	s.card, s.live = card, false
+	s.mu.Unlock()
+	if old != nil {
+		_ = old.Close()
+	}
+}
+
 // begin lets sound flow for a call.
 func (s *Sound) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.live || s.stream == nil {
+	if s.live || s.stream == nil && s.card == nil {
 		return
 	}
-	_ = s.stream.Discard() // a line that has gone tells so when it is read
+	if s.stream != nil {
+		_ = s.stream.Discard() // a line that has gone tells so when it is read
+	}
 	s.live, s.paused = true, false
 	s.count++
 	s.inCall, s.toCall, s.peak = 0, 0, 0
@@ -142,6 +157,9 @@ func (s *Sound) now() (stream hal.Stream, call uint64, paused bool) {
 func (s *Sound) Read(p []int16) (int, error) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
+	if card := s.cardNow(); card != nil {
+		return s.readCard(card, p)
+	}
 	need := 2 * len(p)
 	until := time.Now().Add(readTime)
 	for {
@@ -173,6 +191,55 @@ func (s *Sound) Read(p []int16) (int, error) {
 		s.c.bytesIn += uint64(n)
 		s.mu.Unlock()
 	}
+}
+
+// cardNow is the card of the present call, nil when there is none.
+func (s *Sound) cardNow() hal.PCM {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.live {
+		return nil
+	}
+	return s.card
+}
+
+// readCard reads from a card, which has a clock of its own.
+func (s *Sound) readCard(card hal.PCM, p []int16) (int, error) {
+	n, err := card.Read(p)
+	if err != nil {
+		s.quiet()
+		return s.rest(p)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.st.Read += uint64(n)
+	s.c.bytesIn += uint64(2 * n)
+	s.inCall += int64(n)
+	for _, v := range p[:n] {
+		s.peak = max(s.peak, int(v), -int(v))
+	}
+	return n, nil
+}
+
+// writeCard writes to a card.
+func (s *Sound) writeCard(card hal.PCM, p []int16) (int, error) {
+	n, err := card.Write(p)
+	if err != nil {
+		if !s.pace(len(p)) {
+			return 0, hal.ErrClosed
+		}
+		s.drop(1)
+		return len(p), nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.st.Written += uint64(n)
+	s.c.bytesOut += uint64(2 * n)
+	s.call.bytes += int64(2 * n)
+	for _, v := range p[:n] {
+		s.call.peakOut = max(s.call.peakOut, int(v), -int(v))
+	}
+	return n, nil
 }
 
 // give takes the oldest sound out of the buffer. What is more than five frames is
@@ -279,6 +346,9 @@ func (s *Sound) over() bool {
 func (s *Sound) Write(p []int16) (int, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	if card := s.cardNow(); card != nil {
+		return s.writeCard(card, p)
+	}
 	if !s.pace(len(p)) {
 		return 0, hal.ErrClosed
 	}

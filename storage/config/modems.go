@@ -16,9 +16,12 @@ type Modem struct {
 	ICCID string `json:"iccid,omitempty"`
 	Place string `json:"place,omitempty"`
 	// PIN of the SIM. It is tried once, and never when fewer than two tries are left.
-	PIN         Secret `json:"pin,omitempty"`
-	Number      string `json:"number,omitempty"` // of the SIM, where that does not know it: the To of its calls
-	Roaming     bool   `json:"roaming,omitempty"`
+	PIN     Secret `json:"pin,omitempty"`
+	Number  string `json:"number,omitempty"` // of the SIM, where that does not know it: the To of its calls
+	Roaming bool   `json:"roaming,omitempty"`
+	// Sound is line (also empty: the modem's serial line for sound, or its sound card
+	// where there is none) or card: the modem's own USB sound card.
+	Sound       string `json:"sound,omitempty"`
 	Application string `json:"application,omitempty"` // runs calls that arrive and no number claims
 }
 
@@ -46,6 +49,9 @@ func (v *validator) modem(f string, m Modem) {
 	}
 	if m.PIN != "" && !pinSyntax.MatchString(m.PIN.Reveal()) {
 		v.bad(f+".pin", "must be 4 to 8 digits")
+	}
+	if m.Sound != "" && m.Sound != "line" && m.Sound != "card" {
+		v.bad(f+".sound", "%q is neither line nor card", m.Sound)
 	}
 	v.digits(f+".number", m.Number)
 	v.application(f+".application", m.Application)

@@ -2,6 +2,7 @@ package gsm_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -25,13 +26,19 @@ type port struct {
 
 func newPort(t *testing.T, f cell.Family, faults cell.Faults) port {
 	t.Helper()
+	return newPortBy(t, f, faults, false)
+}
+
+// newPortBy says besides whether the sound goes by the modem's own sound card.
+func newPortBy(t *testing.T, f cell.Family, faults cell.Faults, card bool) port {
+	t.Helper()
 	rack := cell.NewRack()
 	m := cell.NewModem(cell.NewNetwork(), cell.Config{Family: f, IMEI: "860000000000011", Number: "+15550100", Caller: "+15550199",
 		Card: cell.Card{IMSI: "310260000000011", ICCID: "8901260000000000011"}})
 	m.SetFaults(faults)
 	rack.Plug(m, "1-1.2")
 	hub := driver.NewHub(rack, nil)
-	p := hub.Port(driver.Config{Name: "gsm1"})
+	p := hub.Port(driver.Config{Name: "gsm1", Card: card})
 	l, err := gsm.New(gsm.Config{ID: "gsm1"}, p, p.Sound())
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +49,9 @@ func newPort(t *testing.T, f cell.Family, faults cell.Faults) port {
 		}
 		rack.Unplug(m)
 		m.Close()
+		if path := p.State().Sound.Path; card != strings.Contains(path, "sound card") {
+			t.Errorf("the sound went by %s", path)
+		}
 		if t.Failed() {
 			for _, n := range p.State().History {
 				t.Logf("%s %s", n.At.Format("15:04:05.000"), n.Text)
@@ -108,5 +118,20 @@ func TestSuite(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestSuiteByCard is the suite with the sound on the modem's own sound card.
+func TestSuiteByCard(t *testing.T) {
+	for _, c := range linetest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c.Run(t, func(t *testing.T) linetest.Fixture {
+					p := newPortBy(t, cell.EC25, cell.Faults{}, true)
+					return linetest.Fixture{Line: p.line, Dial: call.Dial{To: "+15550199"}, Far: farEnd{p}, Voice: voice{t, p.sub},
+						Number: "+15550100", From: "+15550199"}
+				})
+			})
+		})
 	}
 }

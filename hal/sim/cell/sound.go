@@ -21,6 +21,8 @@ type sound struct {
 
 	mu     sync.Mutex // guards what follows
 	out    outlet     // nil: unplugged
+	card   outlet     // the modem's own sound card; nil: nobody has opened it
+	byCard bool       // sound goes by the card
 	on     bool       // a call wants it
 	talk   *talk
 	ring   bool // the ringback tone sounds
@@ -67,6 +69,20 @@ func (s *sound) plug(out outlet) {
 		out(make([]byte, backlog+1))
 	}
 	s.signal()
+}
+
+// plugCard opens the modem's own sound card.
+func (s *sound) plugCard(out outlet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.card = out
+}
+
+// route says whether sound goes by the card.
+func (s *sound) route(card bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byCard = card
 }
 
 func (s *sound) fault(f Faults) {
@@ -131,6 +147,9 @@ func (s *sound) tick() {
 	s.mu.Lock()
 	s.n++
 	t, ring, f, out := s.talk, s.ring, s.faults, s.out
+	if s.byCard {
+		out = s.card
+	}
 	if !s.on || t == nil {
 		s.mu.Unlock()
 		return

@@ -43,6 +43,7 @@ func quectel() map[string]command {
 			case m.pcmOn: // switching while it is on is refused
 				return failed("ERROR")
 			}
+			m.sound.route(strings.HasPrefix(arg, "1,2"))
 			return m.startSound(false)
 		},
 	}
