@@ -47,7 +47,9 @@ func (d *Dialect) textForm(m call.Message, status string) Form {
 	f.Add("From", m.From)
 	f.Add("To", m.To)
 	f.Add("SmsStatus", status)
-	f.Add("MessageStatus", status)
+	if m.Direction != call.Inbound {
+		f.Add("MessageStatus", status)
+	}
 	f.Add("ApiVersion", d.p.Version)
 	return f
 }
