@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -91,7 +92,7 @@ func New(c Config) (*House, error) {
 			h.parts[e.Key] = p
 		}
 	}
-	slices.SortStableFunc(h.list, func(a, b *kept) int { return a.Created.Compare(b.Created) })
+	slices.SortStableFunc(h.list, func(a, b *kept) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
 	return h, nil
 }
 

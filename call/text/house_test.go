@@ -252,6 +252,7 @@ func TestSendFails(t *testing.T) {
 			t.Errorf("alerts %q, told %q", o.alerts, o.disk.told())
 		}
 		// What stays away for half an hour is given up.
+		synctest.Wait()
 		l.errs = slices.Repeat([]error{&call.TextError{Text: "no network", Transient: true}}, 100)
 		m, _ = o.SendMessage(t.Context(), message("y"))
 		<-time.After(31 * time.Minute)
@@ -273,10 +274,12 @@ func TestWhoSends(t *testing.T) {
 				t.Errorf("from %s: %s, %v", from, m.Line, err)
 			}
 		}
+		synctest.Wait()
 		o.lines = []Line{&line{id: "gsm3"}} // the only one, and it does not know its number
 		if m, err := o.SendMessage(t.Context(), message("x")); err != nil || m.Line != "gsm3" {
 			t.Error(m.Line, err)
 		}
+		synctest.Wait()
 		o.lines = nil
 		if _, err := o.SendMessage(t.Context(), message("x")); !errors.Is(err, call.ErrNoMessenger) {
 			t.Error(err)
@@ -291,6 +294,7 @@ func TestSendRefused(t *testing.T) {
 		if _, err := o.SendMessage(t.Context(), message(strings.Repeat("x", 1601))); !errors.Is(err, ErrLong) {
 			t.Error(err)
 		}
+		synctest.Wait()
 		o.disk.full = true
 		if _, err := o.SendMessage(t.Context(), message("x")); err == nil {
 			t.Error("a message that is on no disk was taken")

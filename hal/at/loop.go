@@ -2,7 +2,6 @@ package at
 
 import (
 	"fmt"
-	"io"
 	"time"
 )
 
@@ -459,7 +458,7 @@ func (l *loop) leave(code byte) {
 	l.stream.live = false
 	l.arm(leaveWait)
 	l.e.trace(Entry{Out: true, Text: string([]byte{dle, code})})
-	if _, err := io.WriteString(l.e.port, string([]byte{dle, code})); err != nil {
+	if _, err := l.e.port.Write([]byte{dle, code}); err != nil {
 		l.e.end(fmt.Errorf("write to the modem: %w", err))
 	}
 }

@@ -132,8 +132,9 @@ func FuzzSplitter(f *testing.F) {
 			if len(x.line) > maxLine || strings.ContainsAny(x.line, "\r\n") && !strings.HasPrefix(x.line, "+CUSD:") || x == (token{}) && !shield {
 				t.Errorf("token %+v", x)
 			}
-			final(x.line)
-			Fields(x.line)
+			if f, _, ok := final(x.line); ok && f == "" || len(Fields(x.line)) == 0 {
+				t.Errorf("line %q", x.line)
+			}
 		}
 	})
 }

@@ -213,7 +213,10 @@ func (p *Port) complete() {
 		for _, c := range append([]string{"AT+CREG=2", "AT+CGREG=2", "AT+CEREG=2", "AT+COPS=3,0", "AT+CLIP=1", "AT+CRC=1", "AT+CCWA=0,0,1", "AT+CSSN=1,1"}, s.row.setup...) {
 			_ = s.tell(c, at.Radio) // what a modem does not know it does without
 		}
-		f.noVoice = s.voiceless() && s.voiceless() && s.voiceless() // a damaged line looks like a refusal
+		f.noVoice = true
+		for try := 0; try < 3 && f.noVoice; try++ { // a damaged line looks like a refusal
+			f.noVoice = s.voiceless()
+		}
 		f.noTexts = s.texts.Setup(s.ctx)
 		s.later(func() { p.ready(f) })
 	})
