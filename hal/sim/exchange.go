@@ -129,7 +129,6 @@ type Exchange struct {
 	dialled string        // the number of the present or last call of the box
 	caller  caller        // who calls the box
 	rings   int           // rings of the present call so far
-	breaks  time.Duration // what is left of a loop break
 	events  []lineEvent   // for the modem
 	changed chan struct{} // closed and replaced at each change
 	say     []int16

@@ -71,7 +71,6 @@ type VoiceModem struct {
 	class                int
 	callerID             bool
 	idMode               CallerIDKind // the way of telling the caller that it understands
-	speaker              bool
 	cmd                  []byte
 	off                  bool
 	duplex, escaped      bool
@@ -91,7 +90,6 @@ type dialJob struct {
 	pulse  bool
 	pulses byte          // the digit whose pulses are being sent
 	wait   time.Duration // until the next step
-	tone   time.Duration // for how long dial tone has been heard
 	needs  bool          // dial tone first
 	waited time.Duration
 	final  string

@@ -186,6 +186,10 @@ func (l *Line) Status() call.LineStatus {
 		st.Text = h.Text
 	case l.serving.Load() == nil:
 		st.Text = "the line is not running"
+	case s == talking:
+		if err := l.sound.fault(); err != nil {
+			st.Text += "; its sound has failed: " + err.Error()
+		}
 	}
 	return st
 }
