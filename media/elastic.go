@@ -12,6 +12,7 @@ type Elastic struct {
 	ring      *Ring
 	low, high float64 // samples; what the ring may hold on average
 	mean      float64
+	straight  int // frames since the last that was bent
 	buf       [FrameSamples + 1]int16
 	bent      uint64
 }
@@ -19,6 +20,7 @@ type Elastic struct {
 const (
 	elasticMemory = 64.0 // frames over which the average is taken: 1.3 s
 	elasticRoom   = FrameSamples / 2
+	elasticEvery  = 4 // frames of which one at most is bent: 1,600 millionths
 )
 
 // NewElastic makes an Elastic of a ring that holds prefill frames when reading
@@ -33,13 +35,7 @@ func (e *Elastic) Bent() uint64 { return e.bent }
 
 // Push gives the ring a frame of the device.
 func (e *Elastic) Push(f *Frame) {
-	n := FrameSamples
-	switch held := e.held(); {
-	case held > e.high:
-		n--
-	case held < e.low:
-		n++
-	}
+	n := FrameSamples - e.turn()
 	if n == FrameSamples {
 		e.ring.Push(f[:])
 		return
@@ -51,13 +47,7 @@ func (e *Elastic) Push(f *Frame) {
 // Pull takes a frame for the device; it gives how many of its samples are sound, as
 // [Ring.Pull].
 func (e *Elastic) Pull(f *Frame) int {
-	n := FrameSamples
-	switch held := e.held(); {
-	case held > e.high:
-		n++
-	case held < e.low:
-		n--
-	}
+	n := FrameSamples + e.turn()
 	if n == FrameSamples || e.ring.Len() < n {
 		return e.ring.Pull(f[:])
 	}
@@ -66,6 +56,21 @@ func (e *Elastic) Pull(f *Frame) int {
 	}
 	e.bend(f[:], e.buf[:n])
 	return FrameSamples
+}
+
+// turn is by how many samples this frame is to empty the ring.
+func (e *Elastic) turn() int {
+	held := e.held()
+	if e.straight++; e.straight < elasticEvery {
+		return 0
+	}
+	switch {
+	case held > e.high:
+		return 1
+	case held < e.low:
+		return -1
+	}
+	return 0
 }
 
 // held takes what the ring holds now into the average.
@@ -82,6 +87,7 @@ func (e *Elastic) held() float64 {
 // bend fills dst with src, a little faster or slower.
 func (e *Elastic) bend(dst, src []int16) {
 	e.bent++
+	e.straight = 0
 	step := float64(len(src)-1) / float64(len(dst)-1)
 	for i := range dst {
 		x := float64(i) * step

@@ -59,10 +59,10 @@ func TestConference(t *testing.T) {
 		r.event(a, call.LegResumed)
 
 		done := make(chan []int16, 2)
-		// Nobody has read the legs' sound so far: the delay that it has gathered goes in
-		// some seconds, during which tones are a little higher.
-		go func() { done <- hums(r, a, 500, 15*time.Second) }()
-		hums(r, b, 900, 15*time.Second)
+		// Nobody has read the legs' sound so far: the delay that it has gathered goes within
+		// the minute, during which tones are a little higher.
+		go func() { done <- hums(r, a, 500, time.Minute) }()
+		hums(r, b, 900, time.Minute)
 		<-done
 		r.phone.Forget()
 		go func() { done <- hums(r, a, 500, 2*time.Second) }()
