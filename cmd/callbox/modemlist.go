@@ -10,8 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"callbox/api/admin"
 	"callbox/hal"
 )
@@ -49,29 +47,23 @@ func modemCounters(c hal.ModemCounters) map[string]uint64 {
 	}
 }
 
-// modemMetrics are the counters and the signal of each slot.
-type modemMetrics struct{ a *app }
-
-var modemSignal = prometheus.NewDesc("callbox_modem_signal_dbm", "Signal of a modem; left out while it is not known.", []string{"port"}, nil)
-
-// Describe implements prometheus.Collector: what there is depends on the board.
-func (modemMetrics) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements prometheus.Collector.
-func (m modemMetrics) Collect(out chan<- prometheus.Metric) {
-	for _, p := range m.a.board.Ports {
+// modemMetrics are the signal and the counters of each slot, sorted by name.
+func (a *app) modemMetrics() []metric {
+	var out []metric
+	for _, p := range a.board.Ports {
 		if p.GSM == nil {
 			continue
 		}
-		s := p.GSM.State()
+		s, labels := p.GSM.State(), fmt.Sprintf("port=%q", p.Name)
 		if s.Signal != 0 {
-			out <- prometheus.MustNewConstMetric(modemSignal, prometheus.GaugeValue, float64(s.Signal), p.Name)
+			out = append(out, metric{"callbox_modem_signal_dbm", "Signal of a modem; left out while it is not known.", "gauge", labels, float64(s.Signal)})
 		}
 		for name, n := range modemCounters(s.Counters) {
-			d := prometheus.NewDesc("callbox_modem_"+name+"_total", "Of a modem: "+strings.ReplaceAll(name, "_", " ")+".", []string{"port"}, nil)
-			out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), p.Name)
+			out = append(out, metric{"callbox_modem_" + name + "_total", "Of a modem: " + strings.ReplaceAll(name, "_", " ") + ".", "counter", labels, float64(n)})
 		}
 	}
+	slices.SortStableFunc(out, func(x, y metric) int { return strings.Compare(x.name, y.name) })
+	return out
 }
 
 // modemsCmd lists modems, or says all of one.
