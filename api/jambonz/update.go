@@ -44,6 +44,7 @@ var updateProps = shape.Props{
 	"dub":              {Type: shape.Map, Props: verbs.DubProps},
 	"boostAudioSignal": {Type: shape.Number | shape.Text},
 	"media_path":       {Type: shape.Text, Enum: []string{"no-media", "partial-media", "full-media"}},
+	"amd":              {Type: shape.Map, Props: shape.AMDProps},
 }
 
 // companions go with another action, not alone.
@@ -108,6 +109,13 @@ func readChange(o shape.Object, base *url.URL, warn func(string)) (call.Change, 
 			return c, err
 		}
 		c.Tracks = append(c.Tracks, t)
+	}
+	if o.Has("amd") {
+		a, err := o.Object("amd").AMD(base)
+		if err != nil {
+			return c, err
+		}
+		c.AMD = a
 	}
 	if o.Has("sip_request") {
 		m, err := messageOf(o.Object("sip_request"))

@@ -322,3 +322,26 @@ func TestRecordingsAreJudged(t *testing.T) {
 		}
 	}
 }
+
+// TestDetectionOfALiveCall asks for the detection with an update of a call that is up.
+func TestDetectionOfALiveCall(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	a := newApp(t)
+	serveVerbs(a, "/voice", `[{"verb":"pause","length":60}]`)
+	h := serveJSON(t, a, map[string]string{"/amd": `[]`})
+	phone := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto",
+		says: append(make([]int16, 3*rate), beepAfter(speak(t, mailbox))...)})
+	code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"14155550100","to":{"type":"user","name":"bob"},"call_hook":%q}`, a.URL+"/voice"))
+	if code != http.StatusCreated {
+		t.Fatalf("create: %d %v", code, body)
+	}
+	phone.wait("CALL_ESTABLISHED")
+	a.until("/voice", 1)
+	g.wants(202, http.MethodPut, "/Calls/"+body["sid"].(string), fmt.Sprintf(`{"amd":{"actionHook":%q}}`, h.base+"/amd"))
+	if ev := h.await("/amd"); ev["type"] != "amd_machine_detected" {
+		t.Errorf("the first event: %v", ev)
+	}
+	phone.do("hangup", "")
+	phone.wait("CALL_CLOSED")
+}
