@@ -19,7 +19,8 @@ type sound struct {
 	pcm    hal.PCM
 	hybrid *hybrid
 	log    *slog.Logger
-	digits chan byte // keys that were heard, to the line's goroutine
+	digits chan byte     // keys that were heard, to the line's goroutine
+	pen    chan struct{} // held by the one goroutine that writes to pcm
 
 	running bool // owned by the line's goroutine
 	quit    chan struct{}
@@ -36,7 +37,7 @@ type sound struct {
 }
 
 func newSound(pcm hal.PCM, c *echo.Canceller, log *slog.Logger) *sound {
-	return &sound{pcm: pcm, hybrid: newHybrid(pcm, c), log: log, digits: make(chan byte, digitRoom)}
+	return &sound{pcm: pcm, hybrid: newHybrid(pcm, c), log: log, digits: make(chan byte, digitRoom), pen: make(chan struct{}, 1)}
 }
 
 // clip is a sound that ends. over is closed when its last frame was given to the
@@ -86,6 +87,8 @@ func (s *sound) hush() {
 
 // alone tells a phone that is on-hook, which neither listens otherwise nor speaks.
 func (s *sound) alone() {
+	s.pen <- struct{}{} // another one may be about to end
+	defer func() { <-s.pen }()
 	var f media.Frame
 	for {
 		s.mu.Lock()
@@ -241,6 +244,8 @@ func (s *sound) listeners() (p, q *port, mute bool) {
 
 // speak feeds the earpiece.
 func (s *sound) speak(quit <-chan struct{}) {
+	s.pen <- struct{}{}
+	defer func() { <-s.pen }()
 	var f, g media.Frame
 	for !over(quit) {
 		s.mu.Lock()
