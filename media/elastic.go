@@ -12,21 +12,25 @@ type Elastic struct {
 	ring      *Ring
 	low, high float64 // samples; what the ring may hold on average
 	mean      float64
-	straight  int // frames since the last that was bent
+	straight  int  // frames since the last that was bent
+	pulls     bool // it is for Pull
+	pulled    uint64
+	unread    int // frames pushed since somebody read
 	buf       [FrameSamples + 1]int16
 	bent      uint64
 }
 
 const (
-	elasticMemory = 64.0 // frames over which the average is taken: 1.3 s
-	elasticRoom   = FrameSamples / 2
-	elasticEvery  = 4 // frames of which one at most is bent: 1,600 millionths
+	elasticMemory   = 64.0 // frames over which the average is taken: 1.3 s
+	elasticRoom     = 100  // samples around the middle in which nothing is done
+	elasticPatience = 5    // frames
+	elasticEvery    = 4    // frames of which one at most is bent: 1,600 millionths
 )
 
 // NewElastic makes an Elastic of a ring that holds prefill frames when reading
 // begins, see [RingConfig].
 func NewElastic(r *Ring, prefill int) *Elastic {
-	middle := float64(prefill*FrameSamples + elasticRoom)
+	middle := float64(prefill*FrameSamples - FrameSamples/4) // near what it is when reading has begun
 	return &Elastic{ring: r, low: middle - elasticRoom, high: middle + elasticRoom, mean: middle}
 }
 
@@ -35,6 +39,13 @@ func (e *Elastic) Bent() uint64 { return e.bent }
 
 // Push gives the ring a frame of the device.
 func (e *Elastic) Push(f *Frame) {
+	if pulled := e.ring.Stats().Pulled; pulled != e.pulled {
+		e.pulled, e.unread = pulled, 0
+	} else if e.unread++; e.unread > elasticPatience {
+		// Nobody reads yet: who begins shall not hear what is old.
+		e.mean = (e.low + e.high) / 2
+		e.ring.keep(int(e.mean))
+	}
 	n := FrameSamples - e.turn()
 	if n == FrameSamples {
 		e.ring.Push(f[:])
@@ -47,6 +58,10 @@ func (e *Elastic) Push(f *Frame) {
 // Pull takes a frame for the device; it gives how many of its samples are sound, as
 // [Ring.Pull].
 func (e *Elastic) Pull(f *Frame) int {
+	if !e.pulls { // before a frame is taken more is there than before one is given
+		e.pulls = true
+		e.low, e.high, e.mean = e.low+FrameSamples*3/4, e.high+FrameSamples*3/4, e.mean+FrameSamples*3/4
+	}
 	n := FrameSamples + e.turn()
 	if n == FrameSamples || e.ring.Len() < n {
 		return e.ring.Pull(f[:])

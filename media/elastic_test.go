@@ -48,7 +48,7 @@ func TestElastic(t *testing.T) {
 			if s := r.Stats(); s.Dropped != 0 || s.Underruns > 0 || short > prefill+1 {
 				t.Errorf("%s at %g ppm: %d samples dropped, dry %d times, %d frames short", dir, ppm, s.Dropped, s.Underruns, short)
 			}
-			if most > 4*FrameSamples || least < FrameSamples/2 {
+			if most > 4*FrameSamples || least < FrameSamples/8 {
 				t.Errorf("%s at %g ppm: the ring holds %d to %d samples", dir, ppm, least, most)
 			}
 			if want := math.Abs(ppm) / 1e6 * 10 * 60 * SampleRate; float64(e.Bent()) > want+FrameSamples*2 {

@@ -130,6 +130,16 @@ func (r *Ring) skip(k int) {
 	r.n -= k
 }
 
+// keep drops the oldest sound so that at most n samples stay.
+func (r *Ring) keep(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if over := r.n - n; over > 0 {
+		r.skip(over)
+		r.stats.Dropped += uint64(over)
+	}
+}
+
 // Pull takes up to len(dst) samples, whatever is there, and gives their number.
 // Fewer than asked for, also 0, means that the ring ran dry or is prefilling;
 // the caller plays silence for the rest.
