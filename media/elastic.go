@@ -22,7 +22,7 @@ type Elastic struct {
 
 const (
 	elasticMemory   = 64.0 // frames over which the average is taken: 1.3 s
-	elasticRoom     = 100  // samples around the middle in which nothing is done
+	elasticRoom     = 80   // samples around the middle in which nothing is done
 	elasticPatience = 5    // frames
 	elasticEvery    = 4    // frames of which one at most is bent: 1,600 millionths
 )
