@@ -28,7 +28,7 @@ func TestTextHooks(t *testing.T) {
 	if len(told) != 1 {
 		t.Fatalf("%d messages", len(told))
 	}
-	apitest.Golden(t, "text-hooks.json", apitest.Indent(apitest.Fields(t, []api.Outgoing{asked, told[0]})))
+	apitest.Golden(t, "text-hooks.request.json", apitest.Indent(apitest.Fields(t, []api.Outgoing{asked, told[0]})))
 	params := map[string]string{}
 	for _, p := range asked.Params {
 		params[p.Name] = p.Value
