@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -331,9 +332,9 @@ func (l *Layer) request(req *sip.Request, flow Flow) {
 	tx.start()
 
 	if req.IsCancel() {
-		inv, over := l.invite(serverKey(req, sip.INVITE))
+		inv, tag, over := l.invite(serverKey(req, sip.INVITE))
 		if over { // it comes too late (RFC 3261 §9.2)
-			_ = tx.Respond(NewResponse(req, sip.StatusOK, "OK", NewTag()))
+			_ = tx.Respond(NewResponse(req, sip.StatusOK, "OK", cmp.Or(tag, NewTag())))
 			return
 		}
 		// Only the sender of the INVITE may cancel it (RFC 3261 §26.2 has no other proof).

@@ -203,7 +203,7 @@ func (tx *ServerTx) Acknowledged() {
 		return
 	}
 	if tx.settle() {
-		tx.l.spend(tx, "") // timer L
+		tx.l.spend(tx, swallowed+answered(tx.tag)) // timer L
 	}
 }
 

@@ -12,9 +12,11 @@ import (
 // answered is a server transaction with nothing more to do than to take repetitions
 // of its request for 64 T1 (RFC 3261 §17.2.2 timer J, RFC 6026 timer L). Thousands
 // wait like that after as many calls, so it holds next to nothing: the response to
-// repeat, or its status and phrase alone when the request tells the rest of it, or
-// nothing when repetitions are swallowed.
+// repeat, or its status and phrase alone when the request tells the rest of it, or,
+// behind swallowed, only the tag that it had when repetitions are swallowed.
 type answered string
+
+const swallowed answered = "-"
 
 // spent are those transactions. The layer's lock guards it.
 type spent struct {
@@ -45,7 +47,7 @@ const plainOK answered = "200 OK"
 
 // repeat answers a repetition.
 func (a answered) repeat(req *sip.Request, flow Flow) {
-	if a == "" {
+	if strings.HasPrefix(string(a), string(swallowed)) {
 		return
 	}
 	b := []byte(a)
@@ -95,9 +97,10 @@ func (l *Layer) sweep() {
 }
 
 // invite is the transaction of an INVITE; over: only repetitions may come.
-func (l *Layer) invite(key string) (tx *ServerTx, over bool) {
+func (l *Layer) invite(key string) (tx *ServerTx, tag string, over bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, over = l.spent.by[key]
-	return l.server[key], over
+	a, over := l.spent.by[key]
+	tag, _ = strings.CutPrefix(string(a), string(swallowed))
+	return l.server[key], tag, over
 }

@@ -10,15 +10,15 @@ const (
 	outLevel = 2 * media.FrameSamples
 	// fitFrames is over how many frames the least level is looked for: 1 s.
 	fitFrames = 50
-	// fitEvery is in which frames a sample is put in or out: 780 ppm, more than clocks
+	// fitEvery is in which frames a sample is put in or out: 260 ppm, more than clocks
 	// differ and less than anybody hears.
-	fitEvery = 8
+	fitEvery = 24
 	// fitSlack is by how much it may differ, in samples: a frame.
 	fitSlack = media.FrameSamples
 )
 
 // fitter keeps the sound between two clocks from gathering, or running out: when
-// the least that lies in a ring over a second is too much, a sample of every eighth
+// the least that lies in a ring over a second is too much, a sample of every 24th
 // frame is squeezed out, when it is too little one is put in. A listener does not hear it,
 // other than a frame that is dropped or missing. It belongs to one goroutine.
 type fitter struct {
