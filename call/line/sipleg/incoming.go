@@ -172,8 +172,15 @@ func (l *Leg) reoffered(b *branch, body []byte) {
 	if l.refreshed(b, body) {
 		return
 	}
-	// Whatever it wants now, it wants of us: a far end that was sent to another one
-	// comes back by asking.
+	offer, err := sdp.Parse(body)
+	if err == nil {
+		if f, err := offer.Fax(); err == nil {
+			l.faxOffered(b, offer, f) // who is refused a fax goes on as before
+			return
+		}
+	}
+	// Whatever else it wants now, it wants of us: a far end that was sent to another
+	// one comes back by asking.
 	l.come()
 	if len(body) == 0 {
 		offer, err := b.session.Offer(b.local)
@@ -184,13 +191,6 @@ func (l *Leg) reoffered(b *branch, body []byte) {
 			l.log.Info("re-INVITE not answered", "err", err)
 		}
 		return
-	}
-	offer, err := sdp.Parse(body)
-	if err == nil {
-		if f, err := offer.Fax(); err == nil {
-			l.faxOffered(b, offer, f)
-			return
-		}
 	}
 	var answer []byte
 	var m sdp.Media

@@ -86,6 +86,13 @@ func TestFaxAsData(t *testing.T) {
 			if code != http.StatusCreated {
 				t.Fatalf("create: %d %v", code, body)
 			}
+			sid, _ := body["sid"].(string)
+			defer func() {
+				if t.Failed() {
+					out, _ := g.tryRun("trace", sid)
+					t.Log(out)
+				}
+			}()
 			lift(t, bob)
 			refusesFax(t, bob) // nobody is connected yet
 			lift(t, alice)
