@@ -19,6 +19,15 @@ import (
 	"time"
 )
 
+// settled waits until everything that begins by itself has begun: the simulated
+// modems register.
+func (g *gateway) settled() {
+	g.t.Helper()
+	for _, m := range []string{"gsm1", "gsm2", "gsm3"} {
+		g.phone(m).line("registered at")
+	}
+}
+
 // hand handles a simulated phone of a gateway as "callbox sim" does.
 type hand struct {
 	g    *gateway

@@ -307,6 +307,7 @@ func TestStorm(t *testing.T) {
 	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "Record": {"true"},
 		"RecordingChannels": {"dual"}, "Trim": {"do-not-trim"}})
 	g.until(sid, "in-progress")
+	g.settled()
 	before := g.metrics()
 
 	began := time.Now()

@@ -24,6 +24,7 @@ func TestStreamStorm(t *testing.T) {
 	a.doc("/voice", `<Response><Pause length="1"/></Response>`)
 	a.doc("/in", `<Response><Reject/></Response>`)
 	g, port := trunked(t, a, "")
+	g.settled()
 	before := g.metrics()
 	c := newRawCaller(t, g, "stream", freePorts(t, 2))
 	var seeds [][]byte

@@ -306,6 +306,7 @@ func TestHundredCalls(t *testing.T) {
 	wav := filepath.Join(t.TempDir(), "said.wav")
 	writeWAV(t, wav, append(said, make([]int16, 4*rate)...))
 	command(t, "sox", wav, "-t", "ul", sound)
+	g.settled()
 	before := g.metrics()
 	s := startSIPp(t, port, 100, strings.Replace(invite, "[media_port]", "[rtpstream_audio_port]", 1)+optional(100)+optional(180)+optional(183)+`<recv response="200" crlf="true" rtd="true"></recv>`+callerRequest("ACK", 1, "[branch]")+
 		`<nop><action><exec rtp_stream="`+sound+`,1,0"/></action></nop>`+recv("BYE")+replyInDialog("200 OK", ""),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"callbox/call"
 	"callbox/media/clock"
@@ -21,6 +22,7 @@ type party struct {
 	d       *sip.Dialog
 	session *sdp.Session
 	local   sdp.Local
+	nego    sync.Mutex    // guards session and local where the box's offers cross ours
 	late    bool          // the box makes the offer
 	raw     bool          // the offer was not ours: what is agreed is the test's affair
 	done    chan struct{} // closed when the call's goroutines have ended
@@ -193,7 +195,9 @@ func (p *party) event(e *sip.DialogEvent) error {
 		if err != nil {
 			return err
 		}
+		p.nego.Lock()
 		body, m, err := p.session.Answer(p.local, offer)
+		p.nego.Unlock()
 		if err != nil {
 			return err
 		}
@@ -261,8 +265,10 @@ func (p *party) reoffer(ctx context.Context, dir sdp.Direction, fresh bool) erro
 		}
 		_ = old.Close()
 	}
+	p.nego.Lock()
 	p.local.Direction = dir
 	offer, err := p.session.Offer(p.local)
+	p.nego.Unlock()
 	if err != nil {
 		return err
 	}
@@ -270,7 +276,9 @@ func (p *party) reoffer(ctx context.Context, dir sdp.Direction, fresh bool) erro
 	if err != nil {
 		return err
 	}
+	p.nego.Lock()
 	m, err := p.session.Accept(p.local, answer)
+	p.nego.Unlock()
 	if err != nil {
 		return fmt.Errorf("answer to a re-INVITE: %w", err)
 	}
