@@ -68,10 +68,12 @@ type Port struct {
 	wrong  string // a PIN that the SIM refused, with the SIM's number: never tried again
 }
 
-// ask is a request to the port's goroutine; the reply may come later.
+// ask is a request to the port's goroutine; the reply may come later, or never when the
+// session ends that it was given to.
 type ask struct {
 	do  func(reply func(error))
 	err chan error
+	in  chan (<-chan struct{}) // gets the end of the session, nil when there is none
 }
 
 func newPort(h *Hub, c Config) *Port {
@@ -141,7 +143,7 @@ func (p *Port) Busy() bool {
 
 // request runs f on the port's goroutine and waits for its reply.
 func (p *Port) request(ctx context.Context, f func(reply func(error))) error {
-	a := ask{do: f, err: make(chan error, 1)}
+	a := ask{do: f, err: make(chan error, 1), in: make(chan (<-chan struct{}), 1)}
 	select {
 	case p.asks <- a:
 	case <-p.done:
@@ -152,6 +154,13 @@ func (p *Port) request(ctx context.Context, f func(reply func(error))) error {
 	select {
 	case err := <-a.err:
 		return err
+	case <-<-a.in:
+		select {
+		case err := <-a.err:
+			return err
+		default:
+			return hal.ErrNoCall
+		}
 	case <-p.done:
 		return hal.ErrClosed
 	case <-ctx.Done():
@@ -215,7 +224,7 @@ func (p *Port) run() {
 		case f := <-p.found:
 			p.take(f)
 		case a := <-p.asks:
-			a.do(func(err error) { a.err <- err })
+			p.asked(a)
 		case <-p.hang:
 			p.hangUp()
 		case c := <-p.use:
@@ -227,14 +236,36 @@ func (p *Port) run() {
 				p.lose()
 			}
 		case f := <-results:
-			p.catchUp()
-			f()
+			p.result(p.s, f)
 		case <-gone:
 			p.catchUp()
 			p.lose()
 		case <-tick.C:
 			p.tick()
 		}
+	}
+}
+
+// asked takes a request.
+func (p *Port) asked(a ask) {
+	var gone <-chan struct{}
+	if p.s != nil {
+		gone = p.s.ctx.Done()
+	}
+	a.in <- gone
+	a.do(func(err error) {
+		select {
+		case a.err <- err:
+		default: // it has been answered
+		}
+	})
+}
+
+// result takes the result of a job of a session, unless what the modem said before has
+// ended the session.
+func (p *Port) result(s *session, f func()) {
+	if p.catchUp(); p.s == s {
+		f()
 	}
 }
 
