@@ -71,7 +71,7 @@ var rules = []rule{
 	// Providers want numbers in forms of their own.
 	{"call/line/trunk", []string{"call", "call/number", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
 	{"call/line/user", []string{"call", "media", "media/**", "sip", "sip/sdp", "call/line/sipleg"}},
-	{"call/line/*", []string{"call", "media", "media/**", "hal"}},
+	{"call/line/*", []string{"call", "call/line/portleg", "media", "media/**", "hal"}},
 	{"storage", []string{"call", "storage/config", "storage/wal"}},
 	{"storage/wal", nil},
 	{"storage/config", []string{"call"}},

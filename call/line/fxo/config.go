@@ -70,8 +70,6 @@ const (
 	ringSlack   = 2500 * time.Millisecond
 	retryTime   = time.Second // after an error of the sound
 	maxDigits   = 32
-	eventRoom   = 64 // events of a leg; digits beyond are dropped
-	stateRoom   = 8  // further room that only changes of state use
 	signRoom    = 64 // keys and signs between the sound and the line
 	ringFrames  = 6  // sound between device and clock: 120 ms at most
 	prefill     = 2  // 40 ms: both ends jitter

@@ -3,9 +3,9 @@ package fxo
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"callbox/call"
+	"callbox/call/line/portleg"
 	"callbox/media"
 )
 
@@ -17,13 +17,9 @@ var (
 
 // leg is one call over the line.
 type leg struct {
-	line   *Line
-	info   call.LegInfo
-	port   port
-	events chan *call.LegEvent // sent and closed by the line's goroutine
-	ended  chan struct{}       // closed with events
-	hangup atomic.Pointer[call.Cause]
-	lost   atomic.Uint64 // digits that did not fit into events
+	portleg.Leg
+	line *Line
+	port port
 
 	answered bool // owned by the line's goroutine, as all below
 	rang     bool
@@ -32,15 +28,10 @@ type leg struct {
 }
 
 func newLeg(l *Line, info call.LegInfo) *leg {
-	info.Line, info.Kind, info.Remote, info.Started = l.cfg.ID, call.FXO, l.cfg.ID, time.Now()
-	return &leg{line: l, info: info, port: newPort(), events: make(chan *call.LegEvent, eventRoom+stateRoom), ended: make(chan struct{})}
+	g := &leg{line: l, port: newPort()}
+	g.Leg = portleg.New(l.loop, l.cfg.ID, call.FXO, info, &g.port.Sound)
+	return g
 }
-
-// Info implements [call.Leg].
-func (g *leg) Info() call.LegInfo { return g.info }
-
-// Events implements [call.Leg].
-func (g *leg) Events() <-chan *call.LegEvent { return g.events }
 
 // Audio implements [call.Leg].
 func (g *leg) Audio() media.Port { return &g.port }
@@ -49,7 +40,7 @@ func (g *leg) Audio() media.Port { return &g.port }
 // the caller hears its ringback tone until then.
 func (g *leg) Progress(context.Context, call.Progress) error {
 	select {
-	case <-g.ended:
+	case <-g.Ended():
 		return call.ErrLegEnded
 	default:
 		return nil
@@ -59,34 +50,17 @@ func (g *leg) Progress(context.Context, call.Progress) error {
 // Answer implements [call.Leg]. It returns when the line is off-hook.
 func (g *leg) Answer(ctx context.Context) error {
 	done := make(chan error, 1)
-	if err := g.ask(ctx, func() error { return g.line.answer(g, done) }); err != nil {
+	if err := g.Ask(ctx, func() error { return g.line.answer(g, done) }); err != nil {
 		return err
 	}
 	select {
 	case err := <-done:
 		return err
-	case <-g.ended:
+	case <-g.Ended():
 		return call.ErrLegEnded
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Hangup implements [call.Leg].
-func (g *leg) Hangup(c call.Cause) {
-	if g.hangup.CompareAndSwap(nil, &c) {
-		select {
-		case g.line.wake <- struct{}{}:
-		default: // the line is about to look anyway
-		}
-	}
-}
-
-// MediaStats implements [call.MediaReporter]. There are no packets on a wire;
-// frames that did not fit between the device and the clock are Dropped.
-func (g *leg) MediaStats() call.MediaStats {
-	in, out := g.port.in.Stats(), g.port.out.Stats()
-	return call.MediaStats{Dropped: (in.Dropped + out.Dropped) / media.FrameSamples}
 }
 
 // Echo implements [call.EchoReporter]. What was measured in earlier calls of the line
@@ -99,53 +73,12 @@ func (g *leg) Echo() (returnLoss, enhancement float64, ok bool) {
 	return s.ReturnLoss, s.Enhancement, true
 }
 
-// ask runs f on the line's goroutine while the leg lives.
-func (g *leg) ask(ctx context.Context, f func() error) error {
-	a := ask{do: f, err: make(chan error, 1), leg: g}
-	select {
-	case <-g.ended:
-		return call.ErrLegEnded
-	default:
-	}
-	select {
-	case g.line.asks <- a:
-		return <-a.err
-	case <-g.ended:
-		return call.ErrLegEnded
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// tell sends a change of state; there is always room.
-func (g *leg) tell(t call.LegEventType) {
-	g.events <- &call.LegEvent{Type: t, At: time.Now()}
-}
-
-// digit sends a key, or counts it when nobody reads the events.
-func (g *leg) digit(d byte) {
-	if len(g.events) >= eventRoom {
-		g.lost.Add(1)
-		return
-	}
-	g.events <- &call.LegEvent{Type: call.LegDigit, At: time.Now(), Digit: d}
-}
-
-// end is the last thing that happens to a leg.
-func (g *leg) end(c call.Cause) {
-	g.port.shut()
-	g.events <- &call.LegEvent{Type: call.LegEnded, At: time.Now(), Cause: c}
-	close(g.events)
-	close(g.ended)
-}
-
 // port is the sound of a leg. The media clock reads and writes it; the sound
 // goroutines work at the other ends of the rings.
 type port struct {
-	in, out *media.Ring
-	open    atomic.Bool // sound flows
-	clear   atomic.Bool // see SetTransparent
-	mute    atomic.Int32
+	portleg.Sound
+	clear atomic.Bool // see SetTransparent
+	mute  atomic.Int32
 }
 
 var (
@@ -153,39 +86,14 @@ var (
 	_ media.Transparent = (*port)(nil)
 )
 
-func newPort() port {
-	c := media.RingConfig{Frames: ringFrames, Prefill: prefill}
-	return port{in: media.NewRing(c), out: media.NewRing(c)}
-}
-
-// ReadFrame gives what the line said.
-func (p *port) ReadFrame(f *media.Frame) bool { return p.open.Load() && p.in.ReadFrame(f) }
-
-// WriteFrame takes what the line will hear.
-func (p *port) WriteFrame(f *media.Frame) {
-	if p.open.Load() {
-		p.out.WriteFrame(f)
-	}
-}
+func newPort() port { return port{Sound: portleg.NewSound(ringFrames, prefill)} }
 
 // SetTransparent implements [media.Transparent]: the echo stays in.
 func (p *port) SetTransparent() { p.clear.Store(true) }
-
-// start lets sound flow.
-func (p *port) start() {
-	if !p.open.Load() {
-		p.in.Reset()
-		p.out.Reset()
-		p.open.Store(true)
-	}
-}
 
 // cut drops what is on the way from the line: the end of the ringback tone is not the
 // far party's.
 func (p *port) cut() {
 	p.mute.Store(tailFrames)
-	p.in.Reset()
+	p.In.Reset()
 }
-
-// shut ends it.
-func (p *port) shut() { p.open.Store(false) }

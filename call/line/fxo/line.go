@@ -2,12 +2,13 @@ package fxo
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"callbox/call"
+	"callbox/call/line/portleg"
 	"callbox/hal"
 	"callbox/media/echo"
 	"callbox/media/tone"
@@ -25,13 +26,10 @@ type Line struct {
 	country tone.Country
 	port    hal.Exchange
 	sound   *sound
-	asks    chan ask
-	wake    chan struct{} // a leg wants to hang up
-	since   time.Time     // when the line was made
+	loop    *portleg.Loop
+	since   time.Time // when the line was made
 
-	serving atomic.Pointer[chan struct{}] // closed when Serve returns; nil before
-	serve   sync.Mutex                    // held by Serve
-	doing   atomic.Int32                  // state, for Status
+	doing atomic.Int32 // state, for Status
 
 	// Owned by Serve's goroutine.
 	state    state
@@ -41,13 +39,6 @@ type Line struct {
 	lastRing time.Time
 	due      time.Time // when the state has lasted long enough; zero: no limit
 	in       call.Receiver
-}
-
-// ask is a request to the line's goroutine.
-type ask struct {
-	do  func() error
-	err chan error
-	leg *leg // ErrLegEnded when it is not the present one; nil: none in particular
 }
 
 // New makes the line of a port. It does nothing until Serve runs. The caller closes
@@ -67,7 +58,7 @@ func New(c Config, port hal.Exchange, pcm hal.PCM) (*Line, error) {
 	return &Line{
 		cfg: c, country: country, port: port,
 		sound: newSound(pcm, canceller, newSupervisor(c, country), c.Log),
-		asks:  make(chan ask), wake: make(chan struct{}, 1), since: time.Now(),
+		loop:  portleg.NewLoop(), since: time.Now(),
 	}, nil
 }
 
@@ -80,14 +71,11 @@ func (l *Line) Kind() call.Kind { return call.FXO }
 // Serve implements [call.Line]. It returns an error only when the driver of the port
 // was closed.
 func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
-	l.serve.Lock()
-	defer l.serve.Unlock()
-	done := make(chan struct{})
+	stopped := l.loop.Open()
+	defer l.loop.Closed()
 	l.in = in
-	l.serving.Store(&done)
 	defer func() {
-		l.serving.Store(nil)
-		close(done)
+		stopped()
 		l.leave()
 	}()
 	timer := time.NewTimer(time.Hour)
@@ -106,9 +94,9 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 				return fmt.Errorf("line %s: port: %w", l.cfg.ID, hal.ErrClosed)
 			}
 			l.happened(e)
-		case a := <-l.asks:
-			a.err <- l.reply(a)
-		case <-l.wake:
+		case a := <-l.loop.Asks():
+			a.Do(l.leg != nil && a.Leg == &l.leg.Leg)
+		case <-l.loop.Woken():
 		case h := <-l.sound.signs:
 			l.heard(h)
 		case <-due:
@@ -118,51 +106,31 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 	}
 }
 
-// reply runs a request.
-func (l *Line) reply(a ask) error {
-	if a.leg != nil && a.leg != l.leg {
-		return call.ErrLegEnded
-	}
-	return a.do()
-}
-
 // Dial implements [call.Line]: the line is seized and d.To dialled. The error is a
 // Cause: no circuit when the line is in use, out of order when the port has failed.
 func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
-	done := l.serving.Load()
-	if done == nil {
-		return nil, l.down("line %s is not running", l.cfg.ID)
-	}
 	var g *leg
-	a := ask{err: make(chan error, 1), do: func() (err error) { g, err = l.dial(d); return err }}
-	select {
-	case l.asks <- a:
-		if err := <-a.err; err != nil {
-			return nil, err
-		}
-		return g, nil
-	case <-*done:
-		return nil, l.down("line %s has stopped", l.cfg.ID)
-	case <-ctx.Done():
-		return nil, l.down("line %s did not react: %v", l.cfg.ID, ctx.Err())
+	if err := l.loop.Do(ctx, func() (err error) { g, err = l.dial(d); return err }); err != nil {
+		return nil, l.unreached(err)
 	}
+	return g, nil
+}
+
+// unreached makes the cause of a request that did not reach the line.
+func (l *Line) unreached(err error) error {
+	if u, ok := errors.AsType[*portleg.Unreached](err); ok {
+		return l.down("line %s %s", l.cfg.ID, u.Text)
+	}
+	return err
 }
 
 // Flash implements [call.Flasher].
 func (l *Line) Flash(ctx context.Context) error {
-	done := l.serving.Load()
-	if done == nil {
-		return l.down("line %s is not running", l.cfg.ID)
-	}
-	a := ask{err: make(chan error, 1), do: l.flash}
-	select {
-	case l.asks <- a:
-		return <-a.err
-	case <-*done:
-		return l.down("line %s has stopped", l.cfg.ID)
-	case <-ctx.Done():
+	err := l.loop.Do(ctx, l.flash)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return ctx.Err()
 	}
+	return l.unreached(err)
 }
 
 // down is the cause of a line that cannot place calls now.
@@ -174,7 +142,7 @@ func (l *Line) down(format string, a ...any) call.Cause {
 func (l *Line) Status() call.LineStatus {
 	h := l.port.Health()
 	s := state(l.doing.Load())
-	st := call.LineStatus{Ready: h.OK && l.serving.Load() != nil, Since: h.Since, Text: s.sentence(), Max: 1}
+	st := call.LineStatus{Ready: h.OK && l.loop.Running(), Since: h.Since, Text: s.sentence(), Max: 1}
 	if l.since.After(st.Since) {
 		st.Since = l.since
 	}
@@ -184,7 +152,7 @@ func (l *Line) Status() call.LineStatus {
 	switch {
 	case !h.OK:
 		st.Text = h.Text
-	case l.serving.Load() == nil:
+	case !l.loop.Running():
 		st.Text = "the line is not running"
 	case s == talking:
 		if err := l.sound.fault(); err != nil {

@@ -52,7 +52,7 @@ func (s *sound) start(p *port) {
 		<-s.signs
 	}
 	s.hybrid.begin()
-	p.start()
+	p.Start()
 	s.mu.Lock()
 	s.port, s.err = p, nil
 	s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *sound) hear(quit <-chan struct{}, p *port) {
 			p.mute.Add(-1)
 			f.Clear()
 		}
-		p.in.Push(f[:])
+		p.In.Push(f[:])
 	}
 }
 
@@ -124,7 +124,7 @@ func (s *sound) tell(h heard) {
 func (s *sound) speak(quit <-chan struct{}, p *port) {
 	var f media.Frame
 	for !over(quit) {
-		n := p.out.Pull(f[:])
+		n := p.Out.Pull(f[:])
 		clear(f[n:])
 		s.hybrid.told(&f)
 		s.super.speaks(&f)

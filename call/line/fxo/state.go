@@ -160,7 +160,7 @@ func (l *Line) rang(e hal.ExchangeEvent) {
 	case idle, guard:
 		if g := l.leg; g != nil { // it waited for the line, which somebody else has taken
 			l.leg = nil
-			g.end(call.Cause{Q850: call.Q850NoCircuit, SIP: 503, Who: call.Box,
+			g.End(call.Cause{Q850: call.Q850NoCircuit, SIP: 503, Who: call.Box,
 				Text: fmt.Sprintf("exchange line %s is in use: a call arrives", l.cfg.ID)})
 		}
 		l.note("the line rings")
@@ -197,7 +197,7 @@ func (l *Line) answer(g *leg, done chan error) error {
 	case g.answered:
 		done <- nil
 		return nil
-	case !g.info.Inbound:
+	case !g.Info().Inbound:
 		return call.ErrWrongState
 	case l.state == ringing:
 		l.seizure = hal.Seizure{}
@@ -215,16 +215,16 @@ func (l *Line) connected() {
 	if l.state != seizing || g == nil {
 		return // it was given up meanwhile, Released follows
 	}
-	l.sound.super.begin(g.info.Inbound)
+	l.sound.super.begin(g.Info().Inbound)
 	l.sound.start(&g.port)
-	if g.info.Inbound {
+	if g.Info().Inbound {
 		l.answered(g)
 		return
 	}
 	l.note("the number is dialled")
 	l.enter(calling)
 	g.early = true
-	g.tell(call.LegEarly)
+	g.Tell(call.LegEarly)
 }
 
 // answered: both ends talk.
@@ -235,7 +235,7 @@ func (l *Line) answered(g *leg) {
 		done <- nil
 	}
 	g.onAnswer = nil
-	g.tell(call.LegAnswered)
+	g.Tell(call.LegAnswered)
 }
 
 // heard takes what the sound says.
@@ -244,7 +244,7 @@ func (l *Line) heard(h heard) {
 		return
 	}
 	if h.digit != 0 {
-		l.leg.digit(h.digit)
+		l.leg.Digit(h.digit)
 		return
 	}
 	l.judge(h.judgement)
@@ -269,7 +269,7 @@ func (l *Line) judge(j judgement) {
 	case rings:
 		if !g.rang {
 			g.rang = true
-			g.tell(call.LegRinging)
+			g.Tell(call.LegRinging)
 		}
 	case answers:
 		l.sound.super.answered()
@@ -308,7 +308,7 @@ func (l *Line) release(c call.Cause) {
 	l.sound.stop()
 	l.port.Release()
 	l.enter(releasing)
-	g.end(c)
+	g.End(c)
 }
 
 // released: the line is on-hook.
@@ -320,7 +320,7 @@ func (l *Line) released(err error) {
 		l.leg = nil
 		c := l.failure(g, err)
 		l.note("the line is on-hook: " + c.Error())
-		g.end(c)
+		g.End(c)
 	default:
 	}
 	l.enter(guard)
@@ -346,7 +346,7 @@ func (l *Line) hangup() {
 	if g == nil {
 		return
 	}
-	c := g.hangup.Load()
+	c := g.HungUp()
 	if c == nil {
 		return
 	}
@@ -356,10 +356,10 @@ func (l *Line) hangup() {
 	case ringing:
 		l.leg = nil
 		l.enter(refused)
-		g.end(*c)
+		g.End(*c)
 	default: // it waits for the line
 		l.leg = nil
-		g.end(*c)
+		g.End(*c)
 	}
 }
 
@@ -378,7 +378,7 @@ func (l *Line) timeout() {
 			c = l.down("line %s: %s", l.cfg.ID, h.Text)
 		}
 		l.note(c.Text)
-		g.end(c)
+		g.End(c)
 	case refused:
 		l.enter(idle)
 	case guard:
@@ -387,7 +387,7 @@ func (l *Line) timeout() {
 		if g := l.leg; g != nil {
 			if err := l.seize(); err != nil {
 				l.leg = nil
-				g.end(call.CauseOf(err))
+				g.End(call.CauseOf(err))
 			}
 		}
 	case idle, seizing, calling, talking, releasing:
@@ -400,10 +400,10 @@ func (l *Line) leave() {
 	if g := l.leg; g != nil {
 		l.leg = nil
 		c := call.Cause{Q850: call.Q850Temporary, Who: call.Box, Text: "the line was stopped"}
-		if h := g.hangup.Load(); h != nil {
+		if h := g.HungUp(); h != nil {
 			c = *h
 		}
-		g.end(c)
+		g.End(c)
 	}
 	l.sound.stop()
 	l.port.Release()

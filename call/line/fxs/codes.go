@@ -222,7 +222,7 @@ func (l *Line) sendOn() (to, why string) {
 // sentOn is a leg that goes on to another number at once.
 func (l *Line) sentOn(d call.Dial, to, why string) *leg {
 	g := newLeg(l, call.LegInfo{From: d.From, FromName: d.FromName, To: l.cfg.Number})
-	g.endOnward(call.FromSIP(302, call.Remote, why), to)
+	g.end(call.FromSIP(302, call.Remote, why), to)
 	return g
 }
 
@@ -231,5 +231,5 @@ func (l *Line) unanswered() {
 	g := l.leg
 	l.leg = nil
 	l.silence()
-	g.endOnward(call.FromSIP(302, call.Remote, fmt.Sprintf("nobody answered the phone on %s, which forwards such calls", l.cfg.ID)), l.set.ForwardNoAnswer)
+	g.end(call.FromSIP(302, call.Remote, fmt.Sprintf("nobody answered the phone on %s, which forwards such calls", l.cfg.ID)), l.set.ForwardNoAnswer)
 }

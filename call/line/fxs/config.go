@@ -82,8 +82,6 @@ const (
 	retryTime  = time.Second     // after an error of the sound
 	maxNumber  = 32              // digits of a number
 	howlLevel  = -10.0           // dBm0
-	eventRoom  = 64              // events of a leg; digits beyond are dropped
-	stateRoom  = 8               // further room that only changes of state use
 	digitRoom  = 32              // keys between the sound and the line
 	ringFrames = 6               // sound between device and clock: 120 ms at most
 	prefill    = 2               // 40 ms: both ends jitter

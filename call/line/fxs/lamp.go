@@ -18,10 +18,7 @@ type lamp struct {
 // a phone with a lamp lights it. It may be called from any goroutine.
 func (l *Line) SetMessages(n int) {
 	l.messages.Store(int32(n))
-	select {
-	case l.wake <- struct{}{}:
-	default: // the line is about to look anyway
-	}
+	l.loop.Wake()
 }
 
 // light plans to set the lamp when it is wrong and the phone has nothing else to do.

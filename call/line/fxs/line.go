@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"callbox/call"
+	"callbox/call/line/portleg"
 	"callbox/hal"
 	"callbox/media/echo"
 	"callbox/media/tone"
@@ -26,16 +26,13 @@ type Line struct {
 	country tone.Country
 	phone   hal.Phone
 	sound   *sound
-	asks    chan ask
-	wake    chan struct{} // a leg wants to hang up
-	since   time.Time     // when the line was made
+	loop    *portleg.Loop
+	since   time.Time // when the line was made
 
-	group   *Group
-	serving atomic.Pointer[chan struct{}] // closed when Serve returns; nil before
-	serve   sync.Mutex                    // held by Serve
-	doing   atomic.Int32                  // state, for Status
-	used    atomic.Int32                  // calls, for Status
-	twice   atomic.Bool                   // a second call may come, for Status
+	group *Group
+	doing atomic.Int32 // state, for Status
+	used  atomic.Int32 // calls, for Status
+	twice atomic.Bool  // a second call may come, for Status
 
 	messages atomic.Int32 // that wait
 
@@ -52,13 +49,6 @@ type Line struct {
 	until  time.Time // of ringing: when it has rung for long enough; zero: no limit
 	lamp   lamp
 	in     call.Receiver
-}
-
-// ask is a request to the line's goroutine.
-type ask struct {
-	do  func() error
-	err chan error
-	leg *leg // ErrLegEnded when the phone does not have it; nil: none in particular
 }
 
 // New makes the line of a phone. It does nothing until Serve runs. The caller
@@ -78,8 +68,7 @@ func New(c Config, phone hal.Phone, pcm hal.PCM) (*Line, error) {
 	l := &Line{
 		cfg: c, country: country, phone: phone, group: c.Group, set: c.Settings,
 		sound: newSound(pcm, canceller, c.Log),
-		asks:  make(chan ask),
-		wake:  make(chan struct{}, 1),
+		loop:  portleg.NewLoop(),
 		since: time.Now(),
 	}
 	l.twice.Store(l.waits())
@@ -95,14 +84,11 @@ func (l *Line) Kind() call.Kind { return call.FXS }
 // Serve implements [call.Line]. It returns an error only when the driver of the
 // port was closed.
 func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
-	l.serve.Lock()
-	defer l.serve.Unlock()
-	done := make(chan struct{})
+	stopped := l.loop.Open()
+	defer l.loop.Closed()
 	l.in = in
-	l.serving.Store(&done)
 	defer func() {
-		l.serving.Store(nil)
-		close(done)
+		stopped()
 		l.leave()
 	}()
 	timer := time.NewTimer(time.Hour)
@@ -121,9 +107,9 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 				return fmt.Errorf("line %s: port: %w", l.cfg.ID, hal.ErrClosed)
 			}
 			l.moved(e)
-		case a := <-l.asks:
-			a.err <- l.answer(a)
-		case <-l.wake:
+		case a := <-l.loop.Asks():
+			a.Do(slices.ContainsFunc(l.legs(), func(g *leg) bool { return a.Leg == &g.Leg }))
+		case <-l.loop.Woken():
 		case d := <-l.sound.digits:
 			l.key(d)
 		case <-l.shown.over():
@@ -171,34 +157,22 @@ func (l *Line) count() {
 	l.twice.Store(l.waits())
 }
 
-// answer runs a request.
-func (l *Line) answer(a ask) error {
-	if a.leg != nil && !slices.Contains(l.legs(), a.leg) {
-		return call.ErrLegEnded
-	}
-	return a.do()
-}
-
 // Dial implements [call.Line]: the phone rings. d.To is ignored. The error is a
 // Cause: busy when the phone is in use, out of order when the port has failed.
 func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
-	done := l.serving.Load()
-	if done == nil {
-		return nil, l.down("line %s is not running", l.cfg.ID)
-	}
 	var g *leg
-	a := ask{err: make(chan error, 1), do: func() (err error) { g, err = l.ring(d); return err }}
-	select {
-	case l.asks <- a:
-		if err := <-a.err; err != nil {
-			return nil, err
-		}
-		return g, nil
-	case <-*done:
-		return nil, l.down("line %s has stopped", l.cfg.ID)
-	case <-ctx.Done():
-		return nil, l.down("line %s did not react: %v", l.cfg.ID, ctx.Err())
+	if err := l.loop.Do(ctx, func() (err error) { g, err = l.ring(d); return err }); err != nil {
+		return nil, l.unreached(err)
 	}
+	return g, nil
+}
+
+// unreached makes the cause of a request that did not reach the line.
+func (l *Line) unreached(err error) error {
+	if u, ok := errors.AsType[*portleg.Unreached](err); ok {
+		return l.down("line %s %s", l.cfg.ID, u.Text)
+	}
+	return err
 }
 
 // down is the cause of a line that cannot place calls now.
@@ -238,7 +212,7 @@ func (l *Line) ring(d call.Dial) (*leg, error) {
 		l.until = time.Now().Add(l.cfg.NoAnswer)
 	}
 	l.group.rings(g)
-	g.tell(call.LegRinging)
+	g.Tell(call.LegRinging)
 	return g, nil
 }
 
@@ -266,7 +240,7 @@ func (l *Line) startRinging(d call.Dial) error {
 func (l *Line) Status() call.LineStatus {
 	h := l.phone.Health()
 	s := state(l.doing.Load())
-	st := call.LineStatus{Ready: h.OK && l.serving.Load() != nil, Since: h.Since, Text: s.sentence(), Max: 1}
+	st := call.LineStatus{Ready: h.OK && l.loop.Running(), Since: h.Since, Text: s.sentence(), Max: 1}
 	if l.since.After(st.Since) {
 		st.Since = l.since
 	}
@@ -279,7 +253,7 @@ func (l *Line) Status() call.LineStatus {
 	switch err := l.sound.fault(); {
 	case !h.OK:
 		st.Text = "the port has failed: " + h.Text
-	case l.serving.Load() == nil:
+	case !l.loop.Running():
 		st.Text = "the line is not running"
 	case err != nil:
 		st.Text += "; its sound has failed: " + err.Error()

@@ -93,5 +93,5 @@ func (l *Line) takeOver() {
 		l.busy(l.country.Congestion)
 		return
 	}
-	l.start(call.LegInfo{Inbound: true, From: l.cfg.Number, FromName: l.cfg.Name, To: of.info.To, Replaces: of})
+	l.start(call.LegInfo{Inbound: true, From: l.cfg.Number, FromName: l.cfg.Name, To: of.Info().To, Replaces: of})
 }

@@ -59,7 +59,7 @@ func (l *Line) wait(d call.Dial) *leg {
 	if s := schemes[l.cfg.CallerID]; l.cfg.CallerID != noCallerID && s.start == "" {
 		l.caller = l.message(d).Encode(s.form)
 	}
-	g.tell(call.LegRinging)
+	g.Tell(call.LegRinging)
 	l.cfg.Log.Info("a second call waits")
 	l.tellWaiting()
 	return g
@@ -175,7 +175,7 @@ func (l *Line) hold() {
 	g := l.leg
 	l.leg, l.held = nil, g
 	l.sound.connect(nil)
-	g.tell(call.LegHeld)
+	g.Tell(call.LegHeld)
 }
 
 // resume makes a call that is on hold the present one.
@@ -187,7 +187,7 @@ func (l *Line) resume(g *leg) {
 		l.cfg.Log.Warn("end of dialling", "err", err)
 	}
 	l.enter(talking)
-	g.tell(call.LegResumed)
+	g.Tell(call.LegResumed)
 }
 
 // swap changes the present call and the one on hold.
@@ -209,7 +209,7 @@ func (l *Line) takeWaiting() {
 func (l *Line) join() {
 	l.joined = true
 	l.sound.join(&l.leg.port, &l.held.port)
-	l.held.tell(call.LegResumed)
+	l.held.Tell(call.LegResumed)
 	l.cfg.Log.Info("a conference of three")
 }
 
@@ -236,8 +236,8 @@ func (l *Line) leaveThem() {
 		l.parting = l.parting[1:]
 		g.end(l.down("the phone on %s transfers too many calls at once", l.cfg.ID))
 	}
-	stay.events <- &call.LegEvent{Type: call.LegTransfer, At: time.Now(), Transfer: &call.Transfer{
-		By: l.cfg.Number, User: l.cfg.ID, Attended: true, Replaces: other, Trusted: true, Reply: transferred{stay, other}}}
+	stay.Send(&call.LegEvent{Type: call.LegTransfer, Transfer: &call.Transfer{
+		By: l.cfg.Number, User: l.cfg.ID, Attended: true, Replaces: other, Trusted: true, Reply: transferred{stay, other}}})
 }
 
 // transferred are two calls that a phone wants to be connected with each other.

@@ -168,7 +168,7 @@ func (s *sound) play(t tone.Tone, level float64) {
 // connect joins the phone to a leg's sound, nil to nothing.
 func (s *sound) connect(p *port) {
 	if p != nil {
-		p.start()
+		p.Start()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,8 +177,8 @@ func (s *sound) connect(p *port) {
 
 // join joins the phone and two legs: each hears the two others.
 func (s *sound) join(p, q *port) {
-	p.start()
-	q.start()
+	p.Start()
+	q.Start()
 	for _, r := range []*media.Ring{p.other, q.other} {
 		r.Reset()
 	}

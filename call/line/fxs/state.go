@@ -146,7 +146,7 @@ func (l *Line) hungUp() {
 
 // ringAgain rings the phone for a call that it has left.
 func (l *Line) ringAgain(g *leg) {
-	if err := l.startRinging(call.Dial{From: g.info.From, FromName: g.info.FromName}); err != nil {
+	if err := l.startRinging(call.Dial{From: g.Info().From, FromName: g.Info().FromName}); err != nil {
 		g.end(l.down("the phone on %s cannot be rung: %v", l.cfg.ID, err))
 		return
 	}
@@ -164,8 +164,8 @@ func (l *Line) connect(g *leg) {
 	l.sound.play(tone.Tone{}, 0)
 	g.answered = true
 	l.enter(talking)
-	g.tell(call.LegAnswered)
-	if g.info.Inbound {
+	g.Tell(call.LegAnswered)
+	if g.Info().Inbound {
 		l.turn(true)
 	}
 }
@@ -194,7 +194,7 @@ func (l *Line) progress(g *leg, p call.Progress) {
 // hangup does what Leg.Hangup has asked for.
 func (l *Line) hangup() {
 	for _, g := range l.legs() {
-		if c := g.hangup.Load(); c != nil {
+		if c := g.HungUp(); c != nil {
 			l.drop(g, *c)
 			g.end(*c)
 		}
@@ -240,7 +240,7 @@ func (l *Line) key(d byte) {
 	switch l.state {
 	case talking, calling:
 		if !l.shows(d) {
-			l.leg.digit(d)
+			l.leg.Digit(d)
 		}
 	case dialling:
 		l.dialled(d)
@@ -376,7 +376,7 @@ func (l *Line) leave() {
 	}
 	for _, g := range l.legs() {
 		c := call.Cause{Q850: call.Q850Temporary, Who: call.Box, Text: "the line was stopped"}
-		if h := g.hangup.Load(); h != nil {
+		if h := g.HungUp(); h != nil {
 			c = *h
 		}
 		g.end(c)

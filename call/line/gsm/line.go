@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"callbox/call"
+	"callbox/call/line/portleg"
 	"callbox/hal"
 )
 
@@ -32,8 +31,6 @@ type Config struct {
 
 // Fixed limits of a line.
 const (
-	eventRoom  = 64          // events of a leg; digits beyond are dropped
-	stateRoom  = 8           // further room that only changes of state use
 	digitRoom  = 32          // keys between the sound and the line
 	ringFrames = 8           // sound between modem and clock: bursts of 5, and what lies before
 	prefill    = 2           // 40 ms: both ends jitter
@@ -45,23 +42,12 @@ type Line struct {
 	cfg   Config
 	modem hal.Modem
 	sound *sound
-	asks  chan ask
-	wake  chan struct{} // a leg wants to hang up
-	since time.Time     // when the line was made
-
-	serving atomic.Pointer[chan struct{}] // closed when Serve returns; nil before
-	serve   sync.Mutex                    // held by Serve
+	loop  *portleg.Loop
+	since time.Time // when the line was made
 
 	// Owned by Serve's goroutine.
 	leg *leg
 	in  call.Receiver
-}
-
-// ask is a request to the line's goroutine.
-type ask struct {
-	do  func() error
-	err chan error
-	leg *leg // ErrLegEnded when it is not the present one; nil: none in particular
 }
 
 // New makes the line of a modem. It does nothing until Serve runs. The caller
@@ -74,7 +60,7 @@ func New(c Config, modem hal.Modem, pcm hal.PCM) (*Line, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Log = c.Log.With("line", c.ID)
-	return &Line{cfg: c, modem: modem, sound: newSound(pcm, c.Log), asks: make(chan ask), wake: make(chan struct{}, 1), since: time.Now()}, nil
+	return &Line{cfg: c, modem: modem, sound: newSound(pcm, c.Log), loop: portleg.NewLoop(), since: time.Now()}, nil
 }
 
 // ID implements [call.Line].
@@ -86,14 +72,11 @@ func (l *Line) Kind() call.Kind { return call.GSM }
 // Serve implements [call.Line]. It returns an error only when the driver of the
 // modem was closed.
 func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
-	l.serve.Lock()
-	defer l.serve.Unlock()
-	done := make(chan struct{})
+	stopped := l.loop.Open()
+	defer l.loop.Closed()
 	l.in = in
-	l.serving.Store(&done)
 	defer func() {
-		l.serving.Store(nil)
-		close(done)
+		stopped()
 		l.leave()
 	}()
 	for {
@@ -105,19 +88,15 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 				return fmt.Errorf("line %s: modem: %w", l.cfg.ID, hal.ErrClosed)
 			}
 			l.happened(e)
-		case a := <-l.asks:
-			if a.leg != nil && a.leg != l.leg {
-				a.err <- call.ErrLegEnded
-			} else {
-				a.err <- a.do()
-			}
-		case <-l.wake:
+		case a := <-l.loop.Asks():
+			a.Do(l.leg != nil && a.Leg == &l.leg.Leg)
+		case <-l.loop.Woken():
 		case d := <-l.sound.digits:
 			if l.leg != nil {
-				l.leg.digit(d)
+				l.leg.Digit(d)
 			}
 		}
-		if g := l.leg; g != nil && g.hangup.Load() != nil {
+		if g := l.leg; g != nil && g.HungUp() != nil {
 			l.modem.Hangup()
 		}
 	}
@@ -125,23 +104,19 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 
 // Dial implements [call.Line]. The error is a Cause.
 func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
-	done := l.serving.Load()
-	if done == nil {
-		return nil, l.down("line %s is not running", l.cfg.ID)
-	}
 	var g *leg
-	a := ask{err: make(chan error, 1), do: func() (err error) { g, err = l.place(ctx, d); return err }}
-	select {
-	case l.asks <- a:
-		if err := <-a.err; err != nil {
-			return nil, err
-		}
-		return g, nil
-	case <-*done:
-		return nil, l.down("line %s has stopped", l.cfg.ID)
-	case <-ctx.Done():
-		return nil, l.down("line %s did not react: %v", l.cfg.ID, ctx.Err())
+	if err := l.loop.Do(ctx, func() (err error) { g, err = l.place(ctx, d); return err }); err != nil {
+		return nil, l.unreached(err)
 	}
+	return g, nil
+}
+
+// unreached makes the cause of a request that did not reach the line.
+func (l *Line) unreached(err error) error {
+	if u, ok := errors.AsType[*portleg.Unreached](err); ok {
+		return l.down("line %s %s", l.cfg.ID, u.Text)
+	}
+	return err
 }
 
 // down is the cause of a line that cannot place calls now.
@@ -177,14 +152,14 @@ func (l *Line) happened(e hal.ModemEvent) {
 	}
 	switch e.Type {
 	case hal.ModemAlerting:
-		g.tell(call.LegRinging)
+		g.Tell(call.LegRinging)
 	case hal.ModemEarly:
 		l.sound.connect(&g.port)
-		g.tell(call.LegEarly)
+		g.Tell(call.LegEarly)
 	case hal.ModemAnswered:
 		l.connected(g)
 	case hal.ModemDigit:
-		g.digit(e.Digit)
+		g.Digit(e.Digit)
 	case hal.ModemReleased:
 		l.released(g, e.Release)
 	case hal.ModemIncoming:
@@ -220,19 +195,19 @@ func (l *Line) connected(g *leg) {
 	l.sound.report(!l.modem.State().HearsDigits)
 	l.sound.connect(&g.port)
 	g.answered = true
-	g.tell(call.LegAnswered)
+	g.Tell(call.LegAnswered)
 }
 
 // released ends the leg.
 func (l *Line) released(g *leg, r hal.Release) {
 	who := map[hal.Side]call.Who{hal.ByFarEnd: call.Remote, hal.ByNetwork: call.Network, hal.ByBox: call.Box}[r.By]
 	c := call.Cause{Q850: r.Q850, Who: who, Text: r.Text}
-	if own := g.hangup.Load(); own != nil {
+	if own := g.HungUp(); own != nil {
 		c = *own
 	}
 	l.leg = nil
 	l.sound.stop()
-	g.end(c)
+	g.End(c)
 }
 
 // leave ends everything when Serve ends.
@@ -240,11 +215,11 @@ func (l *Line) leave() {
 	if g := l.leg; g != nil {
 		l.modem.Hangup()
 		c := call.Cause{Q850: call.Q850Temporary, Who: call.Box, Text: "the line was stopped"}
-		if h := g.hangup.Load(); h != nil {
+		if h := g.HungUp(); h != nil {
 			c = *h
 		}
 		l.leg = nil
-		g.end(c)
+		g.End(c)
 	}
 	l.sound.stop()
 	l.sound.wait()
@@ -253,7 +228,7 @@ func (l *Line) leave() {
 // Status implements [call.Reporter].
 func (l *Line) Status() call.LineStatus {
 	m := l.modem.State()
-	st := call.LineStatus{Ready: m.OK && l.serving.Load() != nil, Since: m.Since, Text: m.Text, Max: 1}
+	st := call.LineStatus{Ready: m.OK && l.loop.Running(), Since: m.Since, Text: m.Text, Max: 1}
 	if l.since.After(st.Since) {
 		st.Since = l.since
 	}
@@ -261,7 +236,7 @@ func (l *Line) Status() call.LineStatus {
 		st.Busy = 1
 	}
 	switch {
-	case l.serving.Load() == nil:
+	case !l.loop.Running():
 		st.Text = "the line is not running"
 	case m.OK && m.Busy:
 		st.Text = "in a call; " + m.Text

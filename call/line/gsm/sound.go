@@ -71,7 +71,7 @@ func (s *sound) report(on bool) {
 // connect joins the modem to a leg's sound, nil to nothing.
 func (s *sound) connect(p *port) {
 	if p != nil {
-		p.start()
+		p.Start()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +105,7 @@ func (s *sound) hear(quit <-chan struct{}) {
 			f.Clear()
 		}
 		if p != nil {
-			p.in.Push(in.fit(f[:], p.in.Len()))
+			p.In.Push(in.fit(f[:], p.In.Len()))
 		}
 	}
 }
@@ -121,8 +121,8 @@ func (s *sound) speak(quit <-chan struct{}) {
 		s.mu.Unlock()
 		clear(f[:])
 		if p != nil {
-			want := out.want(p.out.Len())
-			if n := p.out.Pull(taken[:want]); n == want {
+			want := out.want(p.Out.Len())
+			if n := p.Out.Pull(taken[:want]); n == want {
 				copy(f[:], out.stretch(taken[:n], media.FrameSamples))
 			} else { // it runs dry
 				copy(f[:], taken[:n])
