@@ -72,8 +72,8 @@ func TestEchoOfTheHybridIsCancelled(t *testing.T) {
 				heard = r.converse(l, far, 4*time.Second)
 				share := alike(heard, near[:3*media.SampleRate])
 				t.Logf("while both speak %.0f %% of what the phone says is heard clearly", 100*share)
-				if on && share < 0.85 || !on && share > 0.8 {
-					t.Error("want more than 85 % without the echo, and less with it, or this proves nothing")
+				if on != (share > 0.66) {
+					t.Error("want more than 66 % without the echo, and less with it, or this proves nothing")
 				}
 				l.Hangup(call.NormalClearing(call.API))
 				r.phone.OnHook()
@@ -112,8 +112,9 @@ func TestEchoStaysInForFaxMachines(t *testing.T) {
 	})
 }
 
-// alike is the share of the 50 ms pieces of said that come at one and the same
-// delay in heard with a correlation of at least 0.95.
+// alike is the share of the 50 ms pieces of said that come in heard with a correlation
+// of at least 0.95, at a delay that moves by a sample per 25 ms at most: the line makes
+// up for the clocks and for where they met when the call began.
 func alike(heard, said []int16) float64 {
 	const piece, delays = 400, 4 * media.FrameSamples
 	corr := func(a, b []int16) float64 {
@@ -125,8 +126,8 @@ func alike(heard, said []int16) float64 {
 		return ab / math.Sqrt(aa*bb+1)
 	}
 	best, at := 0.0, 0
-	for d := range delays {
-		if c := corr(heard[d:][:len(said)], said); c > best {
+	for d := range delays { // of the beginning
+		if c := corr(heard[d:][:media.SampleRate/2], said[:media.SampleRate/2]); c > best {
 			best, at = c, d
 		}
 	}
@@ -136,7 +137,13 @@ func alike(heard, said []int16) float64 {
 			continue // between the words
 		}
 		pieces++
-		if corr(heard[at+i:][:piece], said[i:i+piece]) >= 0.95 {
+		here, moved := 0.0, 0
+		for by := max(-2, -at); by <= 2; by++ {
+			if c := corr(heard[at+by+i:][:piece], said[i:i+piece]); c > here {
+				here, moved = c, by
+			}
+		}
+		if at += moved; here >= 0.95 {
 			n++
 		}
 	}
