@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,8 +12,9 @@ import (
 	"testing"
 )
 
-// textConfig gives the SIMs their applications for text messages.
-func textConfig(twilioHook, jambonzHook string) string {
+// textConfig gives the SIMs their applications for text messages: one of Twilio's
+// shape, one of jambonz', and one of a third that the others have to do without.
+func textConfig(twilioHook, jambonzHook, third string) string {
 	return `
 phones:
 - {port: fxs1}
@@ -25,9 +27,7 @@ routes:
 numbers:
 - {number: "+14155550180", line: gsm1, target: fxs1, message: {url: "` + twilioHook + `"}}
 - {number: "+14155550181", line: gsm2, target: fxs1, api: jambonz, message: {url: "` + jambonzHook + `"}}
-- {number: "+14155550182", line: gsm3, target: fxs1}
-tolls:
-- {line: gsm3, messages: 2, month_messages: 100}
+- {number: "+14155550182", line: gsm3, target: fxs1` + third + `}
 `
 }
 
@@ -67,7 +67,7 @@ func TestTexts(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`[{"verb":"message","from":"+14155550181","to":"+14155550191","text":"Danke, 😀"}]`))
 	})
-	g := startGateway(t, textConfig(twiml, verbs))
+	g := startGateway(t, textConfig(twiml, verbs, `, api: signalwire, message: {url: "`+a.URL+`/third"}`))
 	modemsUp(g, "gsm1", "gsm2", "gsm3")
 	one, two := g.phone("gsm1"), g.phone("gsm2")
 
@@ -113,6 +113,8 @@ func TestTexts(t *testing.T) {
 	}
 	two.shows("last text", "by JSON")
 
+	checkThirdTexts(t, g, a)
+
 	// A call's script.
 	sid := g.create(url.Values{"To": {"client:fxs1"}, "From": {"+14155550180"}, "Twiml": {`<Response><Sms to="+14155550190" from="+14155550180">From the call</Sms><Pause/></Response>`}})
 	phone := g.phone("fxs1")
@@ -136,13 +138,78 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// checkThirdTexts sends and takes messages as the vendors' clients and a program
+// with plain forms do: SignalWire's on the third SIM, then Restcomm's on the same.
+func checkThirdTexts(t *testing.T, g *gateway, a *app) {
+	t.Helper()
+	sim := g.phone("gsm3")
+	a.handle("/third", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/xml")
+		_, _ = w.Write([]byte(`<Response><Sms>` + r.FormValue("AccountSid")[:2] + " heard: " + r.FormValue("Body") + `</Sms></Response>`))
+	})
+	for _, vendor := range []string{"twilio", "signalwire"} {
+		text := "Sent by the client of " + vendor
+		hook := startHookApp(t, "clients-laml", append(g.vendorEnv(vendor, false), "PROMPT=", "OTHER=")...)
+		got := runClient(t, "clients-laml", append(g.vendorEnv(vendor, false), "APP="+hook.url, "SIM=+14155550182", "FAR=+14155550192", "TEXT="+text), "messages")
+		sim.shows("last text", text)
+		sid := object(got["made"])["sid"]
+		if m := object(got["made"]); m["status"] != "queued" || m["direction"] != "outbound-api" || m["body"] != text {
+			t.Errorf("%s: made %v", vendor, m)
+		}
+		if m := object(got["done"]); m["status"] != "delivered" || m["sid"] != sid || m["dateSent"] == nil {
+			t.Errorf("%s: done %v", vendor, m)
+		}
+		if l := list(got["found"]); len(l) == 0 || l[0] != sid {
+			t.Errorf("%s: found %v, want %v first", vendor, l, sid)
+		}
+		if e := object(got["refused"]); e["status"] != 400.0 || e["code"] != 21606.0 {
+			t.Errorf("%s: a number of nobody: %v", vendor, e)
+		}
+		if e := object(got["gone"]); got["removed"] != true || e["status"] != 404.0 {
+			t.Errorf("%s: removed %v, then %v", vendor, got["removed"], e)
+		}
+		if s := hook.until("/text", 1).Body["MessageStatus"].(string) + " " + hook.until("/text", 2).Body["MessageStatus"].(string); s != "sent delivered" {
+			t.Errorf("%s: told %s", vendor, s)
+		}
+		hook.verified()
+	}
+	sim.do("text", "Is it SignalWire?")
+	sim.shows("last text", g.project[:2]+" heard: Is it SignalWire?")
+	if r := a.until("/third", 1); r.form.Get("AccountSid") != g.project || r.header.Get("X-SignalWire-Signature") == "" {
+		t.Errorf("asked with %v %v", r.header, r.form)
+	}
+
+	g.change("api: signalwire", "api: restcomm")
+	sim.do("text", "Is it Restcomm?")
+	sim.shows("last text", "AC heard: Is it Restcomm?")
+	if r := a.until("/third", 2); r.form.Get("AccountSid") != g.account || len(r.header["X-Signalwire-Signature"])+len(r.header["X-Twilio-Signature"]) > 0 {
+		t.Errorf("asked with %v %v", r.header, r.form)
+	}
+	form := url.Values{"From": {"+14155550182"}, "To": {"+14155550192"}, "Body": {"By a plain form"}, "StatusCallback": {a.URL + "/formtext"}}
+	made := g.plainForm("POST", "/SMS/Messages.json", form)
+	sid := text(made.json(t)["sid"])
+	if made.status/100 != 2 || !strings.HasPrefix(sid, "SM") {
+		t.Fatalf("made: %d %s", made.status, made.body)
+	}
+	sim.shows("last text", "By a plain form")
+	if s := a.until("/formtext", 1).form.Get("SmsStatus") + " " + a.until("/formtext", 2).form.Get("SmsStatus"); s != "sent delivered" {
+		t.Errorf("told %s", s)
+	}
+	if m := g.plainForm("GET", "/SMS/Messages/"+sid, nil); !strings.Contains(string(m.body), "<Sid>"+sid+"</Sid>") || !strings.Contains(string(m.body), "<Status>delivered</Status>") {
+		t.Errorf("fetched: %s", m.body)
+	}
+	if l := g.plainForm("GET", "/SMS/Messages.json?To=%2B14155550192", nil).json(t); !strings.Contains(fmt.Sprint(l["messages"]), sid) {
+		t.Errorf("listed: %v", l)
+	}
+}
+
 // TestTextTrouble: what the network and the guards refuse is told in sentences, what
 // came while nobody could take it is not lost.
 func TestTextTrouble(t *testing.T) {
 	t.Parallel()
 	a := newApp(t)
 	hook := a.doc("/sms", "<Response/>")
-	g := startGateway(t, textConfig(hook, hook))
+	g := startGateway(t, textConfig(hook, hook, "")+"tolls:\n- {line: gsm3, messages: 2, month_messages: 100}\n")
 	modemsUp(g, "gsm1", "gsm3")
 	one := g.phone("gsm1")
 	send := func(from, body string) (int, map[string]any) {

@@ -117,6 +117,20 @@ const scenarios = {
     await client.calls(beside.sid).update({ status: 'completed' });
     await until(beside.sid, 'completed');
   },
+  // A text message over a SIM of the box.
+  async messages() {
+    const { SIM, FAR, TEXT } = process.env;
+    const made = await client.messages.create({ to: FAR, from: SIM, body: TEXT, statusCallback: `${APP}/text` });
+    out.made = plain(made);
+    for (let i = 0; i < 300 && out.done?.status !== 'delivered'; i++) {
+      await new Promise((r) => setTimeout(r, 100));
+      out.done = plain(await client.messages(made.sid).fetch());
+    }
+    out.found = sids(await client.messages.list({ to: FAR, pageSize: 1, limit: 2 }));
+    out.refused = await failure(client.messages.create({ to: FAR, from: '+14155550123', body: TEXT }));
+    out.removed = await client.messages(made.sid).remove();
+    out.gone = await failure(client.messages(made.sid).fetch());
+  },
   // What is refused, as the client sees it.
   async refusals() {
     const other = connect(ACCOUNT, '0'.repeat(32));
