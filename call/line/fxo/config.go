@@ -68,12 +68,14 @@ const (
 	releaseTime = 30 * time.Second
 	stopTime    = 4 * time.Second // for the driver when the line stops
 	ringSlack   = 2500 * time.Millisecond
-	retryTime   = time.Second // after an error of the sound
+	retryTime   = 100 * time.Millisecond // after an error of the sound
 	maxDigits   = 32
-	signRoom    = 64 // keys and signs between the sound and the line
-	ringFrames  = 6  // sound between device and clock: 120 ms at most
-	prefill     = 2  // 40 ms: both ends jitter
-	tailFrames  = 8  // 160 ms: what is still on the way of the ringback tone at the answer
+	signRoom    = 64                     // keys and signs between the sound and the line
+	ringFrames  = 6                      // sound between device and clock: 120 ms at most
+	prefill     = 2                      // 40 ms: both ends jitter
+	echoAhead   = 24                     // samples by which the echo's reference comes early: the delay is measured at its peak
+	echoSearch  = 200 * time.Millisecond // the longest delay inside the modem that is looked for
+	tailFrames  = 8                      // 160 ms: what is still on the way of the ringback tone at the answer
 )
 
 // withDefaults fills in the zero values and checks the rest.

@@ -63,15 +63,8 @@ func (g *leg) Answer(ctx context.Context) error {
 	}
 }
 
-// Echo implements [call.EchoReporter]. What was measured in earlier calls of the line
-// counts too: the line is the same.
-func (g *leg) Echo() (returnLoss, enhancement float64, ok bool) {
-	s := g.line.sound.hybrid.last.Load()
-	if s == nil || !s.Known {
-		return 0, 0, false
-	}
-	return s.ReturnLoss, s.Enhancement, true
-}
+// Echo implements [call.EchoReporter].
+func (g *leg) Echo() (returnLoss, enhancement float64, ok bool) { return g.line.sound.hybrid.Loss() }
 
 // port is the sound of a leg. The media clock reads and writes it; the sound
 // goroutines work at the other ends of the rings.

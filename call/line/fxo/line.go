@@ -10,7 +10,6 @@ import (
 	"callbox/call"
 	"callbox/call/line/portleg"
 	"callbox/hal"
-	"callbox/media/echo"
 	"callbox/media/tone"
 )
 
@@ -49,15 +48,13 @@ func New(c Config, port hal.Exchange, pcm hal.PCM) (*Line, error) {
 		return nil, err
 	}
 	c.Log = c.Log.With("line", c.ID)
-	var canceller *echo.Canceller
-	if c.EchoTail >= 0 {
-		if canceller, err = echo.New(echo.Config{Tail: c.EchoTail}); err != nil {
-			return nil, fmt.Errorf("line %s: %w", c.ID, err)
-		}
+	hybrid, err := portleg.NewHybrid(pcm, portleg.HybridConfig{Tail: c.EchoTail, Ahead: echoAhead, Search: echoSearch})
+	if err != nil {
+		return nil, fmt.Errorf("line %s: %w", c.ID, err)
 	}
 	return &Line{
 		cfg: c, country: country, port: port,
-		sound: newSound(pcm, canceller, newSupervisor(c, country), c.Log),
+		sound: newSound(pcm, hybrid, newSupervisor(c, country), c.Log),
 		loop:  portleg.NewLoop(), since: time.Now(),
 	}, nil
 }
@@ -155,7 +152,7 @@ func (l *Line) Status() call.LineStatus {
 	case !l.loop.Running():
 		st.Text = "the line is not running"
 	case s == talking:
-		if err := l.sound.fault(); err != nil {
+		if err := l.sound.device.Err(); err != nil {
 			st.Text += "; its sound has failed: " + err.Error()
 		}
 	}

@@ -1,15 +1,13 @@
 package fxo
 
 import (
-	"errors"
 	"log/slog"
 	"sync"
-	"time"
 
+	"callbox/call/line/portleg"
 	"callbox/hal"
 	"callbox/media"
 	"callbox/media/dtmf"
-	"callbox/media/echo"
 )
 
 // heard is what the sound goroutine tells the line: a key, or a judgement.
@@ -22,7 +20,8 @@ type heard struct {
 // connected) to stop.
 type sound struct {
 	pcm    hal.PCM
-	hybrid *hybrid
+	hybrid *portleg.Hybrid
+	device portleg.Device
 	super  *supervisor
 	log    *slog.Logger
 	signs  chan heard // to the line's goroutine
@@ -33,12 +32,11 @@ type sound struct {
 
 	mu   sync.Mutex // guards what follows
 	port *port
-	err  error  // what is wrong with the device
 	lost uint64 // keys that the line did not take in time
 }
 
-func newSound(pcm hal.PCM, c *echo.Canceller, s *supervisor, log *slog.Logger) *sound {
-	return &sound{pcm: pcm, hybrid: newHybrid(pcm, c), super: s, log: log, signs: make(chan heard, signRoom)}
+func newSound(pcm hal.PCM, h *portleg.Hybrid, s *supervisor, log *slog.Logger) *sound {
+	return &sound{pcm: pcm, hybrid: h, super: s, log: log, signs: make(chan heard, signRoom)}
 }
 
 // start runs the two goroutines for a leg's sound. It waits for those of the call
@@ -51,10 +49,11 @@ func (s *sound) start(p *port) {
 	for len(s.signs) > 0 {
 		<-s.signs
 	}
-	s.hybrid.begin()
+	s.hybrid.Begin()
+	s.device.Forget()
 	p.Start()
 	s.mu.Lock()
-	s.port, s.err = p, nil
+	s.port = p
 	s.mu.Unlock()
 	s.running, s.quit = true, make(chan struct{})
 	quit := s.quit
@@ -73,25 +72,18 @@ func (s *sound) stop() {
 
 func (s *sound) wait() { s.wg.Wait() }
 
-// fault is what is wrong with the device, nil while it works.
-func (s *sound) fault() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
-
 // hear takes what the line says: keys and signs go to the line's goroutine, the rest
 // to the leg. A key is silenced towards the leg from the moment it is recognised, so
 // that it is not heard twice by those who get the digit.
 func (s *sound) hear(quit <-chan struct{}, p *port) {
 	var f media.Frame
 	d := dtmf.NewDetector()
-	for !over(quit) {
+	for !portleg.Over(quit) {
 		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
 			continue
 		}
 		if !p.clear.Load() {
-			s.hybrid.clean(&f)
+			s.hybrid.Clean(&f)
 		}
 		if j := s.super.hears(&f); j.sign != noSign {
 			s.tell(heard{judgement: j})
@@ -123,47 +115,17 @@ func (s *sound) tell(h heard) {
 // speak feeds the line. The device's pace is that of what it has said.
 func (s *sound) speak(quit <-chan struct{}, p *port) {
 	var f media.Frame
-	for !over(quit) {
+	for !portleg.Over(quit) {
 		n := p.Out.Pull(f[:])
 		clear(f[n:])
-		s.hybrid.told(&f)
+		s.hybrid.Told(&f)
 		s.super.speaks(&f)
 		_, err := s.pcm.Write(f[:])
 		s.check(err, quit)
 	}
 }
 
-// check takes the result of an operation of the device. After an error it waits
-// before the next attempt and reports false.
+// check takes the result of an operation of the device.
 func (s *sound) check(err error, quit <-chan struct{}) bool {
-	if err != nil && over(quit) {
-		return false
-	}
-	s.mu.Lock()
-	first := s.err == nil
-	s.err = err
-	s.mu.Unlock()
-	if err == nil {
-		return true
-	}
-	if first && !errors.Is(err, hal.ErrClosed) {
-		s.log.Debug("sound of the line has stopped", "err", err)
-	}
-	t := time.NewTimer(retryTime / 10)
-	defer t.Stop()
-	select {
-	case <-quit:
-	case <-t.C:
-	}
-	return false
-}
-
-// over reports whether quit is closed.
-func over(quit <-chan struct{}) bool {
-	select {
-	case <-quit:
-		return true
-	default:
-		return false
-	}
+	return s.device.Check(err, retryTime, quit, func(err error) { s.log.Debug("sound of the line has stopped", "err", err) })
 }

@@ -85,6 +85,7 @@ const (
 	digitRoom  = 32              // keys between the sound and the line
 	ringFrames = 6               // sound between device and clock: 120 ms at most
 	prefill    = 2               // 40 ms: both ends jitter
+	echoAhead  = 16              // samples by which the echo's reference comes early, for the driver's error: 2 ms
 )
 
 // withDefaults fills in the zero values and checks the rest.

@@ -11,7 +11,6 @@ import (
 	"callbox/call"
 	"callbox/call/line/portleg"
 	"callbox/hal"
-	"callbox/media/echo"
 	"callbox/media/tone"
 )
 
@@ -59,15 +58,13 @@ func New(c Config, phone hal.Phone, pcm hal.PCM) (*Line, error) {
 		return nil, err
 	}
 	c.Log = c.Log.With("line", c.ID)
-	var canceller *echo.Canceller
-	if c.EchoTail >= 0 {
-		if canceller, err = echo.New(echo.Config{Tail: c.EchoTail}); err != nil {
-			return nil, fmt.Errorf("line %s: %w", c.ID, err)
-		}
+	hybrid, err := portleg.NewHybrid(pcm, portleg.HybridConfig{Tail: c.EchoTail, Ahead: echoAhead})
+	if err != nil {
+		return nil, fmt.Errorf("line %s: %w", c.ID, err)
 	}
 	l := &Line{
 		cfg: c, country: country, phone: phone, group: c.Group, set: c.Settings,
-		sound: newSound(pcm, canceller, c.Log),
+		sound: newSound(pcm, hybrid, c.Log),
 		loop:  portleg.NewLoop(),
 		since: time.Now(),
 	}
@@ -250,7 +247,7 @@ func (l *Line) Status() call.LineStatus {
 	if l.twice.Load() {
 		st.Max = 2
 	}
-	switch err := l.sound.fault(); {
+	switch err := l.sound.device.Err(); {
 	case !h.OK:
 		st.Text = "the port has failed: " + h.Text
 	case !l.loop.Running():

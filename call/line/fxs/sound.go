@@ -1,15 +1,13 @@
 package fxs
 
 import (
-	"errors"
 	"log/slog"
 	"sync"
-	"time"
 
+	"callbox/call/line/portleg"
 	"callbox/hal"
 	"callbox/media"
 	"callbox/media/dtmf"
-	"callbox/media/echo"
 	"callbox/media/tone"
 )
 
@@ -17,7 +15,8 @@ import (
 // start (the phone was picked up) to stop.
 type sound struct {
 	pcm    hal.PCM
-	hybrid *hybrid
+	hybrid *portleg.Hybrid
+	device portleg.Device
 	log    *slog.Logger
 	digits chan byte     // keys that were heard, to the line's goroutine
 	pen    chan struct{} // held by the one goroutine that writes to pcm
@@ -31,13 +30,12 @@ type sound struct {
 	port *port           // nil: nobody listens
 	also *port           // a second one, in a conference of three; nil: none
 	hold bool            // what the phone says is not for the legs
-	err  error           // what is wrong with the device
 	once *clip           // in use by the writer, before the tone; nil: none
 	lost uint64          // keys that the line did not take in time
 }
 
-func newSound(pcm hal.PCM, c *echo.Canceller, log *slog.Logger) *sound {
-	return &sound{pcm: pcm, hybrid: newHybrid(pcm, c), log: log, digits: make(chan byte, digitRoom), pen: make(chan struct{}, 1)}
+func newSound(pcm hal.PCM, h *portleg.Hybrid, log *slog.Logger) *sound {
+	return &sound{pcm: pcm, hybrid: h, log: log, digits: make(chan byte, digitRoom), pen: make(chan struct{}, 1)}
 }
 
 // clip is a sound that ends. over is closed when its last frame was given to the
@@ -134,7 +132,7 @@ func (s *sound) start() {
 	for len(s.digits) > 0 {
 		<-s.digits
 	}
-	s.hybrid.begin()
+	s.hybrid.Begin()
 	s.running, s.quit = true, make(chan struct{})
 	quit := s.quit
 	s.wg.Go(func() { s.hear(quit) })
@@ -194,26 +192,19 @@ func (s *sound) mute(on bool) {
 	s.hold = on
 }
 
-// fault is what is wrong with the device, nil while it works.
-func (s *sound) fault() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
-
 // hear takes the microphone: keys go to the line, the rest to the leg. A key is
 // silenced towards the leg from the moment it is recognised, so that it is not
 // heard twice by those who get the digit.
 func (s *sound) hear(quit <-chan struct{}) {
 	var f media.Frame
 	d := dtmf.NewDetector()
-	for !over(quit) {
+	for !portleg.Over(quit) {
 		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
 			continue
 		}
 		p, q, mute := s.listeners()
 		if p == nil || !p.clear.Load() {
-			s.hybrid.clean(&f)
+			s.hybrid.Clean(&f)
 		}
 		if key, ok := d.Write(&f); ok {
 			select {
@@ -247,7 +238,7 @@ func (s *sound) speak(quit <-chan struct{}) {
 	s.pen <- struct{}{}
 	defer func() { <-s.pen }()
 	var f, g media.Frame
-	for !over(quit) {
+	for !portleg.Over(quit) {
 		s.mu.Lock()
 		t, p, q, c := s.tone, s.port, s.also, s.once
 		s.mu.Unlock()
@@ -269,40 +260,13 @@ func (s *sound) speak(quit <-chan struct{}) {
 			q.other.Push(f[:])
 			f.Add(&g)
 		}
-		s.hybrid.told(&f)
+		s.hybrid.Told(&f)
 		_, err := s.pcm.Write(f[:])
 		s.check(err, quit)
 	}
 }
 
-// check takes the result of an operation of the device. After an error it waits
-// before the next attempt and reports false.
+// check takes the result of an operation of the device.
 func (s *sound) check(err error, quit <-chan struct{}) bool {
-	s.mu.Lock()
-	changed := (err == nil) != (s.err == nil)
-	s.err = err
-	s.mu.Unlock()
-	if err == nil {
-		return true
-	}
-	if changed && !errors.Is(err, hal.ErrClosed) {
-		s.log.Warn("sound of the port has failed", "err", err)
-	}
-	t := time.NewTimer(retryTime)
-	defer t.Stop()
-	select {
-	case <-quit:
-	case <-t.C:
-	}
-	return false
-}
-
-// over reports whether quit is closed.
-func over(quit <-chan struct{}) bool {
-	select {
-	case <-quit:
-		return true
-	default:
-		return false
-	}
+	return s.device.Check(err, retryTime, quit, func(err error) { s.log.Warn("sound of the port has failed", "err", err) })
 }

@@ -1,11 +1,10 @@
 package gsm
 
 import (
-	"errors"
 	"log/slog"
 	"sync"
-	"time"
 
+	"callbox/call/line/portleg"
 	"callbox/hal"
 	"callbox/media"
 	"callbox/media/dtmf"
@@ -17,6 +16,8 @@ type sound struct {
 	log    *slog.Logger
 	digits chan byte // keys that were heard, to the line's goroutine
 
+	device portleg.Device
+
 	running bool // owned by the line's goroutine
 	quit    chan struct{}
 	wg      sync.WaitGroup
@@ -24,7 +25,6 @@ type sound struct {
 	mu   sync.Mutex // guards what follows
 	port *port      // nil: nobody listens
 	keys bool       // keys that are heard are reported
-	err  error      // what is wrong with the device
 	lost uint64     // keys that the line did not take in time
 }
 
@@ -84,7 +84,7 @@ func (s *sound) hear(quit <-chan struct{}) {
 	var f media.Frame
 	in := newFitter(inLevel)
 	d := dtmf.NewDetector()
-	for !over(quit) {
+	for !portleg.Over(quit) {
 		if _, err := s.pcm.Read(f[:]); !s.check(err, quit) {
 			continue
 		}
@@ -115,7 +115,7 @@ func (s *sound) speak(quit <-chan struct{}) {
 	var f media.Frame
 	var taken [media.FrameSamples + 1]int16
 	out := newFitter(outLevel)
-	for !over(quit) {
+	for !portleg.Over(quit) {
 		s.mu.Lock()
 		p := s.port
 		s.mu.Unlock()
@@ -133,34 +133,7 @@ func (s *sound) speak(quit <-chan struct{}) {
 	}
 }
 
-// check takes the result of an operation of the device. After an error it waits
-// before the next attempt and reports false.
+// check takes the result of an operation of the device.
 func (s *sound) check(err error, quit <-chan struct{}) bool {
-	s.mu.Lock()
-	changed := (err == nil) != (s.err == nil)
-	s.err = err
-	s.mu.Unlock()
-	if err == nil {
-		return true
-	}
-	if changed && !errors.Is(err, hal.ErrClosed) {
-		s.log.Warn("sound of the modem has failed", "err", err)
-	}
-	t := time.NewTimer(retryTime)
-	defer t.Stop()
-	select {
-	case <-quit:
-	case <-t.C:
-	}
-	return false
-}
-
-// over reports whether quit is closed.
-func over(quit <-chan struct{}) bool {
-	select {
-	case <-quit:
-		return true
-	default:
-		return false
-	}
+	return s.device.Check(err, retryTime, quit, func(err error) { s.log.Warn("sound of the modem has failed", "err", err) })
 }

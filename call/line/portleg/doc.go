@@ -4,8 +4,10 @@
 //
 // A [Loop] is the way to a line's goroutine, which alone changes what the line does. A
 // [Leg] is one call of it: its events, its hang-up, and its [Sound] between the
-// device's clock and the media clock. What a line does with them is its own affair.
+// device's clock and the media clock. A [Device] watches whether the device works, a
+// [Hybrid] takes the echo out of an analogue one. What a line does with them is its own
+// affair.
 //
-// It may import call and media. It is tested here by a loop without a device, and by
-// linetest with each of the lines.
+// It may import call, hal, media and media/echo. Loop, leg and sound are tested here
+// without a device, the rest by the tests of the lines, with a simulated far side.
 package portleg
