@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type box struct {
 	imported []byte
 	refuse   error
 	ring     *trace.Ring
+	sound    *trace.Sound
 }
 
 func (b *box) Create(_ context.Context, r call.Request) (call.Record, bool, error) {
@@ -126,7 +128,9 @@ func serve(t *testing.T, b *box) (*Client, *event.Bus) {
 	return c, bus
 }
 
-func newBox() *box { return &box{recs: map[string]call.Record{}, ring: trace.NewRing(0)} }
+func newBox() *box {
+	return &box{recs: map[string]call.Record{}, ring: trace.NewRing(0), sound: trace.NewSound(0)}
+}
 
 func TestCallsByHand(t *testing.T) {
 	b := newBox()
@@ -249,6 +253,46 @@ func TestNoGateway(t *testing.T) {
 	if _, err := c.Calls(context.Background(), 1); err == nil || !strings.Contains(err.Error(), "callbox serve") {
 		t.Errorf("%v", err)
 	}
+}
+
+// Capture implements Capturer.
+func (b *box) Capture(id string) *trace.Capture { return trace.NewCapture(b.ring, b.sound, id) }
+
+// TestCapture: the capture of a call that has ended comes to its end by itself, that
+// of one that is up when the client has had enough.
+func TestCapture(t *testing.T) {
+	b := newBox()
+	c, _ := serve(t, b)
+	at := netip.MustParseAddrPort("192.0.2.1:4000")
+	b.sound.Packet(time.Now(), "one@box", true, at, at, []byte("sound of one"))
+	b.recs["CA1"] = call.Record{ID: "CA1", Account: "acct", SIPCallID: "one@box", State: call.Completed}
+	b.recs["CA2"] = call.Record{ID: "CA2", Account: "acct", SIPCallID: "two@box", State: call.InProgress}
+	b.sound.Packet(time.Now(), "two@box", true, at, at, []byte("sound of two"))
+	var got bytes.Buffer
+	if err := c.Capture(t.Context(), "CA1", &got); err != nil || !bytes.Contains(got.Bytes(), []byte("sound of one")) || bytes.Contains(got.Bytes(), []byte("sound of two")) {
+		t.Errorf("%q, %v", got.Bytes(), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := c.Capture(ctx, "CA2", enough{"sound of two", cancel}); err != nil {
+		t.Errorf("a capture that the client ends: %v", err)
+	}
+	if err := c.Capture(t.Context(), "CA3", &got); err == nil {
+		t.Error("an unknown call is captured")
+	}
+}
+
+// enough calls done when it has been written what it waits for.
+type enough struct {
+	what string
+	done func()
+}
+
+func (e enough) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte(e.what)) {
+		e.done()
+	}
+	return len(b), nil
 }
 
 func TestTrace(t *testing.T) {

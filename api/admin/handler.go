@@ -171,6 +171,9 @@ func NewHandler(calls api.Calls, bus *event.Bus, box Box, tracer Tracer, metrics
 	if t, ok := box.(Tolls); ok {
 		h.mux.HandleFunc("GET /v1/tolls", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, t.Tolls()) })
 	}
+	if c, ok := box.(Capturer); ok {
+		h.mux.HandleFunc("GET /v1/calls/{id}/capture", func(w http.ResponseWriter, r *http.Request) { h.capture(w, r, c) })
+	}
 	if t, ok := box.(Texts); ok {
 		h.handleTexts(t)
 	}

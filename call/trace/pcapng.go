@@ -25,36 +25,12 @@ const (
 // over a connection, since only the message was kept and not its segments. The
 // error is w's.
 func WritePcapng(w io.Writer, entries []Entry) error {
-	var b []byte
-	b = block(b, sectionBlock, func(b []byte) []byte {
-		b = le32(b, byteOrder)
-		b = append(b, 1, 0, 0, 0)                              // version 1.0
-		return binary.LittleEndian.AppendUint64(b, ^uint64(0)) // length not given
-	})
-	b = block(b, interfaceBlock, func(b []byte) []byte {
-		b = append(b, linkRaw, 0, 0, 0)
-		b = le32(b, 0) // no limit to a packet's length
-		b = append(b, tsResolution, 0, 1, 0, nanoseconds, 0, 0, 0)
-		return append(b, 0, 0, 0, 0) // end of the options
-	})
+	b := pcapngHeader(nil)
 	for _, e := range entries {
 		if e.IsEvent() || !e.Remote.IsValid() { // what was said to hardware is no packet
 			continue
 		}
-		from, to := e.Remote, e.Local
-		if e.Sent {
-			from, to = to, from
-		}
-		packet := datagram(from, to, []byte(e.Text))
-		at := uint64(e.At.UnixNano())
-		b = block(b, packetBlock, func(b []byte) []byte {
-			b = le32(b, 0) // interface
-			b = le32(b, uint32(at>>32))
-			b = le32(b, uint32(at))
-			b = le32(b, uint32(len(packet)))
-			b = le32(b, uint32(len(packet)))
-			return append(b, packet...)
-		})
+		b = packet(b, e.packet())
 		if _, err := w.Write(b); err != nil {
 			return err
 		}
@@ -62,6 +38,44 @@ func WritePcapng(w io.Writer, entries []Entry) error {
 	}
 	_, err := w.Write(b)
 	return err
+}
+
+// packet is e as one datagram.
+func (e Entry) packet() Packet {
+	p := Packet{At: e.At, From: e.Remote, To: e.Local, Data: []byte(e.Text)}
+	if e.Sent {
+		p.From, p.To = p.To, p.From
+	}
+	return p
+}
+
+// pcapngHeader appends what a file begins with.
+func pcapngHeader(b []byte) []byte {
+	b = block(b, sectionBlock, func(b []byte) []byte {
+		b = le32(b, byteOrder)
+		b = append(b, 1, 0, 0, 0)                              // version 1.0
+		return binary.LittleEndian.AppendUint64(b, ^uint64(0)) // length not given
+	})
+	return block(b, interfaceBlock, func(b []byte) []byte {
+		b = append(b, linkRaw, 0, 0, 0)
+		b = le32(b, 0) // no limit to a packet's length
+		b = append(b, tsResolution, 0, 1, 0, nanoseconds, 0, 0, 0)
+		return append(b, 0, 0, 0, 0) // end of the options
+	})
+}
+
+// packet appends p.
+func packet(b []byte, p Packet) []byte {
+	raw := datagram(p.From, p.To, p.Data)
+	at := uint64(p.At.UnixNano())
+	return block(b, packetBlock, func(b []byte) []byte {
+		b = le32(b, 0) // interface
+		b = le32(b, uint32(at>>32))
+		b = le32(b, uint32(at))
+		b = le32(b, uint32(len(raw)))
+		b = le32(b, uint32(len(raw)))
+		return append(b, raw...)
+	})
 }
 
 func le32(b []byte, v uint32) []byte { return binary.LittleEndian.AppendUint32(b, v) }

@@ -38,6 +38,7 @@ type Entry struct {
 
 	dialog, parent string // of an event: what else belongs to the call
 	line           string // of an event: the line of the call
+	seq            uint64 // of all entries of the ring
 }
 
 // lineKey is what the dialogue of a line is filed under.
@@ -63,6 +64,7 @@ type Ring struct {
 	bytes int
 	limit int
 	lost  uint64
+	seq   uint64 // of the next entry
 }
 
 // NewRing makes a ring of so many bytes; 0 is DefaultLimit.
@@ -141,6 +143,8 @@ func (r *Ring) add(e Entry) {
 	if r.n == len(r.list) {
 		r.grow()
 	}
+	e.seq = r.seq
+	r.seq++
 	r.list[(r.head+r.n)%len(r.list)] = e
 	r.n++
 }
@@ -165,6 +169,12 @@ func (r *Ring) each(f func(e *Entry)) {
 // dialogs, oldest first. dialogs are those that the caller knows of; the ring
 // adds what its events tell.
 func (r *Ring) Call(id string, dialogs ...string) []Entry {
+	entries, _ := r.of(id, dialogs)
+	return entries
+}
+
+// of is Call, and gives all that entries of the call are filed under.
+func (r *Ring) of(id string, dialogs []string) ([]Entry, map[string]bool) {
 	keys := map[string]bool{id: true}
 	for _, d := range dialogs {
 		keys[d] = true
@@ -186,7 +196,7 @@ func (r *Ring) Call(id string, dialogs ...string) []Entry {
 			out = append(out, *e)
 		}
 	})
-	return out
+	return out, keys
 }
 
 // span is a time; the zero span holds none.

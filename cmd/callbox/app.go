@@ -67,6 +67,7 @@ type app struct {
 	store     *storage.Store
 	bus       *event.Bus
 	trace     *trace.Ring
+	sound     *trace.Sound
 	accounts  *accounts
 	dialects  dialects
 	hooks     *hook.Client
@@ -109,7 +110,7 @@ type app struct {
 // newApp opens and builds everything; nothing runs yet. On an error what was
 // opened is closed again.
 func newApp(ctx context.Context, cfg appConfig) (*app, error) {
-	a := &app{cfg: cfg, log: cfg.Log, fresh: cfg.Fresh, bus: event.NewBus(), trace: trace.NewRing(0), accounts: &accounts{}, router: &router{}, tolls: toll.NewBook(),
+	a := &app{cfg: cfg, log: cfg.Log, fresh: cfg.Fresh, bus: event.NewBus(), trace: trace.NewRing(0), sound: trace.NewSound(0), accounts: &accounts{}, router: &router{}, tolls: toll.NewBook(),
 		inbound: &inbound{api: twilio.Name}, clock: clock.New(cfg.Log)}
 	for _, open := range []func(context.Context) error{a.openStore, a.openHooks, a.openNetwork, a.openBoard, a.openEngine, a.openAPI} {
 		if err := open(ctx); err != nil {
@@ -201,7 +202,7 @@ func (a *app) openNetwork(ctx context.Context) error {
 	if _, err := a.certs.get(); err != nil {
 		return fmt.Errorf("make the TLS certificate: %w", err)
 	}
-	a.ports, err = rtp.NewPortPool(rtp.PoolConfig{Min: uint16(a.snap.Media.PortMin), Max: uint16(a.snap.Media.PortMax)})
+	a.ports, err = rtp.NewPortPool(rtp.PoolConfig{Min: uint16(a.snap.Media.PortMin), Max: uint16(a.snap.Media.PortMax), Watch: watcher{a.sound}})
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ var (
 	_ admin.Box       = gateway{}
 	_ admin.Bans      = gateway{}
 	_ admin.Mailboxes = gateway{}
+	_ admin.Capturer  = gateway{}
 	_ admin.Tolls     = gateway{}
 	_ admin.Sims      = gateway{}
 	_ admin.Modems    = gateway{}

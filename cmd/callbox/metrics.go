@@ -96,6 +96,7 @@ func (a *app) metrics() http.Handler {
 	counter("speech_dropped_total", "Frames of sound that a recogniser did not take in time.", func() float64 { return float64(a.vendors.Stats().Dropped) })
 	gauge("trace_bytes", "Memory of the trace of the newest calls.", func() float64 { return float64(a.trace.Stats().Bytes) })
 	counter("trace_dropped_total", "Entries of the trace that made room for newer ones.", func() float64 { return float64(a.trace.Stats().Dropped) })
+	gauge("capture_bytes", "Memory of the newest packets of sound.", func() float64 { return float64(a.sound.Stats().Bytes) })
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var b bytes.Buffer
 		for _, x := range figures {

@@ -22,6 +22,7 @@ func isRTP(b []byte) bool { return len(b) > 0 && b[0] >= 128 && b[0] <= 191 }
 // escort takes what is not RTP.
 func (s *Stream) escort(b []byte, from netip.AddrPort, now time.Time) {
 	s.mu.Lock()
+	s.sight.show(0, false, from, b, now)
 	e := s.params.Escort
 	if e == nil || s.closed {
 		s.count.malformed++
@@ -54,5 +55,8 @@ func (s *sender) beside(b []byte, to netip.AddrPort) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, err := s.conn.WriteToUDPAddrPort(b, to)
+	if err == nil {
+		s.sight.show(0, true, to, b, time.Now())
+	}
 	return err
 }

@@ -22,6 +22,8 @@ type PoolConfig struct {
 	Quiet time.Duration
 	// MaxDrain bounds the wait for that quiet. 0: 30 s.
 	MaxDrain time.Duration
+	// Watch is shown what is on the wire; nil: nobody is.
+	Watch Watcher
 }
 
 // Validate reports what is wrong with c.

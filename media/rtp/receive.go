@@ -71,6 +71,7 @@ func (s *Stream) handle(b []byte, from netip.AddrPort, now time.Time) {
 		return
 	}
 	if isRTCP(b) { // multiplexed, as with an Escort, or although we did not offer it (RFC 5761 §4)
+		s.saw(0, from, b, now)
 		s.handleRTCP(b, unmap(from), now)
 		return
 	}
@@ -92,6 +93,7 @@ func isRTCP(b []byte) bool { return len(b) >= 2 && b[1] >= 192 && b[1] <= 223 }
 // 0. The caller holds s.mu.
 func (s *Stream) accept(b []byte, from netip.AddrPort, now time.Time) byte {
 	p := &s.pkt
+	s.sight.show(0, false, from, b, now)
 	b, ok := s.open(b)
 	if !ok {
 		return 0

@@ -57,7 +57,9 @@ func (s *Stream) control(r *rawReader, now time.Time) {
 			break
 		}
 		if isRTCP(r.buf[:r.n]) {
-			s.handleRTCP(r.buf[:r.n], r.from, now.Add(-r.age))
+			at := now.Add(-r.age)
+			s.saw(1, r.from, r.buf[:r.n], at)
+			s.handleRTCP(r.buf[:r.n], r.from, at)
 		}
 	}
 	s.mu.Lock()
@@ -94,7 +96,9 @@ func (s *Stream) sendReport(now time.Time, bye bool) {
 	if s.params.Escort != nil {
 		err = s.send.beside(b, to)
 	} else {
-		_, err = s.rtcp.conn.WriteToUDPAddrPort(b, to)
+		if _, err = s.rtcp.conn.WriteToUDPAddrPort(b, to); err == nil {
+			s.sight.show(1, true, to, b, now)
+		}
 	}
 	if err == nil {
 		s.rtcp.quality.ReportsOut++

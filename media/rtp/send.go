@@ -75,6 +75,8 @@ type sender struct {
 	errors  uint64
 
 	displaced uint64 // frames that a relay or an event kept from being sent
+
+	sight sight
 }
 
 func newSender(conn packetWriter) *sender {
@@ -89,6 +91,7 @@ func (s *sender) negotiate(local netip.Addr, to netip.AddrPort, p Params) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn.sendFrom(local)
+	s.sight.at(local)
 	wasOpen := s.open
 	s.to = to
 	if s.encoder == nil || s.encoder.Codec() != p.Codec || s.params.ptime() != p.ptime() {
@@ -245,6 +248,7 @@ func (s *sender) transmit(b []byte, pt uint8, marker bool) {
 		s.errors++ // the network is down or the buffer full: the next packet tries again
 		return
 	}
+	s.sight.show(0, true, s.to, b, time.Now())
 	s.packets++
 	s.octets += octets
 }

@@ -177,6 +177,7 @@ type Stream struct {
 	plain   []byte        // of a protected packet; nil while none came
 	heard   time.Time     // last packet that was believed
 	quiet   bool          // see SetQuiet
+	sight   sight
 	count   counters
 	past    Stats // of jitter buffers that are gone
 	rtcp    control
@@ -217,6 +218,8 @@ func Listen(cfg Config) (*Stream, error) {
 	}
 	s := newStream(cfg, sock, time.Now())
 	s.ports, s.rtp, s.rtcpRaw = ports, sock, reports.raw
+	s.sight = newSight(cfg, ports)
+	s.send.sight = s.sight
 	s.rtcp.conn = reports
 	stampArrivals(reports.raw)
 	return s, nil
@@ -267,6 +270,7 @@ func (s *Stream) Start(remote Remote, p Params) error {
 		s.rtcp.to = netip.AddrPort{}
 	}
 	s.remote, s.params = remote, p
+	s.sight.at(remote.Local)
 	s.latch.negotiate(remote.RTP)
 	s.send.negotiate(remote.Local, s.latch.target(), p)
 	if s.rtcp.conn != nil {

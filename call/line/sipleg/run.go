@@ -15,6 +15,7 @@ import (
 // read by the leg's goroutine itself; several are gathered by one each.
 func (l *Leg) start(branches ...*branch) {
 	l.talk.branches, l.talk.live = branches, len(branches)
+	l.audio.stream.SetName(l.info.CallID)
 	if len(branches) == 1 {
 		go l.run(branches[0].d.Events())
 		return
