@@ -84,6 +84,7 @@ type job struct {
 	resync bool    // no command: bring the modem back to commands
 	reply  chan result
 	sent   bool // the payload was written
+	left   bool // its caller has gone; the loop's
 }
 
 type result struct {

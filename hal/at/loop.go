@@ -129,6 +129,7 @@ func (l *loop) enqueue(j *job) {
 // drop forgets a job whose caller has gone.
 func (l *loop) drop(j *job) {
 	if j == l.cur {
+		j.left = true
 		if j.cmd.Abort != "" && l.state == waiting {
 			l.send(j.cmd.Abort, j.cmd.Abort)
 		}
@@ -419,6 +420,9 @@ func (l *loop) ended(r Response) {
 		l.stream.begin()
 		l.timer.Stop()
 		l.finish(r, nil)
+		if j.left { // nobody would end it, and commands wait for that
+			l.leave(duplexEnd)
+		}
 		return
 	}
 	l.rest()

@@ -16,7 +16,8 @@ import (
 type voice struct {
 	conn  net.Conn
 	heard []byte
-	mute  bool // it does not answer DLE ^ and stays in sound until DLE ETX
+	mute  bool          // it does not answer DLE ^ and stays in sound until DLE ETX
+	late  time.Duration // until CONNECT
 	done  chan struct{}
 }
 
@@ -50,6 +51,7 @@ func (v *voice) run(sound bool) {
 		default:
 			if string(line) == "AT+VTR" {
 				sound = true
+				<-time.After(v.late)
 				say("\r\nCONNECT\r\n")
 			} else {
 				say("\r\nOK\r\n")
@@ -108,6 +110,26 @@ func TestStream(t *testing.T) {
 			t.Errorf("the modem heard %q", v.heard)
 		}
 	})
+}
+
+// Who asks for sound goes before it begins: it is ended as it does, and commands go on.
+func TestStreamNobodyWants(t *testing.T) {
+	for _, mute := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			v := &voice{late: time.Second, mute: mute}
+			e := newVoice(t, v, false)
+			ctx, cancel := context.WithTimeout(t.Context(), v.late/2)
+			defer cancel()
+			if _, err := e.Stream(ctx, Command{Text: "AT+VTR", Class: Radio}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("given up with %v", err)
+			}
+			began := time.Now()
+			must(t, e, Command{Text: "ATH"})
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("the next command took %v", took)
+			}
+		})
+	}
 }
 
 // The far end hangs up: the modem ends the sound by itself, commands that waited go on.

@@ -144,6 +144,10 @@ func (s *session) connected() bool {
 		return false
 	}
 	s.d.state = connected
+	select {
+	case <-s.d.flash: // of a call that ended at this moment
+	default:
+	}
 	return true
 }
 

@@ -263,6 +263,39 @@ func TestFlash(t *testing.T) {
 	})
 }
 
+// A flash that comes as the line is released is none of the next call.
+func TestFlashOfEarlierCall(t *testing.T) {
+	bubble(t, sim.CX930xx, sim.ExchangeConfig{}, vmodem.Config{}, func(r *rig) {
+		flashes := func() (n int) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			for _, e := range r.trace {
+				if e.Out && e.Text == "AT+VTS=!" {
+					n++
+				}
+			}
+			return n
+		}
+		for range 30 { // the driver may take either first
+			r.ok(r.d.Seize(hal.Seizure{}))
+			r.event(hal.Connected, 20*time.Second)
+			r.ok(r.d.Flash())
+			r.d.Release()
+			for (<-r.d.Events()).Type != hal.Released {
+			}
+			before := flashes()
+			r.ok(r.d.Seize(hal.Seizure{}))
+			r.event(hal.Connected, 20*time.Second)
+			<-time.After(time.Second)
+			if n := flashes() - before; n > 0 {
+				r.Fatalf("%d flashes in a call in which nobody asked for one", n)
+			}
+			r.d.Release()
+			r.event(hal.Released, 10*time.Second)
+		}
+	})
+}
+
 // A release while dialling ends the dialling at once.
 func TestReleasedWhileDialling(t *testing.T) {
 	bubble(t, sim.CX930xx, sim.ExchangeConfig{}, vmodem.Config{}, func(r *rig) {
