@@ -29,6 +29,7 @@ func (p *Port) dial(number string, hide bool, reply func(error)) {
 		return
 	}
 	p.v = voice{out: true, number: number}
+	p.forgetHangup()
 	p.turn(asking)
 	p.count(func(c *hal.ModemCounters) { c.Calls++ })
 	p.note("calling %s", masked(number))
@@ -43,15 +44,14 @@ func (p *Port) call(s *session, text string) {
 		_ = s.tell(c, at.Radio) // a sound that is not there is noticed in the call
 	}
 	wanted := false
-	s.later(func() {
+	if !s.later(func() {
 		if wanted = p.v.phase == asking; wanted {
 			p.turn(calling)
 			p.sound.begin()
 		} else if p.v.phase == ending {
 			p.release(hal.Release{Q850: 16, By: hal.ByBox})
 		}
-	})
-	if !wanted {
+	}) || !wanted {
 		return
 	}
 	if err == nil {
@@ -149,6 +149,14 @@ func (p *Port) answer(reply func(error)) {
 		})
 	}) {
 		reply(fmt.Errorf("%w: too many commands wait for it", hal.ErrNotReady))
+	}
+}
+
+// forgetHangup drops a hang-up of the call before, that came as it ended by itself.
+func (p *Port) forgetHangup() {
+	select {
+	case <-p.hang:
+	default:
 	}
 }
 

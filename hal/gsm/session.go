@@ -50,7 +50,7 @@ const (
 // take starts a session with a modem that was found.
 func (p *Port) take(f *found) {
 	if p.s != nil {
-		p.end()
+		p.lost("another modem has taken its place")
 	}
 	cfg := p.config()
 	s := &session{row: f.row, engine: f.engine, place: f.place, imei: f.imei, iccid: f.iccid,
@@ -59,7 +59,8 @@ func (p *Port) take(f *found) {
 	s.ctx, s.stop = context.WithCancel(p.ctx)
 	p.s = s
 	f.trace.set(cfg.Trace)
-	s.texts = sms.New(sms.Config{Do: s.engine.Do, Receiver: texts{p}, Tables: cfg.Tables, PackedUSSD: s.row.packedUSSD, Log: cfg.Log})
+	s.texts = sms.New(sms.Config{Do: s.engine.Do, Receiver: texts{p}, Tables: cfg.Tables, PackedUSSD: s.row.packedUSSD,
+		Gone: s.ctx.Done(), Log: cfg.Log})
 	for _, q := range []chan func(){s.jobs, s.urgent} {
 		s.wg.Go(func() { s.work(q) })
 	}
@@ -139,17 +140,20 @@ func (s *session) work(jobs <-chan func()) {
 	}
 }
 
-// later has the port's goroutine run f and waits until it has.
-func (s *session) later(f func()) {
+// later has the port's goroutine run f and waits until it has. When the session ends
+// first it is false: f may be under way, and what it sets is not to be read.
+func (s *session) later(f func()) bool {
 	done := make(chan struct{})
 	select {
 	case s.results <- func() { f(); close(done) }:
 		select {
 		case <-done:
+			return true
 		case <-s.ctx.Done(): // f itself may have ended the session
 		}
 	case <-s.ctx.Done():
 	}
+	return false
 }
 
 // do queues a job; when too many wait, it is not done, and reported so.

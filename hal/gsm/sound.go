@@ -276,7 +276,7 @@ func (s *Sound) give(p []int16) {
 // crooked reports whether the first bytes of the buffer are sound only when they
 // are read from the second on: sound is smooth, and its low bytes are noise.
 func (s *Sound) crooked(bytes int) bool {
-	if s.n < bytes+1 {
+	if bytes < 4 || s.n < bytes+1 { // a sample has no steps
 		return false
 	}
 	straight, shifted := roughness(s.buf[:bytes]), roughness(s.buf[1:bytes-1])

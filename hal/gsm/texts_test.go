@@ -169,3 +169,28 @@ func TestUSSD(t *testing.T) {
 		})
 	}
 }
+
+// TestUSSDUnplugged: who asks the network by a modem that is pulled out is told so at
+// once.
+func TestUSSDUnplugged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, modemConfig(cell.EC25), gsm.Config{Texts: &inbox{}}, cell.Faults{})
+		b.ready()
+		asked := make(chan error, 1)
+		go func() {
+			_, err := b.port.USSD(t.Context(), "*100#")
+			asked <- err
+		}()
+		<-time.After(500 * time.Millisecond) // the modem has taken it, the network has not answered
+		b.rack.Unplug(b.modem)
+		select {
+		case err := <-asked:
+			if !errors.Is(err, hal.ErrNotReady) {
+				t.Errorf("got %v", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("nobody answers")
+			<-asked
+		}
+	})
+}

@@ -104,6 +104,7 @@ func (p *Port) heed(s sign) {
 
 // announce tells of the call that arrives.
 func (p *Port) announce() {
+	p.forgetHangup()
 	p.turn(offered)
 	p.note("a call from %s arrives", masked(p.v.number))
 	p.emit(hal.ModemEvent{Type: hal.ModemIncoming, Number: p.v.number})

@@ -29,7 +29,9 @@ type Config struct {
 	// PackedUSSD says that the modem wants and gives USSD texts as packed GSM-7 in
 	// hexadecimal digits (Huawei).
 	PackedUSSD bool
-	Log        *slog.Logger // nil: no log
+	// Gone is closed when the modem has gone, so that nobody waits for it; nil: never.
+	Gone <-chan struct{}
+	Log  *slog.Logger // nil: no log
 }
 
 // Limits of a service.
@@ -329,6 +331,9 @@ func (s *Service) sendPart(ctx context.Context, p PDU) (ref int, err error) {
 		t := time.NewTimer(pauses[try])
 		select {
 		case <-t.C:
+		case <-s.cfg.Gone:
+			t.Stop()
+			return 0, err
 		case <-ctx.Done():
 			t.Stop()
 			return 0, err

@@ -56,6 +56,8 @@ func (s *Service) USSD(ctx context.Context, code string) (hal.USSDAnswer, error)
 	select {
 	case u := <-s.answers:
 		return s.ussdAnswer(u.Line)
+	case <-s.cfg.Gone:
+		return hal.USSDAnswer{}, fmt.Errorf("%w: the modem was lost while the network was asked", hal.ErrNotReady)
 	case <-ctx.Done():
 		err := s.ussdError(ctx, ctx.Err())
 		if errors.Is(err, hal.ErrUSSDTimeout) {

@@ -145,11 +145,12 @@ func (m *Modem) Ring(other *Modem) <-chan Release {
 }
 
 // caller is somebody who calls and does nothing else.
-type caller struct {
-	end
-	why chan Release
-}
+type caller struct{ why chan Release }
 
+var _ end = (*caller)(nil)
+
+func (c *caller) offered(*talk, string)         {}
+func (c *caller) digit(*talk, byte)             {}
 func (c *caller) alerting(*talk)                {}
 func (c *caller) answered(*talk)                {}
 func (c *caller) released(_ *talk, why Release) { c.why <- why }
