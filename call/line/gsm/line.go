@@ -126,10 +126,15 @@ func (l *Line) down(format string, a ...any) call.Cause {
 
 // place starts an outgoing leg.
 func (l *Line) place(ctx context.Context, d call.Dial) (*leg, error) {
+	l.catchUp()
+	inCall := call.Cause{Q850: call.Q850NoCircuit, SIP: 503, Who: call.Box, Text: fmt.Sprintf("the SIM of line %s is in a call", l.cfg.ID)}
+	if l.leg != nil {
+		return nil, inCall
+	}
 	err := l.modem.Dial(ctx, d.To, d.Private || d.From == "anonymous")
 	switch {
-	case l.leg != nil || errors.Is(err, hal.ErrInCall):
-		return nil, call.Cause{Q850: call.Q850NoCircuit, SIP: 503, Who: call.Box, Text: fmt.Sprintf("the SIM of line %s is in a call", l.cfg.ID)}
+	case errors.Is(err, hal.ErrInCall):
+		return nil, inCall
 	case errors.Is(err, hal.ErrNotReady):
 		return nil, l.down("line %s: %s", l.cfg.ID, l.modem.State().Text)
 	case err != nil:
@@ -138,6 +143,22 @@ func (l *Line) place(ctx context.Context, d call.Dial) (*leg, error) {
 	l.leg = newLeg(l, call.LegInfo{From: d.From, FromName: d.FromName, To: d.To})
 	l.sound.start()
 	return l.leg, nil
+}
+
+// catchUp takes what the modem has told so far: a call that has ended must not be taken
+// for the next one, nor the next one for it.
+func (l *Line) catchUp() {
+	for {
+		select {
+		case e, ok := <-l.modem.Events():
+			if !ok { // Serve sees it too
+				return
+			}
+			l.happened(e)
+		default:
+			return
+		}
+	}
 }
 
 // happened takes what the modem tells of its call.
