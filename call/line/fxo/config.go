@@ -68,6 +68,7 @@ const (
 	releaseTime = 30 * time.Second
 	stopTime    = 4 * time.Second // for the driver when the line stops
 	ringSlack   = 2500 * time.Millisecond
+	callerLife  = 10 * time.Second       // from who calls to the first ring: later it is another call
 	retryTime   = 100 * time.Millisecond // after an error of the sound
 	maxDigits   = 32
 	signRoom    = 64                     // keys and signs between the sound and the line

@@ -39,6 +39,13 @@ func (r *rig) noted(_ time.Time, text string) {
 	r.notes = append(r.notes, text)
 }
 
+// has reports whether something like text was noted.
+func (r *rig) has(text string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Contains(strings.Join(r.notes, "; "), text)
+}
+
 // bubble runs f with a served line in a synctest bubble.
 func bubble(t *testing.T, c fxo.Config, x sim.ExchangeConfig, f func(r *rig)) {
 	t.Helper()
@@ -357,6 +364,53 @@ func TestArriving(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who called is forgotten with the call: the next one of somebody unknown is not theirs.
+func TestCallerOfEarlierCall(t *testing.T) {
+	next := func(r *rig) {
+		r.Helper()
+		r.far.HangUp()
+		r.pass(time.Minute)
+		for len(r.in) > 0 {
+			<-r.in
+		}
+		r.far.SetFaults(sim.LineFaults{NoCallerID: true})
+		r.ok(r.far.Call("5550123", ""))
+		select {
+		case l := <-r.in:
+			if l.Info().From != "anonymous" {
+				r.Errorf("info %+v", l.Info())
+			}
+		case <-time.After(9 * time.Second):
+			r.Fatal("no call of somebody unknown")
+		}
+	}
+	told := func(r *rig) {
+		r.Helper()
+		for end := time.Now().Add(10 * time.Second); !r.has("tells who calls"); r.pass(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				r.Fatal("nobody told who calls")
+			}
+		}
+	}
+	t.Run("told too late", func(t *testing.T) {
+		bubble(t, fxo.Config{CallerWait: -1}, sim.ExchangeConfig{Country: "US"}, func(r *rig) {
+			r.ok(r.far.Call("4155550123", "ALICE"))
+			if l := <-r.in; l.Info().From != "anonymous" {
+				r.Errorf("info %+v", l.Info())
+			}
+			told(r)
+			next(r)
+		})
+	})
+	t.Run("gone before the ring", func(t *testing.T) {
+		bubble(t, fxo.Config{}, sim.ExchangeConfig{Country: "GB"}, func(r *rig) {
+			r.ok(r.far.Call("4155550123", "ALICE"))
+			told(r)
+			next(r)
+		})
+	})
 }
 
 // A line that rings cannot be dialled on, and rings on for whoever was refused.

@@ -122,9 +122,13 @@ func (l *Line) happened(e hal.ExchangeEvent) {
 		l.rang(e)
 	case hal.Caller:
 		l.note("the exchange tells who calls: " + shown(e))
-		l.caller = &e
-		if l.state == arriving {
+		switch l.state {
+		case idle, guard:
+			l.caller = &e
+		case arriving:
+			l.caller = &e
 			l.offer()
+		case ringing, refused, seizing, calling, talking, releasing: // of a call that was offered without
 		}
 	case hal.Connected:
 		l.connected()
@@ -165,6 +169,9 @@ func (l *Line) rang(e hal.ExchangeEvent) {
 		}
 		l.note("the line rings")
 		l.enter(arriving)
+		if l.caller != nil && e.At.Sub(l.caller.At) > callerLife {
+			l.caller = nil
+		}
 		if l.caller != nil || l.cfg.CallerWait < 0 {
 			l.offer()
 		}
@@ -315,13 +322,15 @@ func (l *Line) release(c call.Cause) {
 func (l *Line) released(err error) {
 	l.sound.stop()
 	switch l.state {
+	case idle, arriving, ringing, refused, guard: // it was not seized: of an earlier Serve
+		return
 	case seizing, calling, talking:
 		g := l.leg
 		l.leg = nil
 		c := l.failure(g, err)
 		l.note("the line is on-hook: " + c.Error())
 		g.End(c)
-	default:
+	case releasing:
 	}
 	l.enter(guard)
 }
@@ -382,7 +391,6 @@ func (l *Line) timeout() {
 	case refused:
 		l.enter(idle)
 	case guard:
-		l.caller = nil
 		l.enter(idle)
 		if g := l.leg; g != nil {
 			if err := l.seize(); err != nil {
