@@ -20,6 +20,9 @@ type Entry struct {
 	At   time.Time
 	Out  bool   // to the modem
 	Text string // without line end; control characters as they are; secrets masked
+	// Always makes it something else: what the modem answers from here on whenever Text
+	// is written out of turn, as polls are.
+	Always []string
 }
 
 // concealed keeps of a secret answer what is before its first colon, and final
@@ -87,8 +90,11 @@ func (r *Recorder) Dropped() uint64 {
 	return r.dropped
 }
 
-// ReadTrace reads what a [Recorder] wrote. Empty lines and those that start with
-// # are skipped. At is counted from the zero time.
+// ReadTrace reads what a [Recorder] wrote, or somebody by hand. Empty lines and those
+// that start with # are skipped. At is counted from the zero time. Answers that hold
+// from there on ([Entry.Always]) have an equals sign:
+//
+//	2.500000 = "AT+CREG?" "+CREG: 2,1" "OK"
 func ReadTrace(r io.Reader) ([]Entry, error) {
 	var list []Entry
 	sc := bufio.NewScanner(r)
@@ -99,19 +105,22 @@ func ReadTrace(r io.Reader) ([]Entry, error) {
 			continue
 		}
 		parts := strings.SplitN(line, " ", 3)
-		if len(parts) != 3 || parts[1] != "<" && parts[1] != ">" {
-			return nil, fmt.Errorf("line %d of the trace is not: seconds, < or >, text in quotes", n)
+		if len(parts) != 3 || parts[1] != "<" && parts[1] != ">" && parts[1] != "=" {
+			return nil, fmt.Errorf("line %d of the trace is not: seconds, < or > or =, text in quotes", n)
 		}
 		s, err := strconv.ParseFloat(parts[0], 64)
 		if err != nil || s < 0 || s > 1e9 {
 			return nil, fmt.Errorf("line %d of the trace has no time in seconds", n)
 		}
-		text, err := strconv.Unquote(parts[2])
+		texts, err := quoted(parts[2])
+		if err == nil && (parts[1] == "=") != (len(texts) > 1) {
+			err = fmt.Errorf("%d texts", len(texts))
+		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d of the trace: the text is not in quotes: %w", n, err)
+			return nil, fmt.Errorf("line %d of the trace: one text in quotes has to stand there, or with = several: %w", n, err)
 		}
 		at := time.Time{}.Add(time.Duration(s * float64(time.Second)))
-		list = append(list, Entry{At: at, Out: parts[1] == ">", Text: text})
+		list = append(list, Entry{At: at, Out: parts[1] == ">", Text: texts[0], Always: texts[1:]})
 	}
 	if err := sc.Err(); err != nil {
 		return nil, fmt.Errorf("read the trace: %w", err)
@@ -119,12 +128,30 @@ func ReadTrace(r io.Reader) ([]Entry, error) {
 	return list, nil
 }
 
+// quoted reads texts in Go's quotes, one at least.
+func quoted(s string) (list []string, err error) {
+	for s = strings.TrimSpace(s); s != "" || len(list) == 0; s = strings.TrimSpace(s) {
+		q, err := strconv.QuotedPrefix(s)
+		if err != nil {
+			return nil, err
+		}
+		text, err := strconv.Unquote(q)
+		if err != nil {
+			return nil, err
+		}
+		list, s = append(list, text), s[len(q):]
+	}
+	return list, nil
+}
+
 // Player is a [Port] that plays a trace: it expects what was written then, and
 // says what the modem said, as long after it as then. "****" in a written line
-// stands for anything. Something else written ends it with an error that [Player.Err] gives.
+// stands for anything. Something else written ends it with an error that [Player.Err]
+// gives, unless it has an answer that always holds.
 type Player struct {
 	mu      sync.Mutex // guards all below
 	list    []Entry
+	always  map[string][]string
 	last    time.Time // when the entry before list was played
 	at      time.Time // its own time
 	written []byte
@@ -135,9 +162,9 @@ type Player struct {
 
 // NewPlayer plays the entries of a trace.
 func NewPlayer(list []Entry) *Player {
-	p := &Player{list: list, last: time.Now(), change: make(chan struct{})}
-	if len(list) > 0 {
-		p.at = list[0].At
+	p := &Player{list: list, always: map[string][]string{}, last: time.Now(), change: make(chan struct{})}
+	if p.heed(); len(p.list) > 0 {
+		p.at = p.list[0].At
 	}
 	return p
 }
@@ -165,11 +192,31 @@ func (p *Player) changed() {
 	p.change = make(chan struct{})
 }
 
+// due is how long the first entry still has to wait; the lock is held.
+func (p *Player) due() time.Duration { return time.Until(p.last.Add(p.list[0].At.Sub(p.at))) }
+
 // played takes the first entry off the list; the lock is held.
 func (p *Player) played() {
 	p.last, p.at = time.Now(), p.list[0].At
 	p.list = p.list[1:]
+	p.heed()
 	p.changed()
+}
+
+// heed takes answers that always hold off the front of the list; the lock is held.
+func (p *Player) heed() {
+	for len(p.list) > 0 && len(p.list[0].Always) > 0 {
+		p.always[p.list[0].Text] = p.list[0].Always
+		p.list = p.list[1:]
+	}
+}
+
+// say gives the engine a line; the lock is held.
+func (p *Player) say(line string) {
+	p.out = append(p.out, "\r\n"+line...)
+	if line != "> " {
+		p.out = append(p.out, "\r\n"...)
+	}
 }
 
 // Write takes what the engine says.
@@ -189,6 +236,13 @@ func (p *Player) Write(b []byte) (int, error) {
 	}
 	p.written = nil
 	if len(p.list) == 0 || !p.list[0].Out || !resembles(p.list[0].Text, text) {
+		if lines, ok := p.always[text]; ok {
+			for _, l := range lines {
+				p.say(l)
+			}
+			p.changed()
+			return len(b), nil
+		}
 		want := "nothing"
 		if len(p.list) > 0 {
 			want = fmt.Sprintf("%q", p.list[0].Text)
@@ -229,13 +283,14 @@ func (p *Player) Read(b []byte) (int, error) {
 		}
 		change, wait := p.change, time.Duration(-1)
 		if len(p.list) > 0 && !p.list[0].Out {
-			wait = time.Until(p.last.Add(p.list[0].At.Sub(p.at)))
-			if wait <= 0 {
-				p.out = append(p.out, "\r\n"+p.list[0].Text...)
-				if p.list[0].Text != "> " {
-					p.out = append(p.out, "\r\n"...)
+			if wait = p.due(); wait <= 0 {
+				for ; wait <= 0; wait = p.due() { // what comes in one moment is read at once
+					p.say(p.list[0].Text)
+					p.played()
+					if len(p.list) == 0 || p.list[0].Out || !p.list[0].At.Equal(p.at) {
+						break
+					}
 				}
-				p.played()
 				p.mu.Unlock()
 				continue
 			}

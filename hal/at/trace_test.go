@@ -74,6 +74,45 @@ func TestPlayerMinds(t *testing.T) {
 	})
 }
 
+// A trace may say how polls are answered, whenever they come.
+func TestPlayerAlways(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		list, err := ReadTrace(strings.NewReader(`0 > "ATE0"
+0 < "OK"
+0 = "AT+CREG?" "+CREG: 2,2" "OK"
+5 < "+CREG: 1"
+5 = "AT+CREG?" "+CREG: 2,1" "OK"
+`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := NewPlayer(list)
+		e := New(p, Config{})
+		must(t, e, Command{Text: "ATE0"})
+		ask := Command{Text: "AT+CREG?", Answers: []string{"+CREG:"}}
+		for range 2 {
+			if r := must(t, e, ask); r.Value("+CREG:") != "2,2" {
+				t.Errorf("got %q", r.Lines)
+			}
+		}
+		if u := <-e.URCs(); u.Line != "+CREG: 1" {
+			t.Errorf("got %q", u.Line)
+		}
+		if r := must(t, e, ask); r.Value("+CREG:") != "2,1" {
+			t.Errorf("got %q", r.Lines)
+		}
+		_ = e.Close()
+		if p.Err() != nil || p.Left() != 0 {
+			t.Errorf("played with %v, %d left", p.Err(), p.Left())
+		}
+	})
+	for _, wrong := range []string{`0 = "AT"`, `0 > "AT" "OK"`, `0 > "AT" x`, `0 = `} {
+		if _, err := ReadTrace(strings.NewReader(wrong)); err == nil {
+			t.Errorf("%s was read", wrong)
+		}
+	}
+}
+
 func TestRecorderLimit(t *testing.T) {
 	var b strings.Builder
 	r := NewRecorder(&b, 2)
