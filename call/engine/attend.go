@@ -196,6 +196,7 @@ func (s side) over(k control, like *script.Dial) (*dialing, error) {
 // keep connects the caller with a party until one of them ends.
 func (w *dialing) keep(ctx context.Context, party *live) {
 	_, _ = w.connect(ctx, party) // an error is that of the call's end, or of what took it over
+	w.hearNoMore()
 	w.stopRecording()
 }
 
@@ -250,8 +251,13 @@ func (c *live) takePlace(ctx context.Context, env *script.Env) {
 	switch {
 	case rings != nil:
 		c.do(ctx, func() {
-			c.watch, c.ready = rings, true
-			rings.tell(c, standing{stage: childTakes, instead: old})
+			switch {
+			case c.r.State.Final():
+			case rings.tell(c, standing{stage: childTakes, instead: old}):
+				c.watch, c.ready = rings, true
+			default:
+				c.end(tooLate())
+			}
 		})
 	case s.first:
 		if err := s.dial.adopt(c, nil, nil); err != nil {

@@ -63,6 +63,7 @@ func (k control) Dial(ctx context.Context, given *script.Dial) (script.DialResul
 		w.startRecording()
 	}
 	res, err := w.run(ctx)
+	w.hearNoMore()
 	w.quiet()
 	res.Recording = w.stopRecording()
 	return res, err
@@ -180,7 +181,7 @@ func (w *dialing) hearNews() *live {
 		}
 		if s.stage == childTakes { // it takes the place of one that rings, or comes too late
 			if _, ok := w.trying[s.instead]; !ok {
-				w.release(child, call.Cause{Q850: call.Q850Normal, Who: call.Peer, Text: "the call was answered before it could be picked up"})
+				w.release(child, tooLate())
 				continue
 			}
 			return child
@@ -202,6 +203,18 @@ func (w *dialing) hearNews() *live {
 		default:
 			w.trying[child] = s
 		}
+	}
+}
+
+// tooLate ends a call that wanted to take the place of one that rings.
+func tooLate() call.Cause {
+	return call.Cause{Q850: call.Q850Normal, Who: call.Peer, Text: "the call was answered or given up before it could be picked up"}
+}
+
+// hearNoMore ends those who want to take the place of a child: the Dial has ended.
+func (w *dialing) hearNoMore() {
+	for _, c := range w.news.close() {
+		w.release(c, tooLate())
 	}
 }
 
@@ -370,7 +383,7 @@ func (w *dialing) talk(ctx context.Context) error {
 					break
 				}
 				if s.stage == childTakes {
-					w.release(c, call.Cause{Q850: call.Q850Normal, Who: call.Peer, Text: "the call was answered before it could be picked up"})
+					w.release(c, tooLate())
 				}
 				if c == w.child && s.stage >= childLeft {
 					w.alone = true
@@ -382,7 +395,7 @@ func (w *dialing) talk(ctx context.Context) error {
 			return nil
 		case h := <-w.b.holds:
 			w.hold = h
-			if w.moving == nil {
+			if w.moving == nil && w.lent == nil {
 				w.held(hctx, w.b, h)
 			}
 		case f := <-w.asks:

@@ -287,6 +287,9 @@ func (c *live) apply(in call.Input) {
 	}
 	c.publish() // a script that is about to be stopped looks at the state
 	for _, a := range actions {
+		if c.r.State != state {
+			return // an action has ended the call: what would follow no longer counts
+		}
 		c.act(a, now)
 	}
 }

@@ -123,10 +123,14 @@ func (w *dialing) together(hold context.Context) {
 
 // adopt makes c, which belongs to the Dial of from, the other party, in place of
 // the one that there was. guest is closed when the connection ends, where c has a
-// Dial of its own; nil: it has none, and is hung up then.
+// Dial of its own; nil: it has none, and is hung up then. On an error guest stays
+// the caller's to close.
 func (w *dialing) adopt(c *live, from *news, guest chan struct{}) error {
 	err := errCalleeGone
 	w.during(func(context.Context) {
+		if w.lent != nil { // its caller speaks with somebody else meanwhile
+			return
+		}
 		moved := false
 		c.do(context.Background(), func() {
 			if moved = !c.r.State.Final() && c.watch == from; moved {
@@ -142,7 +146,10 @@ func (w *dialing) adopt(c *live, from *news, guest chan struct{}) error {
 		w.b.home()
 		w.moving, w.guest = nil, guest
 		if err = w.link(context.Background(), c); err != nil {
-			w.child, w.alone = c, true
+			w.child, w.guest, w.alone = c, nil, true
+			if guest != nil { // it has a Dial of its own, which goes on to its end
+				w.child = nil
+			}
 		}
 	})
 	return err
@@ -275,6 +282,7 @@ func (m *moving) run(ctx context.Context, k control, targets []script.Target) {
 		d.Record, d.Transcribe = old.Record, old.Transcribe
 	}
 	x := k.dialing(&d)
+	defer x.hearNoMore()
 	x.origin = m.leg.Line
 	x.why = "Transferred by " + m.by.name() + ". "
 	x.step = func(s standing) {

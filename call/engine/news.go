@@ -39,13 +39,19 @@ type news struct {
 	mu    sync.Mutex // guards what follows
 	fresh []*live    // children with news, each once, in order of their latest
 	at    map[*live]standing
+	over  bool // the Dial has ended
 }
 
 func newNews() *news { return &news{more: make(chan struct{}, 1), at: map[*live]standing{}} }
 
-// tell is called on the child's goroutine.
-func (n *news) tell(c *live, s standing) {
+// tell is called on the child's goroutine. False: the Dial has ended, and nobody
+// will hear of it.
+func (n *news) tell(c *live, s standing) bool {
 	n.mu.Lock()
+	if n.over {
+		n.mu.Unlock()
+		return false
+	}
 	n.at[c] = s
 	if i := slices.Index(n.fresh, c); i >= 0 {
 		n.fresh = slices.Delete(n.fresh, i, i+1)
@@ -53,6 +59,22 @@ func (n *news) tell(c *live, s standing) {
 	n.fresh = append(n.fresh, c)
 	n.mu.Unlock()
 	n.signal()
+	return true
+}
+
+// close says that the Dial has ended, and gives those who wanted to take the place
+// of a child and were not heard any more.
+func (n *news) close() (late []*live) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
+	for _, c := range n.fresh {
+		if n.at[c].stage == childTakes {
+			late = append(late, c)
+		}
+	}
+	n.fresh, n.at = nil, nil
+	return late
 }
 
 func (n *news) signal() {

@@ -46,7 +46,7 @@ func (e *Engine) tape(ctx context.Context, account, id string, o call.RecordOpti
 	err = e.rooms.Tape(ctx, account, id, func(inside *session.Session, c call.Conference) (script.Recording, error) {
 		r, err := e.recordRoom(inside, c, o)
 		if err == nil {
-			out = r.(*roomRecording).final //nolint:forcetypeassert // it makes no others
+			out = r.(*roomRecording).now() //nolint:forcetypeassert // it makes no others
 		}
 		return r, err
 	})

@@ -3,6 +3,7 @@ package engine
 import (
 	"callbox/call"
 	"callbox/call/script"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -109,6 +110,73 @@ func TestReplaces(t *testing.T) {
 				pass(time.Minute)
 				if other.cause() == nil {
 					t.Error("the other party is still up")
+				}
+			})
+		})
+	}
+}
+
+// TestTransferAttendedPartyGoes: one of two callers hangs up while the sound of the
+// other comes back into the box, on its way to the connection of the two.
+func TestTransferAttendedPartyGoes(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		first, one, _ := w.roaming(script.Dial{Path: call.PathDirect})
+		one.info.Line = "203"
+		pass(3 * time.Second)
+		where(t, "connected", true, first, one)
+		second, two, _, _ := w.united("203", script.Dial{})
+		wish := one.joins(two)
+		pass(500 * time.Millisecond)
+		second.end(call.NormalClearing(call.Remote))
+		pass(5 * time.Second)
+		wish.want(t, 0, 202, 500)
+		for _, l := range []*farLeg{first.farLeg, one.farLeg, two} {
+			if l.cause() == nil {
+				t.Errorf("the leg of %s is still up", l.info.From)
+			}
+		}
+	})
+}
+
+// slowLeg is a leg whose answer takes until answers is closed.
+type slowLeg struct {
+	*farLeg
+	answers chan struct{}
+}
+
+func (l slowLeg) Answer(ctx context.Context) error {
+	<-l.answers
+	return l.farLeg.Answer(ctx)
+}
+
+// TestReplacesTooLate: the call ends, or is answered, while the phone that picks it
+// up is still being connected.
+func TestReplacesTooLate(t *testing.T) {
+	for _, answered := range []bool{false, true} {
+		t.Run(fmt.Sprintf("answered %v", answered), func(t *testing.T) {
+			in(t, func(t *testing.T, w *world) {
+				w.e.cfg.Transfers = policy{}
+				caller, _, _ := w.arrive(script.Dial{Targets: users("201"), AnswerOnBridge: true})
+				callee := <-w.lines["201"].dialed
+				callee.ring()
+				pass(time.Second)
+				leg := slowLeg{newFarLeg(call.LegInfo{Line: "203", Inbound: true, From: "203", To: "box", Replaces: callee}), make(chan struct{})}
+				w.e.Incoming(leg)
+				synctest.Wait()
+				if answered {
+					callee.answer()
+					synctest.Wait()
+				} else {
+					caller.end(call.NormalClearing(call.Remote))
+					pass(time.Second)
+				}
+				close(leg.answers)
+				pass(time.Second)
+				if c := leg.cause(); c == nil || !strings.Contains(c.Text, "before it could be picked up") {
+					t.Errorf("the phone that came too late was hung up with %+v", c)
+				}
+				if answered {
+					talking(t, caller, callee)
 				}
 			})
 		})

@@ -105,6 +105,13 @@ func (e *Engine) recordingOf(account, conference, id string) *roomRecording {
 	return found
 }
 
+// now is how the recording stands while it runs.
+func (r *roomRecording) now() call.Recording {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shown
+}
+
 // change pauses, resumes or stops the recording, and gives how it then stands.
 func (r *roomRecording) change(ch call.RecordingChange) (call.Recording, error) {
 	r.mu.Lock()

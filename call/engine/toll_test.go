@@ -92,6 +92,36 @@ func TestTollEndsCall(t *testing.T) {
 	})
 }
 
+// TestTollEndsAtTheAnswer: minutes that are used up while it rings end a call as it is
+// answered, and its document is not asked for any more.
+func TestTollEndsAtTheAnswer(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.guarded(toll.Rule{Account: "acct", Time: 2 * time.Minute})
+		first := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", play("clip:100000"))})
+		leg := <-w.lines["201"].dialed
+		leg.answer()
+		pass(100 * time.Second)
+		asked := false
+		w.install("http://app/second", func(*script.Result) (script.Document, error) {
+			asked = true
+			return script.Document{}, nil
+		})
+		second := w.mustCreate(call.Request{From: "5550100", To: "202", Script: call.ScriptSource{Main: call.Hook{URL: "http://app/second"}}})
+		late := <-w.lines["202"].dialed
+		late.ring()
+		pass(30 * time.Second)
+		w.ends(first.ID, call.Completed)
+		late.answer()
+		pass(time.Second)
+		if r := w.ends(second.ID, call.Completed); !strings.Contains(r.Cause.Text, "2 minutes of today") {
+			t.Errorf("cause %+v", r.Cause)
+		}
+		if asked {
+			t.Error("the document of the call that has ended was asked for")
+		}
+	})
+}
+
 // TestRefusedTargets: what the box itself does not call is a warning, with what the
 // dialect adds for the reason.
 func TestRefusedTargets(t *testing.T) {
