@@ -166,7 +166,7 @@ func open(p Profile, model string, c Config, hw hardware) (*Board, error) {
 		}
 	}
 	b.openPanel(o)
-	if err := b.openModems(c); err != nil {
+	if err := b.openModems(o); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil

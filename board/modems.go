@@ -1,11 +1,14 @@
 package board
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
+	"time"
 
 	"callbox/hal"
 	"callbox/hal/bus"
@@ -49,11 +52,20 @@ type modemCard struct {
 // Close closes the card with its channel.
 func (c modemCard) Close() error { return errors.Join(c.PCM.Close(), c.card.Close()) }
 
+// powerOff is how long a modem is without power, so that its capacitors are empty.
+const powerOff = 5 * time.Second
+
+// CyclePower implements [gsm.Powers].
+func (u usb) CyclePower(ctx context.Context, place string, vendor uint16) error {
+	return bus.CycleUSB(ctx, u.root, place, vendor, powerOff)
+}
+
 // OpenStream implements [gsm.Bus].
 func (u usb) OpenStream(path string) (hal.Stream, error) { return as[hal.Stream](bus.OpenTTY(path)) }
 
 // openModems makes the slots of modems, which look for theirs from now on.
-func (b *Board) openModems(c Config) error {
+func (b *Board) openModems(o *opener) error {
+	c := o.config
 	root, slots := c.USB, modemSlots
 	var sims []*cell.Modem
 	if b.Name == Sim && c.SimModems > 0 {
@@ -76,11 +88,40 @@ func (b *Board) openModems(c Config) error {
 			port.Place, port.Far = simPlace(i), sims[i]
 			cfg.Place = port.Place
 		}
+		cfg.Key = b.openKey(o, name)
 		port.GSM = b.Modems.Port(cfg)
 		port.PCM = port.GSM.Sound()
 		b.Ports = append(b.Ports, port)
 	}
 	return nil
+}
+
+// openKey takes the lines that switch the modem of a slot. One that cannot be had is a
+// problem, and the modem works without it.
+func (b *Board) openKey(o *opener, slot string) gsm.Key {
+	var key gsm.Key
+	i := slices.IndexFunc(o.profile.Modems, func(m ModemProfile) bool { return m.Port == slot })
+	if i < 0 {
+		return key
+	}
+	m := o.profile.Modems[i]
+	for _, l := range []struct {
+		pin  Pin
+		name string
+		out  *hal.Output
+	}{{m.PowerKey, "power key", &key.Power}, {m.Reset, "reset line", &key.Reset}} {
+		if l.pin == "" {
+			continue
+		}
+		out, err := o.hardware.output(o.profile.ref(l.pin), hal.Low)
+		if err != nil {
+			b.Problems = append(b.Problems, problem(l.name+" of "+slot, err))
+			continue
+		}
+		*l.out = out
+		b.cards = append(b.cards, out)
+	}
+	return key
 }
 
 // closeFunc is an io.Closer.

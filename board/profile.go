@@ -26,6 +26,8 @@ type Profile struct {
 	HighAtPowerOn []Pin         `yaml:"high_at_power_on,omitempty"`
 	Cards         []Card        `yaml:"cards,omitempty"`
 	Ports         []PortProfile `yaml:"ports,omitempty"`
+	// Modems are the lines that switch modems.
+	Modems []ModemProfile `yaml:"modems,omitempty"`
 	// OneSupply says that the ports' power supply can ring one phone at a time.
 	OneSupply bool `yaml:"one_supply,omitempty"`
 	LED       LED  `yaml:"led,omitempty"`    // the box's own
@@ -65,6 +67,15 @@ type PortProfile struct {
 	// Modem is which of the voice modems on USB it is, by their places, from 0.
 	Modem int `yaml:"modem,omitempty"`
 	LED   LED `yaml:"led,omitempty"`
+}
+
+// ModemProfile is how the modem of a slot is switched by wires, each through a transistor
+// that pulls the modem's line while the box's is high. Both lines must be low from
+// power-on. Without them its modem's USB port is switched, where that can be.
+type ModemProfile struct {
+	Port     string `yaml:"port"`             // "gsm1"
+	PowerKey Pin    `yaml:"pwrkey,omitempty"` // PWRKEY: held for some seconds it switches the modem off or on
+	Reset    Pin    `yaml:"reset,omitempty"`  // RESET_N
 }
 
 // Pins are the lines of a line chip.
@@ -160,7 +171,7 @@ func (pin Pin) check() error {
 // while the box starts.
 func (p Profile) Validate() error {
 	v := validation{p: p, cards: map[string]int{}, used: map[string]string{}}
-	for _, step := range []func() error{v.names, v.sounds, v.ports, v.rest} {
+	for _, step := range []func() error{v.names, v.sounds, v.ports, v.modems, v.rest} {
 		if err := step(); err != nil {
 			return fmt.Errorf("board %s: %w", p.Name, err)
 		}
@@ -255,6 +266,40 @@ func (v *validation) ports() error {
 		return v.line(v.p.LED.Pin, "the box's LED")
 	}
 	return nil
+}
+
+// modems checks the lines that switch modems.
+func (v *validation) modems() error {
+	for _, m := range v.p.Modems {
+		if !isSlot(m.Port) {
+			return fmt.Errorf("modems: there is no slot %q for a modem, only gsm1 to gsm%d", m.Port, modemSlots)
+		}
+		if err := v.use("the slot "+m.Port, "modems"); err != nil {
+			return err
+		}
+		for _, n := range []namedPin{{"pwrkey", m.PowerKey}, {"reset", m.Reset}} {
+			if n.pin == "" {
+				continue
+			}
+			if err := v.line(n.pin, m.Port+"'s "+n.name); err != nil {
+				return err
+			}
+			if slices.Contains(v.p.HighAtPowerOn, n.pin) {
+				return fmt.Errorf("modem %s: %s is on %s, which is high from power-on and would hold the modem's key until the box starts: take a line that is not in high_at_power_on", m.Port, n.name, n.pin)
+			}
+		}
+	}
+	return nil
+}
+
+// isSlot reports whether a name is that of a slot for a modem.
+func isSlot(name string) bool {
+	for i := range modemSlots {
+		if name == "gsm"+strconv.Itoa(i+1) {
+			return true
+		}
+	}
+	return false
 }
 
 // port checks one port's lines and sound.

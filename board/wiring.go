@@ -97,6 +97,17 @@ func (d *drawing) parts() {
 		d.box("lifeline relay, by a transistor", 1)
 		d.end(d.p.Lifeline, "pulled when high", "#34495e")
 	}
+	for _, m := range d.p.Modems {
+		for _, l := range []struct {
+			pin         Pin
+			name, label string
+		}{{m.PowerKey, "PWRKEY of the modem ", "pressed when high"}, {m.Reset, "RESET_N of the modem ", "resets when high"}} {
+			if l.pin != "" {
+				d.box(l.name+m.Port+", by a transistor", 1)
+				d.end(l.pin, l.label, "#34495e")
+			}
+		}
+	}
 	if d.p.Header.Supply != "" {
 		d.note("3.3 V: " + d.p.Header.Supply)
 	}

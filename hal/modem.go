@@ -136,6 +136,7 @@ type ModemSound struct {
 type ModemCounters struct {
 	Calls, Plugged, Lost             uint64 // calls made and taken; times found on the bus and lost
 	Reopened, RadioResets, Restarts  uint64 // steps of recovery
+	PowerKeys, PortCycles            uint64 // the last ones: its power key pressed, the power of its USB port switched
 	Timeouts, SavedByPoll, NoSound   uint64 // unanswered commands, calls whose end only polling told, calls without any sound
 	BytesIn, BytesOut, Misaligned    uint64 // of sound; times that half a sample was dropped
 	Silence, Dropped, PausesForModem uint64 // frames made up; frames that the modem did not take; flow control

@@ -42,6 +42,7 @@ func modemState(port string, s hal.ModemState) admin.Modem {
 func modemCounters(c hal.ModemCounters) map[string]uint64 {
 	return map[string]uint64{
 		"calls": c.Calls, "plugged": c.Plugged, "lost": c.Lost, "reopened": c.Reopened, "radio_resets": c.RadioResets, "restarts": c.Restarts,
+		"power_keys": c.PowerKeys, "port_cycles": c.PortCycles,
 		"timeouts": c.Timeouts, "ends_found_by_polling": c.SavedByPoll, "calls_without_sound": c.NoSound, "bytes_in": c.BytesIn, "bytes_out": c.BytesOut,
 		"misaligned": c.Misaligned, "silent_frames": c.Silence, "dropped_frames": c.Dropped, "pauses": c.PausesForModem,
 	}

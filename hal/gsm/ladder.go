@@ -21,7 +21,7 @@ const (
 // ladder counts what was tried since the modem last worked.
 type ladder struct {
 	resets   int
-	restarts int
+	restarts int       // after which there was no network either
 	next     time.Time // not before
 }
 
@@ -37,6 +37,7 @@ func (l *ladder) wait() time.Duration {
 func (p *Port) tick() {
 	s := p.s
 	if s == nil {
+		p.awaken("the modem does not answer, or is not there")
 		p.tickCall()
 		return
 	}
@@ -98,6 +99,11 @@ func (p *Port) climb() {
 		p.ladder.next = now.Add(p.ladder.wait())
 		p.ladder.resets = 0
 		p.ladder.restarts++
+		if p.ladder.restarts > deadRestarts && len(p.powers()) > 0 {
+			p.supply.next = now
+			p.awaken("there was no network for long, and restarts have not helped")
+			return
+		}
 		p.restartModem("there was no network for long")
 	}
 }

@@ -88,6 +88,7 @@ func (p *Port) judgeNetwork() {
 	}
 	s.net.lost = time.Time{}
 	p.ladder.well()
+	p.woken()
 	state := p.State()
 	operator := state.Operator
 	if operator == "" {

@@ -27,7 +27,10 @@ type Config struct {
 	// Card has the sound go by the modem's own USB sound card, which otherwise is used
 	// only where the modem has no line for sound.
 	Card bool
-	Log  *slog.Logger
+	// Key is how the modem is switched on and off by wires. That of the first
+	// configuration holds.
+	Key Key
+	Log *slog.Logger
 	// Trace gets every line that passes, secrets masked; nil: nobody. It must not
 	// block.
 	Trace func(at.Entry)
@@ -52,9 +55,13 @@ type Port struct {
 	found  chan *found
 	hang   chan struct{} // one token: Hangup was called
 	use    chan Config
-	ctx    context.Context
-	stop   context.CancelFunc
-	done   chan struct{}
+	key    Key
+	// powered gets what became of a step that took the modem's power.
+	powered chan error
+	wg      sync.WaitGroup // of that step
+	ctx     context.Context
+	stop    context.CancelFunc
+	done    chan struct{}
 
 	mu    sync.Mutex // guards what follows
 	state hal.ModemState
@@ -65,6 +72,7 @@ type Port struct {
 	s      *session
 	v      voice
 	ladder ladder
+	supply supply
 	wrong  string // a PIN that the SIM refused, with the SIM's number: never tried again
 }
 
@@ -84,7 +92,7 @@ func newPort(h *Hub, c Config) *Port {
 	p := &Port{
 		hub: h, cfg: c, sound: newSound(), ctx: ctx, stop: stop, done: make(chan struct{}),
 		events: make(chan hal.ModemEvent, eventRoom+stateRoom), asks: make(chan ask), found: make(chan *found),
-		hang: make(chan struct{}, 1), use: make(chan Config),
+		hang: make(chan struct{}, 1), use: make(chan Config), key: c.Key, powered: make(chan error),
 	}
 	p.state.Health = hal.Health{Since: time.Now(), Text: "no modem is plugged in"}
 	go p.run()
@@ -208,6 +216,7 @@ func (p *Port) SendDigit(ctx context.Context, digit byte) error {
 func (p *Port) run() {
 	defer close(p.done)
 	defer close(p.events)
+	defer p.wg.Wait()
 	defer p.leave()
 	tick := time.NewTicker(tickTime)
 	defer tick.Stop()
@@ -227,6 +236,8 @@ func (p *Port) run() {
 			p.asked(a)
 		case <-p.hang:
 			p.hangUp()
+		case err := <-p.powered:
+			p.stepped(err)
 		case c := <-p.use:
 			p.reconfigure(c)
 		case u, ok := <-urcs:

@@ -249,15 +249,15 @@ func TestMute(t *testing.T) {
 }
 
 // TestNoNetworkForLong climbs the ladder: the radio is reset, and when that does not
-// help the modem restarted, with pauses that grow.
+// help the modem restarted, then its power taken, with pauses that grow.
 func TestNoNetworkForLong(t *testing.T) {
 	for _, f := range families() {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, modemConfig(f), gsm.Config{}, cell.Faults{NoNetwork: true})
 			<-time.After(8 * time.Hour)
 			c := b.port.State().Counters
-			if c.RadioResets < 3 || c.RadioResets > 20 || c.Restarts < 1 || c.Restarts > 8 {
-				t.Errorf("%s: in 8 hours %d resets of the radio and %d restarts", f, c.RadioResets, c.Restarts)
+			if c.RadioResets < 3 || c.RadioResets > 20 || c.Restarts < 1 || c.Restarts > 8 || c.PortCycles < 1 || c.PortCycles > 6 {
+				t.Errorf("%s: in 8 hours %d resets of the radio, %d restarts, and %d times its power was taken", f, c.RadioResets, c.Restarts, c.PortCycles)
 			}
 			b.modem.SetFaults(cell.Faults{})
 			b.until("back", time.Minute, func(s hal.ModemState) bool { return s.OK })

@@ -57,7 +57,7 @@ func (p *Port) take(f *found) {
 		results: make(chan func()), jobs: make(chan func(), 32), urgent: make(chan func(), 8),
 		next: map[string]time.Time{}, pending: map[string]bool{}, since: time.Now()}
 	s.ctx, s.stop = context.WithCancel(p.ctx)
-	p.s = s
+	p.s, p.supply.next = s, time.Time{}
 	f.trace.set(cfg.Trace)
 	s.texts = sms.New(sms.Config{Do: s.engine.Do, Receiver: texts{p}, Tables: cfg.Tables, PackedUSSD: s.row.packedUSSD,
 		Gone: s.ctx.Done(), Log: cfg.Log})
@@ -258,6 +258,7 @@ func (p *Port) lose() {
 func (p *Port) lost(why string) {
 	p.count(func(c *hal.ModemCounters) { c.Lost++ })
 	place := p.s.place
+	p.missing(place, p.s.row.vendor)
 	p.end()
 	p.condition(false, why)
 	if p.v.phase != idle {

@@ -17,6 +17,7 @@ type Faults struct {
 	Inside   bool          // URCs come in the middle of answers
 	MuteURCs bool          // nothing is said by itself
 	Silent   bool          // nothing is said at all
+	Hung     bool          // the same, until its power was taken
 	Late     time.Duration // answers come so much later
 	// The SIM and the network.
 	NoSIM     bool
@@ -48,6 +49,7 @@ func (f *Faults) knobs() sim.Knobs {
 	return sim.Knobs{
 		{Name: "unplugged", About: "The modem is not on the bus.", Ref: &f.Unplugged},
 		{Name: "silent", About: "The modem answers nothing.", Ref: &f.Silent},
+		{Name: "hung", About: "The modem answers nothing until its power was switched off and on.", Ref: &f.Hung},
 		{Name: "late", About: "Answers come so much later.", Ref: &f.Late},
 		{Name: "split", About: "Answers come in pieces of so many bytes.", Ref: &f.Split},
 		{Name: "corrupt", About: "So many percent of the bytes on the AT line are changed, lost or doubled.", Ref: &f.Corrupt},

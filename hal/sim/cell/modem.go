@@ -336,7 +336,7 @@ func (m *Modem) urc(line string) {
 // send gives bytes to the box, as the faults have it.
 func (m *Modem) send(b []byte) {
 	f := m.faultsNow()
-	if m.out == nil || f.Silent {
+	if m.out == nil || f.Silent || f.Hung {
 		return
 	}
 	b = m.corrupt(b)

@@ -23,7 +23,9 @@ type Tree struct {
 	next   int        // number of the next tty
 	slots  map[*Modem]*branch
 	closed bool
-	wg     sync.WaitGroup // the readers
+	power  outlets
+	done   chan struct{}
+	wg     sync.WaitGroup // the readers, and the one who watches the power
 }
 
 // branch is a modem that is plugged in.
@@ -41,15 +43,23 @@ func NewTree(dir string) (*Tree, error) {
 			return nil, fmt.Errorf("make the simulated USB bus: %w", err)
 		}
 	}
-	return &Tree{Root: dir, slots: map[*Modem]*branch{}}, nil
+	t := &Tree{Root: dir, slots: map[*Modem]*branch{}, power: outlets{}, done: make(chan struct{})}
+	t.wg.Go(t.watchPower)
+	return t, nil
 }
 
 // Plug puts a modem on the bus at a place such as "1-1.2".
 func (t *Tree) Plug(m *Modem, place string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.closed || t.slots[m] != nil {
 		return nil
+	}
+	if err := t.supply(m, place); err != nil {
+		return fmt.Errorf("plug in a simulated modem: %w", err)
+	}
+	if p := t.power[portFile(place)]; p != nil && p.off {
+		return nil // it comes with the power
 	}
 	b := &branch{}
 	var outs [2]outlet
@@ -173,6 +183,9 @@ func (t *Tree) plugLater(m *Modem) {
 // Close unplugs all modems, waits, and removes the folder.
 func (t *Tree) Close() error {
 	t.mu.Lock()
+	if !t.closed {
+		close(t.done)
+	}
 	t.closed = true
 	all := t.slots
 	t.slots = map[*Modem]*branch{}
