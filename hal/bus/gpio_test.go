@@ -120,12 +120,12 @@ func TestInputEdges(t *testing.T) {
 	}
 	p.edge(gpiocdev.LineEvent{Type: gpiocdev.LineEventRisingEdge, Timestamp: monotonic(t) - 7*time.Millisecond})
 	e := <-p.Edges()
-	if age := time.Since(e.At); e.Level != hal.High || age < 7*time.Millisecond || age > 500*time.Millisecond {
+	if age := time.Since(e.At); e.Level != hal.High || age < 7*time.Millisecond || age > time.Minute {
 		t.Errorf("edge %v, %v old", e.Level, age)
 	}
 	// A kernel before 5.7 stamps with the real time: the edge is dated now.
 	p.edge(gpiocdev.LineEvent{Type: gpiocdev.LineEventFallingEdge, Timestamp: time.Duration(time.Now().UnixNano())})
-	if e := <-p.Edges(); e.Level != hal.Low || time.Since(e.At) > time.Second || time.Until(e.At) > time.Second {
+	if e := <-p.Edges(); e.Level != hal.Low || time.Since(e.At) > time.Minute || time.Until(e.At) > 0 {
 		t.Errorf("edge %+v", e)
 	}
 	for range maxEdges + 5 {

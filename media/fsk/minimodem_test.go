@@ -18,7 +18,7 @@ import (
 // for a few seconds of sound only.
 func modem(t *testing.T, args ...string) (string, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "minimodem", args...)
 	var out, errs bytes.Buffer

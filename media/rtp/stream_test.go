@@ -90,6 +90,7 @@ func TestStreamBothWays(t *testing.T) {
 				}
 			})
 			quiet := time.Since(a.LastPacket()) // before the slow comparison
+			eventually(t, "what was sent has come", func() bool { return a.Stats().PacketsIn >= 95 })
 			for _, x := range []struct{ said, heard []int16 }{{saidA, heardB}, {saidB, heardA}} {
 				lag, score := clearest(x.said, x.heard)
 				if score < 0.97 || lag > 1600 {
@@ -97,7 +98,7 @@ func TestStreamBothWays(t *testing.T) {
 				}
 			}
 			st := a.Stats()
-			if st.PacketsOut != 100 || st.PacketsIn < 95 || st.Lost != 0 {
+			if st.PacketsOut != 100 || st.Lost != 0 {
 				t.Errorf("%+v", st)
 			}
 			if quiet > 10*time.Second { // never set it would be years
@@ -164,9 +165,7 @@ func TestStreamRelaySockets(t *testing.T) {
 	if lag, score := clearest(said, heard); score < 0.97 || lag > 1600 {
 		t.Errorf("likeness %.3f, %d samples behind", score, lag)
 	}
-	if st := b.Stats(); st.PacketsOut < 95 {
-		t.Errorf("%+v", st)
-	}
+	eventually(t, "what was sent is relayed", func() bool { return b.Stats().PacketsOut >= 95 })
 }
 
 // TestStreamWildcard binds all addresses, of both families, and talks to an IPv4
@@ -274,14 +273,16 @@ func TestStreamBacklog(t *testing.T) {
 	if err := s.Start(Remote{RTP: c.LocalAddr().(*net.UDPAddr).AddrPort()}, pcmu()); err != nil {
 		t.Fatal(err)
 	}
+	sent := uint64(0)
 	eventually(t, "a packet after the start", func() bool {
 		if _, err := c.Write(k.packet(make([]int16, 160), false)); err != nil {
 			t.Fatal(err)
 		}
+		sent++
 		return s.Stats().PacketsIn > 0
 	})
-	if n := s.Stats().PacketsIn; n > 50 {
-		t.Errorf("%d packets from before the start", n)
+	if n := s.Stats().PacketsIn; n > sent {
+		t.Errorf("%d packets came, only %d were sent after the start", n, sent)
 	}
 }
 

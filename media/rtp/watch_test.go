@@ -49,7 +49,7 @@ func TestWatch(t *testing.T) {
 	}
 	begin(t, b, a, pcmu())
 	var f media.Frame
-	patience := time.After(30 * time.Second)
+	patience := time.After(2 * time.Minute)
 	tick := time.NewTicker(media.FrameDuration)
 	defer tick.Stop()
 	heard := func() (sent, received *Datagram) {
