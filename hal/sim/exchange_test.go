@@ -124,6 +124,22 @@ func (h *hand) hears(d time.Duration) string {
 	}
 }
 
+// A driver that opens the port of a modem which was closed finds it gone, and nothing is
+// left running.
+func TestVoiceModemClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := NewExchange(ExchangeConfig{})
+		defer x.Close()
+		m := NewVoiceModem(CX930xx, x)
+		_ = m.Close()
+		near, far := NewWire()
+		m.Plug(far)
+		if _, err := near.Read(make([]byte, 1)); !errors.Is(err, hal.ErrGone) {
+			t.Errorf("read: %v", err)
+		}
+	})
+}
+
 func TestVoiceModemCommands(t *testing.T) {
 	for _, m := range []VoiceModel{CX930xx, USR5637} {
 		typing(t, m, ExchangeConfig{}, func(h *hand) {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"io"
 	"math/rand/v2"
 	"strconv"
@@ -110,48 +109,6 @@ func (v *VoiceModem) reset() {
 	v.idMode, v.cmd, v.tx, v.job = Bellcore, nil, nil, nil
 }
 
-// Plug connects the modem by far, the far end of a wire or of a pty. Unplug, or
-// another Plug, ends that.
-func (v *VoiceModem) Plug(far io.ReadWriteCloser) {
-	v.mu.Lock()
-	old := v.far
-	v.far = far
-	v.gen++
-	gen := v.gen
-	v.out = nil
-	v.cond.Broadcast()
-	v.mu.Unlock()
-	if old != nil {
-		old.Close() //nolint:errcheck // it is being replaced
-	}
-	v.wg.Go(func() { v.read(far, gen) })
-	v.wg.Go(func() { v.write(far, gen) })
-}
-
-// Unplug pulls the modem out: its memory is lost, and the line is on-hook.
-func (v *VoiceModem) Unplug() {
-	v.mu.Lock()
-	far := v.far
-	v.far = nil
-	v.gen++
-	v.out = nil
-	v.reset()
-	v.setHook(false)
-	v.cond.Broadcast()
-	v.mu.Unlock()
-	if far != nil {
-		far.Close() //nolint:errcheck // unplugged
-	}
-}
-
-// Close unplugs it for good.
-func (v *VoiceModem) Close() error {
-	v.once.Do(func() { close(v.done) })
-	v.Unplug()
-	v.wg.Wait()
-	return nil
-}
-
 // SetFaults replaces the faults.
 func (v *VoiceModem) SetFaults(f VoiceModemFaults) {
 	v.mu.Lock()
@@ -183,87 +140,6 @@ func (v *VoiceModem) Backlog() int {
 	defer v.mu.Unlock()
 	return len(v.tx)
 }
-
-// read takes what the box writes.
-func (v *VoiceModem) read(far io.Reader, gen int) {
-	var b [512]byte
-	for {
-		n, err := far.Read(b[:])
-		if err != nil {
-			return
-		}
-		v.mu.Lock()
-		v.spoil(b[:n])
-		for _, c := range b[:n] {
-			// A full buffer makes the box wait, as USB does.
-			for v.duplex && len(v.tx) >= txRoom && v.gen == gen {
-				v.cond.Wait()
-			}
-			if v.gen != gen {
-				v.mu.Unlock()
-				return
-			}
-			v.take(c)
-		}
-		v.mu.Unlock()
-	}
-}
-
-// spoil corrupts bytes; v.mu is held.
-func (v *VoiceModem) spoil(b []byte) {
-	if v.faults.Corrupt <= 0 {
-		return
-	}
-	for i := range b {
-		if v.rnd.Float64() < v.faults.Corrupt {
-			b[i] = byte(v.rnd.Uint32())
-		}
-	}
-}
-
-// write sends what the modem says.
-func (v *VoiceModem) write(far io.Writer, gen int) {
-	for {
-		v.mu.Lock()
-		for len(v.out) == 0 && v.gen == gen {
-			v.cond.Wait()
-		}
-		if v.gen != gen {
-			v.mu.Unlock()
-			return
-		}
-		n := len(v.out)
-		if v.faults.Split {
-			n = 1 + v.rnd.IntN(min(n, 40))
-		}
-		b := bytes.Clone(v.out[:n])
-		v.out = v.out[:copy(v.out, v.out[n:])]
-		v.spoil(b)
-		v.mu.Unlock()
-		if _, err := far.Write(b); err != nil {
-			return
-		}
-	}
-}
-
-// send queues bytes; v.mu is held.
-func (v *VoiceModem) send(b ...byte) {
-	if v.far == nil || v.faults.Mute {
-		return
-	}
-	if len(v.out)+len(b) > outRoom {
-		v.overruns++
-		return
-	}
-	v.out = append(v.out, b...)
-	v.cond.Broadcast()
-}
-
-// say sends a line; v.mu is held.
-func (v *VoiceModem) say(line string) { v.send([]byte("\r\n" + line + "\r\n")...) }
-
-// code sends an event shielded by DLE; v.mu is held.
-func (v *VoiceModem) code(c byte) { v.send(dle, c) }
 
 // take takes a byte of the box; v.mu is held.
 func (v *VoiceModem) take(c byte) {
