@@ -82,8 +82,13 @@ func (g *Leg) Ask(ctx context.Context, f func() error) error {
 func (g *Leg) Tell(t call.LegEventType) { g.Send(&call.LegEvent{Type: t}) }
 
 // Send sends an event, which gets its time; there is always room for those that are
-// no keys.
+// no keys. Of a leg that has ended nothing is told any more.
 func (g *Leg) Send(e *call.LegEvent) {
+	select {
+	case <-g.ended:
+		return
+	default:
+	}
 	e.At = time.Now()
 	g.events <- e
 }
@@ -97,9 +102,14 @@ func (g *Leg) Digit(d byte) {
 	g.Send(&call.LegEvent{Type: call.LegDigit, Digit: d})
 }
 
-// End is the last thing that happens to a leg. onward are other parties to whom a call
-// that was not answered goes on.
+// End is the last thing that happens to a leg; a second one is none. onward are other
+// parties to whom a call that was not answered goes on.
 func (g *Leg) End(c call.Cause, onward ...string) {
+	select {
+	case <-g.ended:
+		return
+	default:
+	}
 	g.sound.Shut()
 	g.Send(&call.LegEvent{Type: call.LegEnded, Cause: c, Onward: onward})
 	close(g.events)

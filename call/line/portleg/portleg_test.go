@@ -117,6 +117,22 @@ func TestManyKeys(t *testing.T) {
 	}
 }
 
+// TestAfterTheEnd: what still happens to a leg that has ended is told to nobody.
+func TestAfterTheEnd(t *testing.T) {
+	g, _ := newLeg(portleg.NewLoop())
+	g.End(call.Cause{Q850: 16})
+	g.Digit('5')
+	g.Tell(call.LegHeld)
+	g.End(call.Cause{Q850: 17})
+	var got []call.LegEvent
+	for e := range g.Events() {
+		got = append(got, *e)
+	}
+	if len(got) != 1 || got[0].Type != call.LegEnded || got[0].Cause.Q850 != 16 {
+		t.Errorf("told of %+v", got)
+	}
+}
+
 func TestSound(t *testing.T) {
 	_, s := newLeg(portleg.NewLoop())
 	var loud, f media.Frame
