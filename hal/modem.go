@@ -109,6 +109,7 @@ type ModemState struct {
 	Roaming      bool
 	Signal       int    // dBm; 0: not known
 	Voice        string // how calls are carried: "VoLTE", "2G/3G (CSFB)"
+	VoLTE        string // what is to be said of calls over LTE: a sentence
 	// Warnings are sentences about firmware and settings that are known for trouble.
 	Warnings []string
 	// HearsDigits says that the modem tells of keys itself; else they are tones in

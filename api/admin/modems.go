@@ -35,6 +35,7 @@ type Modem struct {
 	Roaming  bool      `json:"roaming,omitempty"`
 	Signal   int       `json:"signal_dbm,omitempty"`
 	Voice    string    `json:"voice,omitempty"` // how calls are carried
+	VoLTE    string    `json:"volte,omitempty"` // what is to be said of calls over LTE
 	Warnings []string  `json:"warnings,omitempty"`
 
 	Sound    ModemSound        `json:"sound"`

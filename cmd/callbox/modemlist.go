@@ -28,7 +28,7 @@ func (g gateway) Modems() []admin.Modem {
 // modemState is a modem's state as the control interface shows it.
 func modemState(port string, s hal.ModemState) admin.Modem {
 	m := admin.Modem{Port: port, Ready: s.OK, Since: s.Since, Text: s.Text, Busy: s.Busy, Place: s.Place, Maker: s.Maker, Model: s.Model, Firmware: s.Firmware,
-		IMEI: s.IMEI, ICCID: s.ICCID, Number: s.Number, SIM: s.SIM, Network: s.Network, Operator: s.Operator, Roaming: s.Roaming, Signal: s.Signal, Voice: s.Voice,
+		IMEI: s.IMEI, ICCID: s.ICCID, Number: s.Number, SIM: s.SIM, Network: s.Network, Operator: s.Operator, Roaming: s.Roaming, Signal: s.Signal, Voice: s.Voice, VoLTE: s.VoLTE,
 		Warnings: s.Warnings, Counters: modemCounters(s.Counters), History: []admin.ModemNote{},
 		Sound: admin.ModemSound{Path: s.Sound.Path, Live: s.Sound.Live, Seconds: s.Sound.Lasted.Seconds(), In: s.Sound.In, Out: s.Sound.Out,
 			PeakIn: s.Sound.PeakIn, PeakOut: s.Sound.PeakOut, Report: s.Sound.Report}}
@@ -128,6 +128,7 @@ func tellModem(m admin.Modem) error {
 		row("signal", fmt.Sprintf("%d dBm", m.Signal))
 	}
 	row("calls by", m.Voice)
+	row("VoLTE", m.VoLTE)
 	for _, x := range m.Warnings {
 		row("warning", x)
 	}

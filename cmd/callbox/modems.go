@@ -38,7 +38,7 @@ func (a *app) useModems(snap config.Snapshot) {
 			continue
 		}
 		m, _ := modemOf(snap, p.Name)
-		c := driver.Config{Name: p.Name, IMEI: m.IMEI, ICCID: m.ICCID, Place: m.Place, PIN: m.PIN.Reveal(), Roaming: m.Roaming, Card: m.Sound == "card",
+		c := driver.Config{Name: p.Name, IMEI: m.IMEI, ICCID: m.ICCID, Place: m.Place, PIN: m.PIN.Reveal(), Roaming: m.Roaming, VoLTE: m.VoLTE, Card: m.Sound == "card",
 			Log: a.log.With("port", p.Name), Trace: a.traceModem(p.Name, p.GSM.Busy),
 			Texts: textReceiver{a.texts, p.Name}, Tables: sms.TablesOf(snap.Country)}
 		if m.IMEI == "" && m.ICCID == "" && m.Place == "" {

@@ -142,7 +142,7 @@ func (p *Port) askSignal() {
 		return
 	}
 	p.every("signal", 30*time.Second, func(s *session) {
-		operator, signal, voice := "", 0, ""
+		operator, signal, ims := "", 0, ims{}
 		if r, err := s.ask("AT+COPS?", at.Radio, "+COPS:"); err == nil {
 			if f := at.Fields(r.Value("+COPS:")); len(f) > 2 {
 				operator = f[2]
@@ -153,16 +153,14 @@ func (p *Port) askSignal() {
 		}
 		if s.row.volte != "" {
 			if r, err := s.ask(s.row.volte, at.Radio, "+QCFG:"); err == nil {
-				if f := at.Fields(r.Value("+QCFG:")); len(f) > 2 && f[2] == "1" {
-					voice = "VoLTE"
-				}
+				ims = imsOf(r.Value("+QCFG:"))
 			}
 		}
 		s.later(func() {
-			if voice == "" {
-				voice = map[bool]string{true: "falls back from LTE to 2G or 3G (CSFB)", false: s.net.tech}[s.net.tech == "LTE"]
-			}
-			p.update(func(m *hal.ModemState) { m.Operator, m.Signal, m.Voice = operator, signal, voice })
+			voice, advice := s.voiceBy(ims)
+			p.update(func(m *hal.ModemState) {
+				m.Operator, m.Signal, m.Voice, m.VoLTE = operator, signal, voice, advice
+			})
 			p.judgeNetwork()
 		})
 	})

@@ -24,6 +24,9 @@ type Config struct {
 	Texts              hal.TextReceiver // takes text messages; nil: they stay on the SIM
 	Tables             []int            // national language tables for text messages, see hal/sms
 	Roaming            bool             // calls may be made and taken in networks of other operators
+	// VoLTE is on or off to have the modem told whether calls go over LTE; empty: it is
+	// left as it is.
+	VoLTE string
 	// Card has the sound go by the modem's own USB sound card, which otherwise is used
 	// only where the modem has no line for sound.
 	Card bool
@@ -73,6 +76,7 @@ type Port struct {
 	v      voice
 	ladder ladder
 	supply supply
+	told   string // the modem and what it was told of VoLTE: not again
 	wrong  string // a PIN that the SIM refused, with the SIM's number: never tried again
 }
 

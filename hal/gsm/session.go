@@ -323,12 +323,12 @@ func (p *Port) reconfigure(c Config) {
 	old := p.cfg
 	p.cfg = c
 	p.mu.Unlock()
-	p.wrong = ""
+	p.wrong, p.told = "", ""
 	switch {
 	case p.s == nil:
 		p.hub.look()
-	case old.Card != c.Card || old.IMEI != c.IMEI || old.ICCID != c.ICCID || old.Place != c.Place:
-		p.reopen("the line has another modem now")
+	case old.Card != c.Card || old.VoLTE != c.VoLTE || old.IMEI != c.IMEI || old.ICCID != c.ICCID || old.Place != c.Place:
+		p.reopen("the line is set up in another way now")
 	case p.s.stage == card:
 		p.s.next["card"] = time.Time{}
 	default:

@@ -24,6 +24,8 @@ type facts struct {
 	maker, model, firmware, number, iccid string
 	noVoice                               bool
 	noTexts                               error
+	volte                                 string // what is wrong with it
+	again                                 bool   // it has to start anew for it
 }
 
 // start sets the modem up, as far as that goes without a SIM.
@@ -200,6 +202,7 @@ func (s *session) tries() (int, bool) {
 func (p *Port) complete() {
 	p.s.stage = setting
 	p.condition(false, "the SIM is ready; the modem is being set up")
+	want := p.config().VoLTE
 	p.do(func(s *session) {
 		var f facts
 		if f.iccid = iccidOf(s.ctx, s.engine, s.row); f.iccid == "" {
@@ -213,6 +216,7 @@ func (p *Port) complete() {
 		for _, c := range append([]string{"AT+CREG=2", "AT+CGREG=2", "AT+CEREG=2", "AT+COPS=3,0", "AT+CLIP=1", "AT+CRC=1", "AT+CCWA=0,0,1", "AT+CSSN=1,1"}, s.row.setup...) {
 			_ = s.tell(c, at.Radio) // what a modem does not know it does without
 		}
+		f.volte, f.again = s.provision(want)
 		f.noVoice = true
 		for try := 0; try < 3 && f.noVoice; try++ { // a damaged line looks like a refusal
 			f.noVoice = s.voiceless()
@@ -256,6 +260,15 @@ func (p *Port) ready(f facts) {
 			m.Warnings = append(m.Warnings, s.soundBad)
 		}
 	})
+	if f.volte != "" {
+		p.warn(f.volte)
+	}
+	if told := s.imei + p.config().VoLTE; f.again && p.told != told {
+		p.told = told
+		s.restart = "it was told how calls go over LTE"
+	} else if f.again {
+		p.warn("the modem does not keep what it was told of VoLTE; its firmware or the operator's profile decides")
+	}
 	p.startTexts(f.noTexts)
 	p.note("the modem is set up")
 	p.judgeNetwork()

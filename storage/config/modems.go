@@ -21,7 +21,9 @@ type Modem struct {
 	Roaming bool   `json:"roaming,omitempty"`
 	// Sound is line (also empty: the modem's serial line for sound, or its sound card
 	// where there is none) or card: the modem's own USB sound card.
-	Sound       string `json:"sound,omitempty"`
+	Sound string `json:"sound,omitempty"`
+	// VoLTE is on, off, or empty to leave the modem as it is: whether calls go over LTE.
+	VoLTE       string `json:"volte,omitempty"`
 	Application string `json:"application,omitempty"` // runs calls that arrive and no number claims
 }
 
@@ -52,6 +54,9 @@ func (v *validator) modem(f string, m Modem) {
 	}
 	if m.Sound != "" && m.Sound != "line" && m.Sound != "card" {
 		v.bad(f+".sound", "%q is neither line nor card", m.Sound)
+	}
+	if m.VoLTE != "" && m.VoLTE != "on" && m.VoLTE != "off" {
+		v.bad(f+".volte", "%q is neither on nor off", m.VoLTE)
 	}
 	v.digits(f+".number", m.Number)
 	v.application(f+".application", m.Application)

@@ -25,6 +25,7 @@ type Faults struct {
 	NoNetwork bool
 	Denied    bool
 	Roaming   bool
+	NoVoLTE   bool
 	NoCarrier bool // calls are ended at once, without a reason
 	// Text messages.
 	TextError   int  // of TS 27.005, with which they are refused; 0: they are not
@@ -61,6 +62,7 @@ func (f *Faults) knobs() sim.Knobs {
 		{Name: "no-network", About: "No network is found.", Ref: &f.NoNetwork},
 		{Name: "denied", About: "The network refuses the SIM.", Ref: &f.Denied},
 		{Name: "roaming", About: "The network is another operator's.", Ref: &f.Roaming},
+		{Name: "no-volte", About: "The network does not admit the modem to calls over LTE.", Ref: &f.NoVoLTE},
 		{Name: "no-carrier", About: "The network ends calls at once, without a reason.", Ref: &f.NoCarrier},
 		{Name: "text-error", About: "Text messages are refused with a code of TS 27.005, such as 38 or 330.", Ref: &f.TextError},
 		{Name: "text-undelivered", About: "Text messages expire before they reach their receiver.", Ref: &f.Undelivered},

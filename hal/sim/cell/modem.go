@@ -58,6 +58,7 @@ type Modem struct {
 	socket socket
 
 	// Owned by the goroutine.
+	ims      int    // of +QCFG, kept without power
 	out      outlet // to the box's end of the AT line; nil: unplugged
 	line     []byte // of a command that is not complete
 	busy     bool   // a command is being answered
@@ -94,6 +95,7 @@ type settings struct {
 // radio is the state of the radio part.
 type radio struct {
 	function int // +CFUN
+	ims      int // of +QCFG when it started
 	stat     int // +CREG
 }
 
@@ -211,7 +213,7 @@ func (m *Modem) boot() {
 	m.prompt, m.paper, m.menu = false, nil, false
 	m.settings = settings{echo: true, errors: 1}
 	m.card.reset()
-	m.radio = radio{function: 1}
+	m.radio = radio{function: 1, ims: m.ims}
 	m.later(500*time.Millisecond, func() {
 		m.urc("RDY")
 		m.cardReady()

@@ -15,11 +15,17 @@ func quectel() map[string]command {
 		"+QGPSCFG": accept, "+QURCCFG": accept, "+QSIMSTAT": accept, "+QMIC": accept, "+QRXGAIN": accept, "+QEEC": accept, "+QAUDMOD": accept,
 		"+QGMR": func(m *Modem, _, _ string) reply { return ok(m.cfg.Firmware) },
 		"+QCFG": func(m *Modem, _, arg string) reply {
-			if strings.HasPrefix(arg, `"ims"`) {
-				return ok(`+QCFG: "ims",1,1`)
+			set, found := strings.CutPrefix(arg, `"ims"`)
+			switch {
+			case found && set == "": // 0: the operator's profile decides, which has it
+				registered := m.radio.ims != 2 && !m.faultsNow().NoVoLTE && m.faultsNow().stat() == 1
+				return ok(`+QCFG: "ims",` + itoa(m.ims) + map[bool]string{true: ",1", false: ",0"}[registered])
+			case found:
+				m.ims = int(set[1] - '0') // kept, and used from the next start on
 			}
 			return ok()
 		},
+		"+QMBNCFG": accept,
 		"+QINDCFG": func(m *Modem, how, arg string) reply {
 			if how == "=" && strings.HasPrefix(arg, `"ccinfo",`) {
 				m.settings.ccinfo = strings.HasPrefix(arg, `"ccinfo",1`)
