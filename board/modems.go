@@ -60,6 +60,9 @@ func (u usb) CyclePower(ctx context.Context, place string, vendor uint16) error 
 	return bus.CycleUSB(ctx, u.root, place, vendor, powerOff)
 }
 
+// DisksOf implements [gsm.Disks].
+func (u usb) DisksOf(vendor uint16) (map[string]uint16, error) { return bus.USBDisks(u.root, vendor) }
+
 // OpenStream implements [gsm.Bus].
 func (u usb) OpenStream(path string) (hal.Stream, error) { return as[hal.Stream](bus.OpenTTY(path)) }
 

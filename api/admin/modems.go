@@ -11,13 +11,13 @@ import (
 
 // Modems knows the slots for GSM and LTE modems.
 type Modems interface {
-	// Modems lists them, also those without a modem, by port.
+	// Modems lists them, also those without a modem, by port; then what is no line.
 	Modems() []Modem
 }
 
 // Modem is a slot and what is in it. What is not known is left out.
 type Modem struct {
-	Port     string    `json:"port"`
+	Port     string    `json:"port"` // empty: something at Place that could be a modem and is no line
 	Ready    bool      `json:"ready"`
 	Since    time.Time `json:"since"` // when Ready last changed
 	Text     string    `json:"text"`  // one sentence

@@ -22,6 +22,12 @@ func (g gateway) Modems() []admin.Modem {
 			out = append(out, modemState(p.Name, p.GSM.State()))
 		}
 	}
+	if hub := g.a.board.Modems; hub != nil { // what is there and is no line
+		odd := hub.Unclaimed()
+		for _, place := range slices.Sorted(maps.Keys(odd)) {
+			out = append(out, admin.Modem{Place: place, Text: odd[place], Counters: map[string]uint64{}, History: []admin.ModemNote{}})
+		}
+	}
 	return out
 }
 

@@ -2,6 +2,8 @@ package bus
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,6 +68,46 @@ func usbTTY(device string) (hal.TTY, bool) {
 		at = filepath.Dir(at)
 	}
 	return t, false
+}
+
+// USBDisks lists the USB devices of a maker all of whose interfaces are mass storage, on
+// the machine whose file tree is at root: by place, the product.
+//
+//	/sys/bus/usb/devices/1-1.3             idVendor, idProduct
+//	/sys/bus/usb/devices/1-1.3:1.0         bInterfaceClass: 08
+func USBDisks(root string, vendor uint16) (map[string]uint16, error) {
+	dir := filepath.Join(root, "sys/bus/usb/devices")
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list USB devices: %w", err)
+	}
+	out := map[string]uint16{}
+	for _, e := range list {
+		at := filepath.Join(dir, e.Name())
+		v, errV := strconv.ParseUint(attribute(at, "idVendor"), 16, 16)
+		p, errP := strconv.ParseUint(attribute(at, "idProduct"), 16, 16)
+		if errV == nil && errP == nil && uint16(v) == vendor {
+			out[e.Name()] = uint16(p)
+		}
+	}
+	disks := map[string]bool{}
+	for _, e := range list {
+		place, _, ok := strings.Cut(e.Name(), ":")
+		if _, known := out[place]; !ok || !known {
+			continue
+		}
+		before, seen := disks[place]
+		disks[place] = (before || !seen) && attribute(filepath.Join(dir, e.Name()), "bInterfaceClass") == "08"
+	}
+	for place := range out {
+		if !disks[place] {
+			delete(out, place)
+		}
+	}
+	return out, nil
 }
 
 // attribute is the text of a file of sysfs; empty when there is none.

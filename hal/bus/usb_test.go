@@ -66,3 +66,22 @@ func TestUSBTTYs(t *testing.T) {
 		t.Error("a machine without /sys has no error")
 	}
 }
+
+// A stick that is a CD-ROM is told from a modem, which has a card reader besides, and
+// from another maker's disk.
+func TestUSBDisks(t *testing.T) {
+	const dev = "sys/bus/usb/devices/"
+	root := tree(t, map[string]string{
+		dev + "1-1.3/idVendor": "12d1\n", dev + "1-1.3/idProduct": "1446\n", dev + "1-1.3:1.0/bInterfaceClass": "08\n", dev + "1-1.3:1.1/bInterfaceClass": "08\n",
+		dev + "1-1.4/idVendor": "12d1\n", dev + "1-1.4/idProduct": "1001\n", dev + "1-1.4:1.0/bInterfaceClass": "ff\n", dev + "1-1.4:1.3/bInterfaceClass": "08\n",
+		dev + "1-1.5/idVendor": "0781\n", dev + "1-1.5/idProduct": "5567\n", dev + "1-1.5:1.0/bInterfaceClass": "08\n",
+		dev + "1-1.6/idVendor": "12d1\n", dev + "1-1.6/idProduct": "1f01\n", // it is being set up
+	})
+	got, err := USBDisks(root, 0x12d1)
+	if err != nil || len(got) != 1 || got["1-1.3"] != 0x1446 {
+		t.Errorf("found %v, %v", got, err)
+	}
+	if got, err := USBDisks(t.TempDir(), 0x12d1); err != nil || len(got) != 0 {
+		t.Errorf("on a machine without USB %v, %v", got, err)
+	}
+}

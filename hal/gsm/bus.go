@@ -13,6 +13,13 @@ type Cards interface {
 	OpenCard(place string) (hal.PCM, error)
 }
 
+// Disks lists the places of devices that show themselves as disks only, found by type
+// assertion on a [Bus]: some modems do, until they are told to be modems.
+type Disks interface {
+	// DisksOf lists those of a maker: by place, the product.
+	DisksOf(vendor uint16) (map[string]uint16, error)
+}
+
 // Bus is where modems are plugged in.
 type Bus interface {
 	// TTYs lists the serial devices of USB devices that there are now.

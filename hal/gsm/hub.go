@@ -191,6 +191,10 @@ func (h *Hub) scan() {
 		}
 		h.wg.Go(func() { h.meet(d) })
 	}
+	for place, product := range h.disguised() {
+		there[place] = true
+		h.strange(place, fmt.Sprintf("the Huawei stick at %s (%04x:%04x) shows itself as a CD-ROM and not as a modem: install the package usb-modeswitch, or make it a modem for good on another computer by AT^U2DIAG=0", place, huaweiVendor, product))
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for place := range h.odd {
@@ -203,6 +207,20 @@ func (h *Hub) scan() {
 			delete(h.later, place)
 		}
 	}
+}
+
+// disguised are sticks that begin as a CD-ROM with their drivers for other systems: by
+// place, the product.
+func (h *Hub) disguised() map[string]uint16 {
+	d, ok := h.bus.(Disks)
+	if !ok {
+		return nil
+	}
+	list, err := d.DisksOf(huaweiVendor)
+	if err != nil {
+		h.log.Debug("look for modems that show themselves as disks", "err", err)
+	}
+	return list
 }
 
 // claim takes a place unless it is in use, or not due.
@@ -256,10 +274,12 @@ func (h *Hub) meet(d device) {
 func (h *Hub) strange(place, why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if why == "" {
+	switch {
+	case why == "":
 		delete(h.odd, place)
-	} else {
+	case h.odd[place] != why:
 		h.odd[place] = why
+		h.log.Warn(why)
 	}
 }
 

@@ -47,6 +47,8 @@ type row struct {
 	bad               []firmware
 }
 
+const huaweiVendor = 0x12d1
+
 // firmware is a version that is known for trouble.
 type firmware struct{ part, text string }
 
@@ -93,7 +95,7 @@ func rows() []row {
 		},
 	}
 	huawei := row{
-		name: "Huawei E1550", vendor: 0x12d1, products: []uint16{0x1001}, at: 2, pcm: 1,
+		name: "Huawei E1550", vendor: huaweiVendor, products: []uint16{0x1001}, at: 2, pcm: 1,
 		setup: []string{"AT^CURC=1"},
 		tries: "AT^CPIN?", triesStart: "^CPIN:", triesField: 1,
 		iccid: "AT^ICCID?", iccidStart: "^ICCID:",
