@@ -65,6 +65,28 @@ func openFaulty(t *testing.T, cfg Config, f *fault) *Store {
 	return s
 }
 
+// TestRoomIsReserved: the disk has set aside what the database's file is long, so that
+// others can take the rest and calls are written down all the same.
+func TestRoomIsReserved(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	for range 2 {
+		var st syscall.Stat_t
+		if err := syscall.Stat(s.path(), &st); err != nil {
+			t.Fatal(err)
+		}
+		if got := st.Blocks * 512; got < st.Size || st.Size < 16<<20 {
+			t.Errorf("the disk has set aside %d bytes for a file of %d", got, st.Size)
+		}
+		if err := s.Commit(ctx, Write{Calls: []*call.Record{new(record("CA1", 1))}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.settleNow(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)

@@ -118,6 +118,25 @@ func create(path string, fill func(*bbolt.DB) error) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// reserve has the disk keep room for all that the database's file says to be long: the
+// file grows by 16 MiB at a time without taking them, and on a disk that others have
+// filled meanwhile nothing could be written to it. It costs no writing. A disk that
+// cannot do it has been told; one that has no room is asked again.
+func (s *Store) reserve() {
+	info, err := os.Stat(s.path())
+	if err != nil || info.Size() == s.reserved {
+		return
+	}
+	f, err := os.OpenFile(s.path(), os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	if err := syscall.Fallocate(int(f.Fd()), 0, 0, info.Size()); !errors.Is(err, syscall.ENOSPC) {
+		s.reserved = info.Size()
+	}
+}
+
 // syncDir makes a rename in dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -208,10 +208,11 @@ func (s *Store) TrimRecordings(ctx context.Context, keep int64, remove func(call
 }
 
 // FreeRecordings removes the oldest finished recordings until so many bytes went, or
-// none is left. It reports how many went; remove is as for [Store.TrimRecordings].
-func (s *Store) FreeRecordings(ctx context.Context, bytes int64, remove func(call.Recording) error) (int, error) {
+// none is left that was finished before that time. It reports how many went; remove is
+// as for [Store.TrimRecordings].
+func (s *Store) FreeRecordings(ctx context.Context, bytes int64, before time.Time, remove func(call.Recording) error) (int, error) {
 	n, err := s.dropRecordings(ctx, remove, func(_ []byte, rec call.Recording) bool {
-		if bytes <= 0 {
+		if bytes <= 0 || rec.Updated.After(before) {
 			return false
 		}
 		bytes -= rec.Size

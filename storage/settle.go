@@ -191,6 +191,7 @@ func (w *writer) settle(batch []*accepted) (persisted, error) {
 	if err != nil {
 		return persisted{}, fmt.Errorf("writing the database: %w", err)
 	}
+	w.s.reserve()
 	st := used.Stats()
 	p.size = int(st.GetPageAlloc()) + pageSize // and the meta page
 	if w.log.file != nil {

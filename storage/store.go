@@ -117,6 +117,9 @@ type Store struct {
 	unkept bool     // the last run did not stop cleanly
 	log    *wal.Log // the writer's; nil: it could not be made
 	alive  time.Time
+	// reserved is the length of the file for which the disk keeps room; Open's, then
+	// the writer's.
+	reserved int64
 
 	dbmu sync.RWMutex // readers hold it while they read; the writer to replace db
 	db   *bbolt.DB
@@ -165,6 +168,7 @@ func (s *Store) start() error {
 		// Without it everything works, at the price of more writing.
 		s.cfg.Logger.Error("the write-ahead log cannot be used", "err", err)
 	}
+	s.reserve()
 	st := writerState{}
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		if err := migrate(tx, migrations); err != nil {

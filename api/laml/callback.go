@@ -376,14 +376,11 @@ func (d *Dialect) recordingForm(r call.Recording, status string) Form {
 	f.Add("RecordingSource", r.Source)
 	f.Add("RecordingTrack", string(r.Track))
 	if r.Error != "" {
-		f.Add("ErrorCode", recordingFailed)
+		f.Add("ErrorCode", strconv.Itoa(failedCode))
+		f.Add("ErrorMessage", r.Error)
 	}
 	return f
 }
-
-// recordingFailed is the ErrorCode of a recording that could not be kept: an
-// internal failure (call-api.md §1.5).
-const recordingFailed = "12400"
 
 // eventToken is the same for the same event whenever it is made, so that a
 // receiver can drop repeats even across a restart of the box. It has the form of

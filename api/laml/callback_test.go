@@ -125,6 +125,8 @@ func TestRecordingCallbacks(t *testing.T) {
 		}
 		list = append(list, d.Callback(call.Event{Type: typ, Record: new(record()), Recording: &r})...)
 	}
+	r.Error, r.Duration = "it ends early, after 2.0 s, which are kept: the disk is full", 2*time.Second
+	list = append(list, d.Callback(call.Event{Type: call.EventRecordingDone, Record: new(record()), Recording: &r})...)
 	apitest.Golden(t, "recording.txt", apitest.Lines(list...))
 }
 

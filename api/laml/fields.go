@@ -61,7 +61,7 @@ var (
 		"price_unit": usd[call.Recording], "status": func(v View[call.Recording]) any { return v.X.Status },
 		"source": func(v View[call.Recording]) any { return v.X.Source }, "track": func(v View[call.Recording]) any { return v.X.Track },
 		"error_code": func(v View[call.Recording]) any {
-			if v.X.Status != "absent" {
+			if v.X.Error == "" {
 				return nil
 			}
 			return failedCode
@@ -186,8 +186,8 @@ var (
 // is not known to the family's list.
 const messageFailed = 30008
 
-// failedCode is the error_code of a recording that could not be kept: an
-// internal failure (call-api.md §1.5).
+// failedCode is the error_code of a recording that could not be kept, or not to its
+// end: an internal failure (call-api.md §1.5).
 const failedCode = 12400
 
 func account[T any](v View[T]) any { return v.Account }

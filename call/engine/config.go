@@ -174,6 +174,8 @@ type RecordingFile interface {
 	io.Closer
 	// Finish, after Close, cuts silence at both ends when trim is set, and gives
 	// the file's length, size in bytes and SHA-256 in hex. No samples: length 0.
+	// It is called after a write that failed too, for what was written before; an
+	// error with a length is one of a file that can be played.
 	Finish(trim bool) (length time.Duration, size int64, sha256 string, err error)
 	// Discard, after Close, removes the file.
 	Discard() error

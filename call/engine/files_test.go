@@ -13,7 +13,8 @@ type memFile struct {
 	samples   []int16
 	channels  int
 	whole     chan struct{} // when set, Finish waits for it
-	fails     error         // what writing says
+	fails     error         // what writing says above room samples
+	room      int
 	closed    int
 	discarded bool
 	trimmed   bool
@@ -37,8 +38,12 @@ func (f files) Create(id string, channels int) (RecordingFile, string, error) {
 func (f *memFile) WriteSamples(s []int16) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.fails != nil && len(f.samples)+len(s) > f.room {
+		f.samples = append(f.samples, s[:f.room-len(f.samples)]...)
+		return f.fails
+	}
 	f.samples = append(f.samples, s...)
-	return f.fails
+	return nil
 }
 
 func (f *memFile) Close() error {

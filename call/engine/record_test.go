@@ -9,6 +9,7 @@ import (
 
 	"callbox/call"
 	"callbox/call/script"
+	"callbox/media"
 )
 
 // recordings lists those of a call that are no longer running, in no order.
@@ -166,22 +167,44 @@ func TestRecordTooLate(t *testing.T) {
 	})
 }
 
-// A disk that fails while it records gives an absent recording and a sentence.
+// A disk that fails while it records does not end the call; what was written before is
+// kept, and the recording says that it is not all; where that is nothing it is absent.
 func TestRecordThatFails(t *testing.T) {
-	in(t, func(t *testing.T, w *world) {
-		w.disk = func(f *memFile) error { f.fails = errors.New("input/output error"); return nil }
-		rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", play("clip:500")), Record: &call.RecordOptions{}})
-		leg := <-w.lines["201"].dialed
-		leg.answer()
-		pass(3 * time.Second)
-		leg.end(call.NormalClearing(call.Remote))
-		r := w.ends(rec.ID, call.Completed)
-		got := w.recordings(rec.ID)
-		if len(got) != 1 || got[0].Status != "absent" || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "input/output error") {
-			t.Errorf("recordings %+v, warnings %q", got, r.Warnings)
-		}
-		if ev, _ := w.final(rec.ID); ev.Recording != nil {
-			t.Errorf("the final event carries an absent recording: %+v", ev.Recording)
-		}
-	})
+	for name, tt := range map[string]struct {
+		keeps  int // samples
+		status string
+		event  call.EventType
+	}{"at once": {0, "absent", call.EventRecordingAbsent}, "after a second": {8000, "completed", call.EventRecordingDone}} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(t *testing.T, w *world) {
+				w.disk = func(f *memFile) error { f.fails, f.room = errors.New("input/output error"), tt.keeps; return nil }
+				rec := w.mustCreate(call.Request{From: "5550100", To: "201", Script: w.doc("http://app/voice", play("clip:500")),
+					Record: &call.RecordOptions{Trim: true}})
+				leg := <-w.lines["201"].dialed
+				leg.answer()
+				pass(3 * time.Second)
+				got := w.recordings(rec.ID)
+				if n := w.recordingEvents(rec.ID); len(got) != 1 || n[tt.event] != 1 {
+					t.Errorf("while the call goes on: recordings %+v, events %v", got, n)
+				}
+				hears(t, "the phone", leg, 300)
+				leg.end(call.NormalClearing(call.Remote))
+				r := w.ends(rec.ID, call.Completed)
+				got = w.recordings(rec.ID)
+				if len(got) != 1 || got[0].Status != tt.status || got[0].Duration != media.DurationOf(tt.keeps) ||
+					len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "input/output error") || !strings.Contains(r.Warnings[0], got[0].Error) {
+					t.Errorf("recordings %+v, warnings %q", got, r.Warnings)
+				}
+				if early := strings.Contains(got[0].Error, "ends early, after 1.0 s"); early != (tt.keeps > 0) {
+					t.Errorf("it says %q", got[0].Error)
+				}
+				if f := w.files[got[0].ID]; f.trimmed {
+					t.Error("what is not whole is trimmed")
+				}
+				if ev, _ := w.final(rec.ID); (ev.Recording != nil) != (tt.keeps > 0) {
+					t.Errorf("the final event carries %+v", ev.Recording)
+				}
+			})
+		})
+	}
 }

@@ -187,6 +187,9 @@ func (r *recording) keep() {
 	rec.BySilence = stats.Reason == session.SilenceEnd
 	rec.Updated = r.c.e.cfg.Now()
 	finish(r.file, r.opts.Trim, &rec, err)
+	if rec.Status == "completed" {
+		err = nil // what there is can be played, and says what is missing
+	}
 	r.final, r.err = rec, err
 	// The record first: whoever waits for the end will ask for it.
 	r.c.do(context.Background(), func() { r.c.recordingDone(r, rec, stats.Dropped) })
@@ -194,19 +197,21 @@ func (r *recording) keep() {
 }
 
 // finish completes a recording's record from its file, which was closed with err.
+// What was written before an error is kept, and the record says that it is not all.
 func finish(file RecordingFile, trim bool, rec *call.Recording, err error) {
-	length, size, sum, ferr := file.Finish(trim)
-	if err == nil {
-		err = ferr
-	}
+	length, size, sum, ferr := file.Finish(trim && err == nil)
 	rec.Duration, rec.Size, rec.SHA256 = length, size, sum
+	rec.Status = "completed"
 	switch {
-	case err != nil:
-		rec.Status, rec.Error = "absent", err.Error()
+	case length > 0 && err != nil:
+		rec.Error = fmt.Sprintf("it ends early, after %.1f s, which are kept: %v", length.Seconds(), err)
+	case length > 0 && ferr != nil:
+		rec.Error = ferr.Error()
 	case length == 0:
 		rec.Status, rec.Error = "absent", "nothing was recorded"
-	default:
-		rec.Status = "completed"
+		if err = errors.Join(err, ferr); err != nil {
+			rec.Error = err.Error()
+		}
 	}
 }
 
@@ -218,9 +223,11 @@ func (c *live) recordingDone(r *recording, rec call.Recording, lost uint64) {
 	t := call.EventRecordingDone
 	if rec.Status == "absent" {
 		t = call.EventRecordingAbsent
-		c.note(call.EventWarning, "recording "+rec.ID+": "+rec.Error)
 	} else {
 		c.recording.last = &rec
+	}
+	if rec.Error != "" {
+		c.note(call.EventWarning, "recording "+rec.ID+": "+rec.Error)
 	}
 	if lost > 0 {
 		c.note(call.EventWarning, fmt.Sprintf("recording %s lacks %d frames of 20 ms: the disk was too slow", rec.ID, lost))

@@ -81,7 +81,9 @@ func (r *roomRecording) keep() {
 	t := call.EventRecordingDone
 	if rec.Status == "absent" {
 		t = call.EventRecordingAbsent
-		r.e.cfg.Logger.Warn("the recording of a conference is not there", "conference", rec.Conference, "err", rec.Error)
+	}
+	if rec.Error != "" {
+		r.e.cfg.Logger.Warn("the recording of a conference is not whole", "conference", rec.Conference, "status", rec.Status, "err", rec.Error)
 	}
 	r.final = rec
 	r.e.tellRoomRecording(t, rec, rec.Updated)

@@ -176,7 +176,7 @@ func (a *app) openHooks(context.Context) error {
 	a.deliver.Watch(func(o api.Outgoing, err error) { a.alarms.fetchFailed(o.Account, o.Call, err) })
 	a.journal = newJournal(a.store, a.deliver, a.log)
 	a.files = &recordings{dir: filepath.Join(a.cfg.Data, "recordings"), store: a.store, made: make(chan struct{}, 1)}
-	a.files.free = func() (int64, error) { return freeBytes(a.files.dir) }
+	a.files.fresh.free = func() (int64, error) { return freeBytes(a.files.dir) }
 	return os.MkdirAll(a.files.dir, 0o700)
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -11,19 +13,24 @@ import (
 )
 
 // Room on the disk of the recordings. What is sacrificed, in this order: the oldest
-// recordings, down to the one that has just been made; then new recordings, which are
-// refused while calls go on without; never calls' records and the configuration, for
-// which the rest is kept.
+// recordings, but none in its first ten minutes; then new recordings, which are refused while calls go on without; then the rest of those that are being made, of
+// which the beginning is kept; never calls' records and the configuration, for which
+// the rest is kept.
 const (
 	// diskReserve is what is left free by deleting recordings.
 	diskReserve = 64 << 20
-	// diskLast is what new recordings do not touch.
+	// diskLast is what recordings do not touch.
 	diskLast = 16 << 20
+	// diskFresh is how long a recording is there for those who were told of it.
+	diskFresh = 10 * time.Minute
+	// diskPatience is for how many looks, a second apart, recordings may go on where
+	// they touch it: so long the keeper has for making room.
+	diskPatience = 5
 	// syncEvery is how much of a recording a power cut may take at most.
 	syncEvery = time.Second
 )
 
-// diskFullError says that a recording is not begun for lack of room.
+// diskFullError says that a recording is not begun, or does not go on, for lack of room.
 type diskFullError struct{ free int64 }
 
 func (e *diskFullError) Error() string {
@@ -43,21 +50,36 @@ func freeBytes(dir string) (int64, error) {
 // disk take what they hold every second, so that a power cut costs no more of them:
 // left to the system it would be half a minute.
 type fresh struct {
+	free func() (int64, error) // room on the disk; nil: nobody looks
+
 	mu    sync.Mutex // guards files
 	files map[*freshFile]bool
 	count atomic.Uint64 // of times that a file was brought to the disk
+	low   int           // looks in a row that found too little room; run's
 }
 
 // freshFile is one of them.
 type freshFile struct {
 	*os.File
 	dirty atomic.Bool
+	over  atomic.Pointer[diskFullError] // why it must not grow
 }
 
-// Write appends, and notes that the disk has not seen it.
+// Write appends, and notes that the disk has not seen it. What says that there is no
+// room is a *diskFullError; no error names the file, which concerns nobody.
 func (f *freshFile) Write(b []byte) (int, error) {
+	if full := f.over.Load(); full != nil {
+		return 0, full
+	}
 	f.dirty.Store(true)
-	return f.File.Write(b)
+	n, err := f.File.Write(b)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return n, &diskFullError{}
+	}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	return n, err
 }
 
 func (s *fresh) add(f *os.File) *freshFile {
@@ -88,6 +110,7 @@ func (s *fresh) run(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
+		full := s.look()
 		s.mu.Lock()
 		list = list[:0]
 		for f := range s.files {
@@ -95,10 +118,30 @@ func (s *fresh) run(ctx context.Context) error {
 		}
 		s.mu.Unlock()
 		for _, f := range list {
+			if full != nil {
+				f.over.Store(full)
+			}
 			s.sync(f)
 		}
 		clear(list)
 	}
+}
+
+// look says when nothing must grow any more, because the room is that which is kept for
+// other things.
+func (s *fresh) look() *diskFullError {
+	if s.free == nil {
+		return nil
+	}
+	free, err := s.free()
+	if err != nil || free >= diskLast {
+		s.low = 0
+		return nil
+	}
+	if s.low++; s.low < diskPatience {
+		return nil
+	}
+	return &diskFullError{free}
 }
 
 // sync brings one file to the disk. Who writes to it does not wait for that, and

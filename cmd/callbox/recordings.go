@@ -22,8 +22,7 @@ import (
 type recordings struct {
 	dir   string
 	store *storage.Store
-	free  func() (int64, error) // room on the disk; nil: nobody looks
-	made  chan struct{}         // told that there is another recording; nil: nobody listens
+	made  chan struct{} // told that there is another recording; nil: nobody listens
 	fresh fresh
 }
 
@@ -34,8 +33,8 @@ var (
 
 // Create makes a recording's file.
 func (r *recordings) Create(id string, channels int) (engine.RecordingFile, string, error) {
-	if r.free != nil {
-		if free, err := r.free(); err == nil && free < diskLast {
+	if r.fresh.free != nil {
+		if free, err := r.fresh.free(); err == nil && free < diskLast {
 			r.tell() // there may be something to delete
 			return nil, "", &diskFullError{free}
 		}
@@ -71,19 +70,29 @@ type recordingFile struct {
 	of   *recordings
 }
 
-// Close makes the file whole and durable.
+// Close makes the file whole and durable. After an error it is what its header says,
+// and nothing more.
 func (f *recordingFile) Close() error {
 	defer f.of.tell()
 	f.of.fresh.remove(f.file)
-	return errors.Join(f.Writer.Close(), f.file.Sync(), f.file.Close())
+	err := f.Writer.Close()
+	if err != nil {
+		err = errors.Join(err, f.file.Truncate(f.Size()))
+	}
+	return errors.Join(err, f.file.Sync(), f.file.Close())
 }
 
-// Finish trims and measures the closed file.
+// Finish trims and measures the closed file. One that cannot be trimmed stays as it
+// is, with an error that says so.
 func (f *recordingFile) Finish(trim bool) (length time.Duration, size int64, sum string, err error) {
 	length = f.Duration()
+	var terr error
 	if trim && length > 0 {
-		if length, err = trimFile(f.file.Name()); err != nil {
-			return 0, 0, "", fmt.Errorf("trim the recording: %w", err)
+		var short time.Duration
+		if short, terr = trimFile(f.file.Name()); terr == nil {
+			length = short
+		} else {
+			terr = fmt.Errorf("the silence at both ends is still there: %w", terr)
 		}
 	}
 	if length == 0 {
@@ -94,8 +103,10 @@ func (f *recordingFile) Finish(trim bool) (length time.Duration, size int64, sum
 		return 0, 0, "", err
 	}
 	defer in.Close()
-	size, sum, err = digest(in)
-	return length, size, sum, err
+	if size, sum, err = digest(in); err != nil {
+		return 0, 0, "", err
+	}
+	return length, size, sum, terr
 }
 
 // digest gives the number and the SHA-256 of what is left to read.

@@ -72,19 +72,19 @@ func (k *keeper) trim(ctx context.Context, more bool) {
 			return k.store.TrimRecordings(ctx, k.policy().RecordingBytes, k.files.removeFile)
 		})
 	}
-	if k.files.free == nil {
+	if k.files.fresh.free == nil {
 		return
 	}
-	free, err := k.files.free()
+	free, err := k.files.fresh.free()
 	if err != nil || free >= diskReserve {
 		k.full = false
 		return
 	}
 	n := k.step(ctx, "recordings on a full disk", func() (int, error) {
-		return k.store.FreeRecordings(ctx, diskReserve-free, k.files.removeFile)
+		return k.store.FreeRecordings(ctx, diskReserve-free, k.now().Add(-diskFresh), k.files.removeFile)
 	})
 	if n == 0 && !k.full {
-		k.log.Error("the disk is full, and there are no recordings to delete", "free_mib", free>>20)
+		k.log.Error("the disk is full, and there are no recordings to delete but the latest", "free_mib", free>>20)
 	}
 	k.full = n == 0
 }

@@ -111,7 +111,9 @@ func (a *attic) call(id string, ago time.Duration, state call.State) {
 // bytes.
 func (a *attic) recording(id string, ago time.Duration, size int, status string) {
 	a.Helper()
-	r := call.Recording{ID: id, Account: "AC1", Call: "CA1", API: "twilio", Created: time.Now().Add(-ago), Status: status, File: id + ".wav", Size: int64(size)}
+	r := call.Recording{ID: id, Account: "AC1", Call: "CA1", API: "twilio", Status: status, File: id + ".wav", Size: int64(size)}
+	r.Created = time.Now().Add(-ago)
+	r.Updated = r.Created
 	if err := os.WriteFile(a.keep.files.path(r), make([]byte, size), 0o600); err != nil {
 		a.Fatal(err)
 	}
@@ -215,7 +217,7 @@ func TestKeeperMakesRoom(t *testing.T) {
 	inAttic(t, func(a *attic) {
 		var free atomic.Int64
 		free.Store(1 << 30)
-		a.keep.files.free = func() (int64, error) { return free.Load(), nil }
+		a.keep.files.fresh.free = func() (int64, error) { return free.Load(), nil }
 		a.keep.files.made = make(chan struct{}, 1)
 		a.change(func(r *config.Retention) { r.RecordingBytes = 3 << 20 })
 		defer a.start()()
@@ -239,8 +241,13 @@ func TestKeeperMakesRoom(t *testing.T) {
 		}
 		a.after(trimEvery)
 		a.recordings()
+		a.recording("RE5", 0, 1<<10, "completed")
+		a.after(diskFresh - trimEvery)
+		a.recordings("RE5")
+		a.after(2 * trimEvery)
+		a.recordings()
 		a.after(20 * trimEvery)
-		if n := strings.Count(a.log.String(), "no recordings to delete"); n != 1 {
+		if n := strings.Count(a.log.String(), "no recordings to delete"); n != 2 {
 			t.Errorf("told %d times:\n%s", n, &a.log)
 		}
 	})
@@ -278,6 +285,57 @@ func TestRecordingsReachTheDisk(t *testing.T) {
 		}
 		if err := f.Close(); err != nil || len(r.fresh.files) != 0 {
 			t.Errorf("close: %v, %d files are left", err, len(r.fresh.files))
+		}
+		cancel()
+		<-done
+	})
+}
+
+// A recording that is being made when the last room is touched, and none can be made by
+// deleting others, ends; what there is of it can be played and fills the file.
+func TestRecordingLeavesTheLastRoom(t *testing.T) {
+	t.Parallel()
+	r := &recordings{dir: t.TempDir()}
+	synctest.Test(t, func(t *testing.T) {
+		var free atomic.Int64
+		free.Store(1 << 30)
+		r.fresh.free = func() (int64, error) { return free.Load(), nil }
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = r.fresh.run(ctx) // ends with ctx
+		}()
+		f, name, err := r.Create("RE1", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := func() error {
+			<-time.After(syncEvery)
+			synctest.Wait()
+			return f.WriteSamples(make([]int16, 8000))
+		}
+		for _, room := range []int64{diskLast, diskLast - 1, diskLast - 1, diskLast - 1, diskLast - 1, diskLast, diskLast - 1, diskLast - 1, diskLast - 1, diskLast - 1} {
+			free.Store(room)
+			if err := second(); err != nil {
+				t.Fatalf("a passing lack of room: %v", err)
+			}
+		}
+		err = second()
+		var full *diskFullError
+		if !errors.As(err, &full) {
+			t.Fatalf("on the last room: %v", err)
+		}
+		if err := f.Close(); !errors.As(err, &full) {
+			t.Errorf("close: %v", err)
+		}
+		length, size, sum, err := f.Finish(false)
+		if err != nil || length != 10*time.Second || size != 44+2*80000 || sum == "" {
+			t.Errorf("%v in %d bytes, %v", length, size, err)
+		}
+		rec := call.Recording{File: name}
+		if err := measure(r.path(rec), &rec); err != nil || rec.Duration != length || rec.SHA256 != sum {
+			t.Errorf("the file: %+v, %v", rec, err)
 		}
 		cancel()
 		<-done

@@ -109,15 +109,22 @@ func tone(hz float64, rate int, peak float64) func(channel, i int) float64 {
 	}
 }
 
-// memory is an io.ReadWriteSeeker; fail, when set, is what writes give.
+// memory is an io.ReadWriteSeeker; fail, when set, is what writes give. When full is
+// set too, it is what they give above that length, which they fill.
 type memory struct {
 	b    []byte
 	pos  int64
 	fail error
+	full int
 }
 
 func (m *memory) Write(p []byte) (int, error) {
-	if m.fail != nil {
+	if m.full > 0 {
+		if room := m.full - int(m.pos); len(p) > room {
+			n, _ := m.Write(p[:max(room, 0)])
+			return n, m.fail
+		}
+	} else if m.fail != nil {
 		return 0, m.fail
 	}
 	if need := m.pos + int64(len(p)); need > int64(len(m.b)) {

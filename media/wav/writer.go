@@ -65,7 +65,8 @@ func (w *Writer) header() []byte {
 
 // WriteSamples appends samples; with two channels they alternate, and their
 // number is even. After 18 hours (stereo) it gives media.ErrTooLong. An error is
-// given again by every later call.
+// given again by every later call; Duration and Size then tell what is in the file
+// all the same, and that can be played.
 func (w *Writer) WriteSamples(samples []int16) error {
 	if w.err != nil {
 		return w.err
@@ -102,12 +103,24 @@ func (w *Writer) Flush() error {
 }
 
 func (w *Writer) flush() error {
-	if _, err := w.w.Write(w.buf); err != nil {
-		// What did get into the file stays playable: its header is of before.
+	n, err := w.w.Write(w.buf)
+	// What did get into the file is sound, also when the disk had no room for all.
+	n -= n % (w.channels * sampleBytes)
+	w.buf = w.buf[:0]
+	if n == 0 {
 		return err
 	}
-	w.size += int64(len(w.buf))
-	w.buf = w.buf[:0]
+	before := w.size
+	w.size += int64(n)
+	if herr := w.putHeader(); herr != nil {
+		w.size = before // what the header says that is there
+		return errors.Join(err, herr)
+	}
+	return err
+}
+
+// putHeader puts the header right and goes back to the end of the sound.
+func (w *Writer) putHeader() error {
 	if _, err := w.w.Seek(0, io.SeekStart); err != nil {
 		return err
 	}

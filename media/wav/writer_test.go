@@ -125,6 +125,45 @@ func TestWriterKeepsItsError(t *testing.T) {
 	}
 }
 
+// TestWriterOnAFullDisk: what had room is in the file, to the sample, also where the
+// room ends inside one, and the writer knows how long it is.
+func TestWriterOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ channels, room, want int }{
+		{1, 16000, 8000}, {1, 16001, 8000}, {1, 31998, 15999}, {2, 32003, 8000}, {2, 40000, 10000},
+	} {
+		full := errors.New("no space left on device")
+		m := memory{fail: full, full: headerBytes + tt.room}
+		w, err := NewWriter(&m, tt.channels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples := make([]int16, 3*media.SampleRate*tt.channels)
+		for i := range samples {
+			samples[i] = int16(i)
+		}
+		if err := w.WriteSamples(samples); !errors.Is(err, full) {
+			t.Errorf("%+v: WriteSamples: %v", tt, err)
+		}
+		if err := w.WriteSamples(samples); !errors.Is(err, full) {
+			t.Errorf("%+v: again: %v", tt, err)
+		}
+		if err := w.Close(); !errors.Is(err, full) {
+			t.Errorf("%+v: Close: %v", tt, err)
+		}
+		long := media.DurationOf(tt.want)
+		if _, d, err := Inspect(bytes.NewReader(m.b)); err != nil || d != long || w.Duration() != long || w.Size() != int64(headerBytes+2*tt.channels*tt.want) {
+			t.Errorf("%+v: %v in the file (%v), the writer says %v in %d bytes", tt, d, err, w.Duration(), w.Size())
+		}
+		if tt.channels == 1 {
+			got, err := Decode(bytes.NewReader(m.b), time.Minute)
+			if err != nil || len(got) < tt.want || !slices.Equal(got[:tt.want], samples[:tt.want]) {
+				t.Errorf("%+v: other samples, %d of them (%v)", tt, len(got), err)
+			}
+		}
+	}
+}
+
 func TestTrim(t *testing.T) {
 	t.Parallel()
 	const frame = media.FrameSamples

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"callbox/call/line/sipleg/siptest"
 )
@@ -119,6 +122,134 @@ func TestRecordingOutlivesKill(t *testing.T) {
 	poll(t, "the callback about the recording", func() bool { return len(a.requests("/recorded")) > 0 })
 	if f := a.requests("/recorded")[0].form; f.Get("RecordingStatus") != "completed" || f.Get("RecordingSid") != id {
 		t.Errorf("told %v", f)
+	}
+}
+
+// endsEarly has a talk recorded to a disk that fails in the middle of it: the call goes
+// on, the callback and the API say that the recording ends early and why, and what was
+// written until then can be fetched and heard. The result is its number of samples.
+func endsEarly(t *testing.T, g *gateway, why string, fail func(file string)) int {
+	t.Helper()
+	a := newApp(t)
+	kept := speak(t, "This sentence is on the disk before anything happens to it.")
+	later := speak(t, "And this one is heard though nobody can record it.", "-v", "en-us")
+	alice := softphone(t, g, "127.0.0.2", "alice", "a1l2i3c4e5")
+	done := a.handle("/recorded", func(http.ResponseWriter, *http.Request) {})
+	sid := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Twiml": {`<Response><Pause length="600"/></Response>`},
+		"Record": {"true"}, "RecordingStatusCallback": {done}, "RecordingStatusCallbackEvent": {"completed absent"}})
+	lift(t, alice)
+	var file string
+	poll(t, "it is being recorded", func() bool {
+		files, _ := filepath.Glob(filepath.Join(g.dir, "recordings", "*.wav"))
+		if len(files) == 1 {
+			file = files[0]
+		}
+		return len(files) == 1
+	})
+	alice.Say(kept)
+	poll(t, "the sentence is on the disk", func() bool {
+		sound, _, _ := parseWAV(must(os.ReadFile(file)))
+		return similarity(sound, kept) > 0.9
+	})
+	fail(file)
+	told := a.until("/recorded", 1).form
+	if told.Get("RecordingStatus") != "completed" || told.Get("ErrorCode") != "12400" || !strings.Contains(told.Get("ErrorMessage"), "it ends early") ||
+		!strings.Contains(told.Get("ErrorMessage"), why) || strings.Contains(told.Get("ErrorMessage"), g.dir) {
+		t.Errorf("the callback says %v", told)
+	}
+	a.wav("/later.wav", later)
+	if code, body := g.post("/Calls/"+sid+".json", url.Values{"Twiml": {`<Response><Play loop="0">` + a.URL + `/later.wav</Play></Response>`}}); code != http.StatusOK {
+		t.Fatalf("the call cannot be changed: %d %v", code, body)
+	}
+	poll(t, "the call goes on", func() bool { return similarity(alice.Heard(), later) > 0.9 })
+	if err := alice.Hangup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	g.until(sid, "completed")
+	id := strings.TrimSuffix(filepath.Base(file), ".wav")
+	if _, rec := g.get("/Recordings/" + id + ".json"); rec["status"] != "completed" || rec["error_code"] != 12400. {
+		t.Errorf("the recording's resource: %v", rec)
+	}
+	if out := g.run("calls", "-o", "json"); !strings.Contains(out, "recording "+id+": it ends early") || !strings.Contains(out, why) {
+		t.Errorf("the call's record says\n%s", out)
+	}
+	sound := g.sound("/Recordings/" + id + ".wav")
+	hears(t, "what is left", sound, kept)
+	return len(sound)
+}
+
+// TestRecordingOnABadDisk: a file that the system lets grow no further, in the middle of
+// a second, is kept to its last sample.
+func TestRecordingOnABadDisk(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	limit := 0
+	n := endsEarly(t, g, "file too large", func(file string) {
+		limit = len(must(os.ReadFile(file))) + 20001 // one whole second and a part
+		limits := func(bytes uint64) {
+			if err := unix.Prlimit(g.cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		limits(uint64(limit))
+		defer limits(unix.RLIM_INFINITY)
+		poll(t, "the file is as long as it may be", func() bool { return len(must(os.ReadFile(file))) >= limit-1 })
+	})
+	if n != (limit-44)/2 {
+		t.Errorf("%d samples are kept of a file of %d bytes", n, limit)
+	}
+}
+
+// TestFullDisk: on a disk without a free byte a recording ends and keeps what it has,
+// another is refused with a sentence, calls go on, and their records are all there when
+// there is room again.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	if !ownNetwork(t) {
+		return
+	}
+	g := &gateway{t: t, dir: t.TempDir()}
+	if err := syscall.Mount("tmpfs", g.dir, "tmpfs", 0, "size=160m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Unmount(g.dir, syscall.MNT_DETACH) })
+	g.start()
+	g.configure(twoUsers)
+	filler := filepath.Join(g.dir, "filler")
+	endsEarly(t, g, "the disk is full", func(string) {
+		f := must(os.Create(filler))
+		defer f.Close()
+		for part := make([]byte, 1<<20); ; { // to the last byte
+			n, err := f.Write(part)
+			if n == 0 && err != nil {
+				if !errors.Is(err, syscall.ENOSPC) {
+					t.Fatal(err)
+				}
+				break
+			}
+		}
+	})
+	bob := softphone(t, g, "127.0.0.3", "bob", "b1o2b3b4o5")
+	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Twiml": {`<Response><Pause length="1"/></Response>`}, "Record": {"true"}})
+	lift(t, bob)
+	g.until(sid, "completed")
+	if out := g.run("calls", "-o", "json"); !strings.Contains(out, "the call is not recorded: make the recording's file: the disk is full") {
+		t.Errorf("the record does not say why the call is not recorded:\n%s", out)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	account, token := g.account, g.token
+	g.stop(syscall.SIGKILL)
+	g.start()
+	g.account, g.token = account, token
+	_, list := g.get("/Calls.json?Status=completed")
+	if all, _ := list["calls"].([]any); len(all) != 2 {
+		t.Errorf("after a restart there are %d calls of 2", len(all))
+	}
+	_, list = g.get("/Recordings.json")
+	if all, _ := list["recordings"].([]any); len(all) != 1 {
+		t.Errorf("after a restart there are %d recordings of 1", len(all))
 	}
 }
 
