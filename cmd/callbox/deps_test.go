@@ -36,6 +36,8 @@ var rules = []rule{
 	{"hal/gsm", []string{"hal", "hal/at", "hal/sms"}},
 	// A simulated phone shows who calls, as a real one does.
 	{"hal/sim", []string{"hal", "media", "media/fsk", "media/dtmf"}},
+	// What happens at far sides, as data.
+	{"hal/sim/scene", nil},
 	// Modems are simulated with what all far sides have in common.
 	{"hal/sim/cell", []string{"hal", "hal/sim"}},
 	// The sound in the serial line of a voice modem is G.711.
@@ -114,7 +116,7 @@ var doors = map[string][]string{
 	// net.Resolver knows neither NAPTR records nor how long an answer is good.
 	"github.com/miekg/dns":              {"sip/locate"},
 	"go.etcd.io/bbolt":                  {"storage"},
-	"github.com/goccy/go-yaml":          {"storage/config", "board"},
+	"github.com/goccy/go-yaml":          {"storage/config", "board", "hal/sim/scene"},
 	"go.bug.st/serial":                  {"hal/bus"},
 	"github.com/warthog618/sms":         {"hal/sms"},
 	"periph.io/x":                       {"hal/bus"},

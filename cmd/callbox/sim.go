@@ -124,6 +124,7 @@ type simCmd struct {
 	Fault simFaultCmd `cmd:"" help:"Switch a fault: callbox sim fault fxs1 dead on."`
 	Do    simDoCmd    `cmd:"" help:"Have the person at a port do something: callbox sim do fxs1 call 5550123."`
 	Say   simSayCmd   `cmd:"" help:"Have the person at a port speak a WAV file."`
+	Play  simPlayCmd  `cmd:"" help:"Play a scene: acts and faults at their times, from a file."`
 	Heard simHeardCmd `cmd:"" help:"Write what the person at a port heard to a WAV file."`
 }
 
@@ -238,14 +239,9 @@ type simSayCmd struct {
 
 // Run speaks it.
 func (c *simSayCmd) Run(ctx context.Context) error {
-	f, err := os.Open(c.File)
+	samples, err := readSpeech(c.File)
 	if err != nil {
 		return err
-	}
-	defer f.Close()
-	samples, err := wav.Decode(f, maxSpeech)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", c.File, err)
 	}
 	cl := c.client()
 	defer cl.Close()
