@@ -45,6 +45,11 @@ type statusError struct{ status int }
 
 func (e *statusError) Error() string { return fmt.Sprintf("the answer is HTTP status %d", e.status) }
 
+// soundTypeError is an answer that is no sound; it is its content type.
+type soundTypeError string
+
+func (e soundTypeError) Error() string { return fmt.Sprintf("content type %q is no sound", string(e)) }
+
 // wireError is a failure below HTTP; connected says whether it came after a
 // connection had been made.
 type wireError struct {
@@ -62,10 +67,13 @@ func code(err error) int {
 		refused *RefusedError
 		dns     *net.DNSError
 		wire    *wireError
+		sound   soundTypeError
 	)
 	switch {
 	case errors.As(err, &status):
 		return codeStatus
+	case errors.As(err, &sound):
+		return codeSoundType
 	case errors.Is(err, errRedirects):
 		return codeRedirects
 	case errors.Is(err, errTooBig):

@@ -236,9 +236,7 @@ func (c *Client) Open(ctx context.Context, url string) (io.ReadCloser, string, e
 	kind, ok := soundType(x.resp.Header.Get("Content-Type"))
 	if !ok {
 		x.end()
-		e := fetchError("opening", url, fmt.Errorf("content type %q is no sound", kind))
-		e.Code = codeSoundType
-		return nil, "", e
+		return nil, "", fetchError("opening", url, soundTypeError(kind))
 	}
 	if x.resp.ContentLength > MaxSound {
 		x.end()

@@ -215,6 +215,7 @@ func TestCodes(t *testing.T) {
 		{&wireError{false, x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"biloxi.example"}}, Host: "app.lan"}}, codeCertName},
 		{&wireError{false, x509.CertificateInvalidError{Reason: x509.Expired, Detail: "it was valid to the end of last year"}}, codeCertExpired},
 		{errRedirects, codeRedirects}, {errTooBig, codeTooBig}, {errURL, codeBadURL}, {&statusError{500}, codeStatus},
+		{soundTypeError("text/html"), codeSoundType},
 	} {
 		if got := code(tc.err); got != tc.code {
 			t.Errorf("%v: %d, wanted %d", tc.err, got, tc.code)

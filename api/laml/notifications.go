@@ -96,7 +96,11 @@ func failureCode(rec call.Record) string {
 	case c == nil || rec.Answered != nil || rec.Direction == call.Inbound:
 	case c.Who == call.Box && c.Q850 == call.Q850Absent:
 		return "32009" // the user of the box has no phone registered
-	case c.Who == call.Network && c.SIP == http.StatusRequestTimeout && strings.HasPrefix(rec.To, "sip"):
+	case !strings.HasPrefix(rec.To, "sip"):
+	case c.Q850 == call.Q850NoRoute && c.SIP == http.StatusServiceUnavailable && rec.Direction == call.OutboundDial:
+		return "13254" // the host of a <Sip> has no address
+	case c.Q850 == call.Q850NoRoute && c.SIP == http.StatusServiceUnavailable,
+		c.Who == call.Network && c.SIP == http.StatusRequestTimeout:
 		return "32011" // nobody answers at the SIP address
 	}
 	return ""

@@ -39,6 +39,7 @@ const (
 	codeHandshake = 31920
 	codeClosed    = 31921
 	codeScheme    = 31922
+	codeTooLong   = 31950
 	codeMessage   = 31951
 )
 
@@ -223,7 +224,7 @@ func (t *talk) readAll(ctx context.Context) error {
 		kind, msg, err := t.conn.Read(ctx)
 		if err != nil {
 			if errors.Is(err, websocket.ErrMessageTooBig) {
-				return &script.StreamError{Code: codeMessage, Err: fmt.Errorf("the application sent a message of more than %d bytes", maxMessage)}
+				return &script.StreamError{Code: codeTooLong, Err: fmt.Errorf("the application sent a message of more than %d bytes", maxMessage)}
 			}
 			return closed(err)
 		}

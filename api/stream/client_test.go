@@ -177,7 +177,7 @@ func TestEnds(t *testing.T) {
 		"too long": {"", func(c *websocket.Conn) {
 			c.Write(context.Background(), websocket.MessageText, make([]byte, maxMessage+1))
 			c.Read(context.Background())
-		}, codeMessage},
+		}, codeTooLong},
 		"nonsense": {"", func(c *websocket.Conn) {
 			for range maxFaults {
 				say(t, c, "{")

@@ -114,7 +114,7 @@ func (w *wish) decide() *call.Cause {
 	switch {
 	case !w.Trusted:
 		cause := no(call.Q850Rejected, 603, "line "+w.leg.Line+" may not have calls transferred; allow it in its configuration, or have an application decide")
-		control{c: w.by}.Tell(call.EventWarning, "the transfer to "+w.target()+" was declined: "+cause.Text)
+		control{c: w.by}.Tell(call.EventWarning, strings.TrimSpace("the transfer to "+w.target()+" was declined: "+cause.Text+" "+w.code()))
 		_ = w.Reply.Refuse(cause.SIP)
 		return nil
 	case w.Attended && w.Replaces == nil:
@@ -131,6 +131,15 @@ func (w *wish) decide() *call.Cause {
 		return plan.Refuse
 	}
 	return w.move(plan)
+}
+
+// code is what the document that made the connection adds to a warning about a
+// transfer that it does not provide for.
+func (w *wish) code() string {
+	if w.link == nil || w.link.b.owner == nil {
+		return ""
+	}
+	return w.link.b.owner.d.Refusals.Transfer
 }
 
 // ask lets the application decide.

@@ -466,6 +466,23 @@ func TestTransferIsGuarded(t *testing.T) {
 	})
 }
 
+// TestTransferDeclined: of a line that may not have calls transferred nothing comes,
+// and the warning bears what the document's language calls that.
+func TestTransferDeclined(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		caller, callee, _, res := w.united("201", script.Dial{Refusals: script.Refusals{Transfer: "(4)"}})
+		r := &wishes{}
+		callee.emit(call.LegEvent{Type: call.LegTransfer, Transfer: &call.Transfer{To: "202", Reply: r}})
+		r.want(t, 603)
+		talking(t, caller, callee)
+		callee.end(call.NormalClearing(call.Remote))
+		warnings := w.record(res().Child).Warnings
+		if len(warnings) != 1 || !strings.Contains(warnings[0], "to 202 was declined: line 201 may not") || !strings.HasSuffix(warnings[0], " (4)") {
+			t.Errorf("warnings %q", warnings)
+		}
+	})
+}
+
 // TestTransferOutOfAQueue: an agent sends on the caller that waited in a queue; there
 // is no way back then.
 func TestTransferOutOfAQueue(t *testing.T) {

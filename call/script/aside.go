@@ -32,12 +32,22 @@ func (waitingRoom) Dequeue(context.Context, Dequeue) (DequeueResult, error) {
 	return DequeueResult{}, ErrNoRoom
 }
 
+// waitingDialer refuses.
+type waitingDialer struct{}
+
+// errWaiting is why a waiting document cannot dial.
+var errWaiting = errors.New("dial is not allowed in a document for those who wait")
+
+func (waitingDialer) Dial(context.Context, *Dial) (DialResult, error) {
+	return DialResult{}, errWaiting
+}
+
 // Aside runs the document of h, once, on a call whose own document stands still:
 // it waits in a room. tell is told to h. Nil means that the document has come to
 // its end; [Left] reports whether it asked to wait no longer. Dial and rooms are
 // refused with a warning; a Hangup ends the call.
 func (Runner) Aside(ctx context.Context, env Env, h call.Hook, tell *Result) error {
-	env.Dialer, env.Rooms = noDialer{}, waitingRoom{}
+	env.Dialer, env.Rooms = waitingDialer{}, waitingRoom{}
 	r := run{env: &env, answered: true}
 	return r.aside(ctx, h, tell)
 }
@@ -49,7 +59,7 @@ func Left(err error) bool { return errors.Is(err, errLeave) }
 // ends with the error of a round; nil says that a document without verbs asks for
 // silence.
 func (x Runner) Wait(ctx context.Context, env Env, h call.Hook, tell func() *Result) error {
-	env.Dialer, env.Rooms = noDialer{}, waitingRoom{}
+	env.Dialer, env.Rooms = waitingDialer{}, waitingRoom{}
 	pace := waitPace
 	for {
 		began := time.Now()

@@ -175,9 +175,10 @@ const (
 	RefusedCountry         // a guard denies the place that it leads to
 )
 
-// Refusals is what a dialect adds to the warnings about refused targets, by why;
+// Refusals is what a dialect adds to the warnings about refused targets, by why,
+// and about transfers that far ends want and that nobody was named to decide about;
 // empty: nothing.
-type Refusals struct{ Number, Denied, Country string }
+type Refusals struct{ Number, Denied, Country, Transfer string }
 
 // Of is what is added for r.
 func (x Refusals) Of(r Refusal) string {

@@ -30,8 +30,8 @@ func (d *DialVerb) BeforeAnswer() bool { return d.Dial.AnswerOnBridge }
 func (d *DialVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
 	res, err := env.Dial(ctx, &d.Dial)
 	switch {
-	case errors.Is(err, ErrNoDial):
-		env.fault(FaultDial, err.Error())
+	case errors.Is(err, ErrNoDial), errors.Is(err, errWaiting):
+		env.misplaced(err.Error())
 		return nil, nil
 	case err != nil && over(ctx, err):
 		if res.Child == "" || !ended(env, err) {

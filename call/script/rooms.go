@@ -139,6 +139,8 @@ func (v ConferenceVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
 		if res.Conference == "" || !ended(env, err) {
 			return nil, err
 		}
+	case errors.Is(err, ErrNoRoom):
+		env.misplaced("cannot enter the conference: " + err.Error())
 	case err != nil:
 		env.Tell(call.EventWarning, "cannot enter the conference: "+err.Error())
 	case res.Full:
@@ -177,6 +179,9 @@ func (v EnqueueVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
 		if res.Queue == "" {
 			return nil, err
 		}
+	case errors.Is(err, ErrNoRoom):
+		env.misplaced("cannot wait in the queue: " + err.Error())
+		res.Outcome = call.QueueError
 	case err != nil:
 		env.Tell(call.EventWarning, "cannot wait in the queue: "+err.Error())
 		res.Outcome = call.QueueError
@@ -209,7 +214,12 @@ func (v DequeueVerb) Run(ctx context.Context, env *Env) (*Jump, error) {
 			return nil, err
 		}
 	case err != nil:
-		env.Tell(call.EventWarning, "cannot take a call from the queue: "+err.Error())
+		text := "cannot take a call from the queue: " + err.Error()
+		if errors.Is(err, ErrNoRoom) {
+			env.misplaced(text)
+		} else {
+			env.Tell(call.EventWarning, text)
+		}
 		res.State, res.Cause = call.Failed, call.CauseOf(err)
 	}
 	if v.Action.IsZero() {

@@ -143,7 +143,7 @@ func TestWait(t *testing.T) {
 		if !Left(err) {
 			t.Errorf("it ended with %v", err)
 		}
-		c.want("0 fetch "+wait.URL, "0 verb pause", "3 verb dial", "3 warning "+ErrNoDial.Error(), "3 verb enqueue",
+		c.want("0 fetch "+wait.URL, "0 verb pause", "3 verb dial", "3 warning "+errWaiting.Error(), "3 verb enqueue",
 			"3 warning cannot wait in the queue: "+ErrNoRoom.Error(),
 			"3 fetch "+wait.URL, "3 verb pause", "4 fetch "+wait.URL, "4 verb leave")
 	})

@@ -130,6 +130,9 @@ func (r *Resolver) look(ctx context.Context, host string, kind uint16) (record, 
 	if _, ok := dns.IsDomainName(host); !ok || host == "" {
 		return record{}, fmt.Errorf("look %q up: %w", host, ErrNotFound)
 	}
+	if strings.HasSuffix(strings.ToLower("."+strings.TrimSuffix(host, ".")), ".invalid") { // no name server needs to say so (RFC 6761 §6.4)
+		return record{}, fmt.Errorf("look %s up: %w", host, ErrNotFound)
+	}
 	k := key{strings.ToLower(dns.Fqdn(host)), kind}
 	now := time.Now()
 	r.mu.Lock()

@@ -25,7 +25,7 @@ var (
 		"recordingConfigurationId": false,
 	}
 	numberAttrs = nounAttrs(map[string]bool{"sendDigits": true, "byoc": false, "phoneNumberSid": false})
-	sipAttrs    = nounAttrs(map[string]bool{"username": true, "password": true})
+	sipAttrs    = nounAttrs(map[string]bool{"username": true, "password": true, "sendDigits": true})
 	clientAttrs = nounAttrs(nil)
 	paramAttrs  = map[string]bool{"name": true, "value": true}
 )
@@ -77,7 +77,7 @@ func (d *decoder) dial(n *node) script.Verb {
 	if id := a.values["callerId"]; id != "" {
 		e, problem := ParseAddress(id)
 		if problem != nil || e.Kind == NoAddress {
-			d.warn(n, 13214, "callerId=%q of <Dial> is not a number, an address or a name; the caller's is shown", clip(id))
+			d.warn(n, callerIDCode(n, id), "callerId=%q of <Dial> is not a number, an address or a name; the caller's is shown", clip(id))
 		} else {
 			v.Dial.CallerID = e.Value
 			if e.Kind == NumberAddress {
@@ -92,8 +92,27 @@ func (d *decoder) dial(n *node) script.Verb {
 	if slices.ContainsFunc(v.Dial.Targets, func(t script.Target) bool { return t.Kind == script.ToNumber }) {
 		v.Dial.Refusals = script.Refusals{Number: "(13224)", Denied: "(13225)", Country: "(13227)"}
 	}
+	if v.Dial.Transfers.IsZero() {
+		v.Dial.Refusals.Transfer = "(13802)"
+	}
 	return v
 }
+
+// callerIDCode is the code of a callerId that cannot be: a Dial by SIP alone has
+// codes of its own.
+func callerIDCode(n *node, id string) Code {
+	kids := n.elements()
+	switch {
+	case len(kids) == 0 || slices.ContainsFunc(kids, func(k *node) bool { return k.name != "Sip" }):
+		return 13214
+	case len(id) > maxCallerID:
+		return 13248
+	}
+	return 13247
+}
+
+// maxCallerID is the longest caller's address, in bytes.
+const maxCallerID = 255
 
 // maxReason is how long the reason of a call may be, in characters.
 const maxReason = 50
@@ -195,6 +214,10 @@ func (d *decoder) party(n *node, text string) (script.Target, bool) {
 	switch e.Kind {
 	case NumberAddress:
 		t.Kind = script.ToNumber
+		if strings.HasPrefix(t.To, "+0") { // ITU-T E.164 §6.2.1
+			d.warn(n, 13226, "%q was not called: no country code begins with 0", clip(text))
+			return t, false
+		}
 	case SIPAddress:
 		t.Kind = script.ToSIP
 	case ClientAddress:
@@ -221,10 +244,14 @@ func sipProblem(c Code) Code {
 
 // noun adds what all nouns have.
 func (d *decoder) noun(n *node, a attrs, t *script.Target) {
-	if a.values["url"] != "" {
-		t.Screen = a.hook("url", "method", 13221)
+	badMethod := Code(13221)
+	if n.name == "Sip" {
+		badMethod = 13241
 	}
-	t.Status = a.status("statusCallback", CallEvents, 13221)
+	if a.values["url"] != "" {
+		t.Screen = a.hook("url", "method", badMethod)
+	}
+	t.Status = a.status("statusCallback", CallEvents, badMethod)
 	t.AMD = d.machine(n, a)
 }
 
@@ -258,14 +285,18 @@ func (d *decoder) number(n *node) (script.Target, bool) {
 	a := d.attributes(n, numberAttrs)
 	t, ok := d.party(n, n.content())
 	d.noun(n, a, &t)
-	if digits := a.values["sendDigits"]; digits != "" {
-		if validKeys(digits) {
-			t.SendDigits = digits
-		} else {
-			d.warn(n, 13222, "sendDigits=%q of <Number> are not made of 0-9 * # A-D w W; they were ignored", clip(digits))
-		}
-	}
+	t.SendDigits = a.sendDigits(13222)
 	return t, ok
+}
+
+// sendDigits gives the keys that a party is sent when it has answered.
+func (a attrs) sendDigits(c Code) string {
+	digits := a.values["sendDigits"]
+	if digits == "" || validKeys(digits) {
+		return digits
+	}
+	a.d.warn(a.n, c, "sendDigits=%q of <%s> are not made of 0-9 * # A-D w W; they were ignored", clip(digits), a.n.name)
+	return ""
 }
 
 // sip decodes a Sip.
@@ -287,6 +318,7 @@ func (d *decoder) sip(n *node) (script.Target, bool) {
 		ok = false
 	}
 	d.noun(n, a, &t)
+	t.SendDigits = a.sendDigits(13242)
 	user, password := a.values["username"], a.values["password"]
 	switch {
 	case user != "" && password != "":

@@ -176,6 +176,8 @@ type decoder struct {
 	doc  *script.Document
 	base *url.URL // of the document, nil for an inline one
 	err  error    // the first that makes the document useless
+
+	prompt bool // what is decoded stands in a Gather
 }
 
 // maxWarnings bounds a document's warnings.
@@ -231,7 +233,7 @@ func (d *decoder) skip(n *node) {
 }
 
 // faults are the numbers of what may go wrong with the verbs of a document.
-var faults = script.Codes{script.FaultDial: 13201, script.FaultNotSIP: 13801, script.FaultQueueFull: 14207}
+var faults = script.Codes{script.FaultDial: 13201, script.FaultWaiting: 13238, script.FaultNotSIP: 13801, script.FaultQueueFull: 14207}
 
 // cloudVerbs exist in the language but not on this box.
 var cloudVerbs = map[string]bool{

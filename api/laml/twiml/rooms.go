@@ -20,12 +20,18 @@ const (
 	codeBeep            Code = 13235
 	codeMaxParties      Code = 13236
 	codeConferenceName  Code = 13237
+	codeConferenceTrim  Code = 13239
 	codeConferenceOther Code = 13240
-	codeQueueAction     Code = 14201
-	codeQueueWait       Code = 14203
-	codeQueueName       Code = 14205
-	codeQueueSize       Code = 14206
-	codeQueueNoun       Code = 14213
+	codeEnqueueMethod   Code = 14201
+	codeEnqueueWait     Code = 14202
+	codeEnqueueAction   Code = 14203
+	codeNoQueueName     Code = 14204
+	codeLongQueueName   Code = 14205
+	codeEnqueueWaitVerb Code = 14206
+	codeQueueMethod     Code = 14210
+	codeQueueURL        Code = 14211
+	codeNoQueue         Code = 14212
+	codeLongQueue       Code = 14213
 )
 
 // ConferenceEvents are what the family calls the events of a conference.
@@ -100,7 +106,7 @@ func (d *decoder) conference(n *node, dial *script.DialVerb) script.Verb {
 	c.Status = a.conferenceStatus()
 	if mode := a.choice("record", codeConferenceOther, "do-not-record", "record-from-start", "true", "false"); mode == "record-from-start" || mode == "true" {
 		c.Record = &call.RecordOptions{Channels: 1, Track: call.TrackBoth, Source: "Conference",
-			Trim:   a.choice("trim", 13699, "trim-silence", "do-not-trim") == "trim-silence",
+			Trim:   a.choice("trim", codeConferenceTrim, "trim-silence", "do-not-trim") == "trim-silence",
 			Status: a.status("recordingStatusCallback", RecordingEvents, codeConferenceOther)}
 		if c.Record.Status.IsZero() && a.values["eventCallbackUrl"] != "" {
 			c.Record.Status.Hook = a.hook("eventCallbackUrl", "", codeConferenceOther)
@@ -135,10 +141,15 @@ func (d *decoder) queue(n *node, dial *script.DialVerb) script.Verb {
 		HangupOnStar: dial.Dial.HangupOnStar, Record: dial.Dial.Record,
 	}
 	if a.values["url"] != "" {
-		q.Notice = a.hook("url", "method", codeQueueNoun)
+		abs, why := d.link(a.values["url"])
+		if why != "" {
+			d.warn(n, codeQueueURL, "url of <Queue> %s; it was ignored", why)
+		} else {
+			q.Notice = call.Hook{URL: abs, Method: a.method("method", codeQueueMethod)}
+		}
 	}
-	if q.Name == "" || utf8.RuneCountInString(q.Name) > call.MaxQueueName {
-		d.warn(n, codeQueueNoun, "the name of a <Queue> is 1 to %d characters long; nobody was connected", call.MaxQueueName)
+	if c := badQueueName(q.Name, codeNoQueue, codeLongQueue); c != 0 {
+		d.warn(n, c, "the name of a <Queue> is 1 to %d characters long; nobody was connected", call.MaxQueueName)
 		return d.nowhere(dial)
 	}
 	return script.DequeueVerb{Dequeue: q, Action: dial.Action}
@@ -148,24 +159,38 @@ func (d *decoder) queue(n *node, dial *script.DialVerb) script.Verb {
 func (d *decoder) enqueue(n *node) script.Verb {
 	a := d.attributes(n, enqueueAttrs)
 	v := script.EnqueueVerb{Enqueue: script.Enqueue{
-		Name: n.content(), Wait: a.wait("waitUrl", "waitUrlMethod", codeQueueWait, codeQueueWait),
+		Name: n.content(), Wait: a.wait("waitUrl", "waitUrlMethod", codeEnqueueWait, codeEnqueueWaitVerb),
 	}}
 	if _, ok := a.values["maxQueueSize"]; ok {
-		v.Enqueue.Max = a.integer("maxQueueSize", call.DefaultQueueSize, 1, call.MaxQueueSize, codeQueueSize)
+		v.Enqueue.Max = a.integer("maxQueueSize", call.DefaultQueueSize, 1, call.MaxQueueSize, codeUnknown)
 	}
-	if a.values["action"] != "" {
-		v.Action = a.hook("action", "method", codeQueueAction)
+	if s := a.values["action"]; s != "" {
+		if _, why := d.link(s); why != "" {
+			d.fail(n, codeEnqueueAction, "action of <Enqueue> %s", why)
+		}
+		v.Action = a.hook("action", "method", codeEnqueueMethod)
 	} else if _, ok := a.values["action"]; ok && d.base != nil {
-		v.Action = a.action(codeQueueAction)
+		v.Action = a.action(codeEnqueueMethod)
 	}
 	for _, k := range n.elements() {
 		d.skip(k)
 	}
-	if v.Enqueue.Name == "" || utf8.RuneCountInString(v.Enqueue.Name) > call.MaxQueueName {
-		d.warn(n, codeQueueName, "the name of a queue is 1 to %d characters long; <Enqueue> was skipped", call.MaxQueueName)
+	if c := badQueueName(v.Enqueue.Name, codeNoQueueName, codeLongQueueName); c != 0 {
+		d.warn(n, c, "the name of a queue is 1 to %d characters long; <Enqueue> was skipped", call.MaxQueueName)
 		return nil
 	}
 	return v
+}
+
+// badQueueName gives the code of a name that no queue can have, 0 for a good one.
+func badQueueName(name string, none, long Code) Code {
+	switch {
+	case name == "":
+		return none
+	case utf8.RuneCountInString(name) > call.MaxQueueName:
+		return long
+	}
+	return 0
 }
 
 // leave decodes a Leave.

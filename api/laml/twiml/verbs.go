@@ -3,6 +3,7 @@ package twiml
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -67,8 +68,12 @@ func (d *decoder) say(n *node) script.Verb {
 		b.WriteString("</speak>")
 		speech.Text = b.String()
 	}
-	speech.Voice, speech.Language = a.text("voice", ""), a.text("language", "")
-	loop := a.integer("loop", 1, 0, script.MaxLoops, 13510)
+	badVoice, badLanguage, badLoop := Code(13511), Code(13512), Code(13510)
+	if d.prompt {
+		badVoice, badLanguage, badLoop = 13321, codeGatherLanguage, 13322
+	}
+	speech.Voice, speech.Language = a.voice("voice", badVoice), a.language("language", "", badLanguage)
+	loop := a.integer("loop", 1, 0, script.MaxLoops, badLoop)
 	switch {
 	case speech.Text == "" || speech.Text == "<speak></speak>":
 		d.warn(n, 13520, "<Say> has no text and was skipped")
@@ -132,7 +137,7 @@ func (d *decoder) gather(n *node) script.Verb {
 		Action:        a.action(13312),
 		Timeout:       a.seconds("timeout", 5, 1, 3600, 13313),
 		FinishOnKey:   a.keys("finishOnKey", "#", 13310),
-		ActionOnEmpty: a.boolean("actionOnEmptyResult", false, codeUnknown),
+		ActionOnEmpty: a.boolean("actionOnEmptyResult", false, 13338),
 	}
 	if _, ok := a.values["numDigits"]; ok {
 		g.NumDigits = a.integer("numDigits", 0, 1, script.MaxGatherDigits, 13314)
@@ -140,6 +145,8 @@ func (d *decoder) gather(n *node) script.Verb {
 	if speech {
 		g.Speech = d.gatherSpeech(a, !keys, g.Timeout)
 	}
+	d.prompt = true
+	defer func() { d.prompt = false }()
 	for _, k := range n.kids {
 		if k.name != "" && promptVerbs[k.name] == nil {
 			d.warn(k, 13320, "<%s> cannot stand in <Gather> and was skipped", clip(k.name))
@@ -153,14 +160,19 @@ func (d *decoder) gather(n *node) script.Verb {
 // gatherSpeech reads how a Gather listens (call-api.md §5.2).
 func (d *decoder) gatherSpeech(a attrs, only bool, timeout time.Duration) *script.GatherSpeech {
 	s := &script.GatherSpeech{Only: only,
-		Hearing: call.Hearing{Language: a.text("language", "en-US"), Model: a.text("speechModel", ""),
-			NoProfanity: a.boolean("profanityFilter", true, codeUnknown)},
-		Longest: a.seconds("maxSpeechTime", 60, 1, 600, codeUnknown),
+		Hearing: call.Hearing{Language: a.language("language", "en-US", codeGatherLanguage), Model: a.text("speechModel", ""),
+			NoProfanity: a.boolean("profanityFilter", true, 13333)},
+		Longest: a.seconds("maxSpeechTime", 60, 1, 600, 13328),
 	}
 	for hint := range strings.SplitSeq(a.text("hints", ""), ",") {
-		if hint = strings.TrimSpace(hint); hint != "" && len(s.Hearing.Hints) < maxHints {
-			s.Hearing.Hints = append(s.Hearing.Hints, hint)
+		if hint = strings.TrimSpace(hint); hint == "" {
+			continue
 		}
+		if len(s.Hearing.Hints) == maxHints {
+			d.warn(a.n, 13330, "hints of <Gather> holds more than %d phrases; the rest is not listened for", maxHints)
+			break
+		}
+		s.Hearing.Hints = append(s.Hearing.Hints, hint)
 	}
 	switch a.text("speechTimeout", "") {
 	case "auto": // when the recogniser says so
@@ -169,15 +181,21 @@ func (d *decoder) gatherSpeech(a attrs, only bool, timeout time.Duration) *scrip
 	default:
 		s.Pause = a.seconds("speechTimeout", 5, 1, 600, 13327)
 	}
-	if a.boolean("bargeIn", true, codeUnknown) {
+	if a.boolean("bargeIn", true, 13332) {
 		s.Interrupts = 1
 	}
-	s.Partial = a.hook("partialResultCallback", "partialResultCallbackMethod", 13312)
+	s.Partial = a.hook("partialResultCallback", "partialResultCallbackMethod", 13329)
 	return s
 }
 
 // maxHints bounds the hints of a Gather.
 const maxHints = 500
+
+const (
+	codeGatherLanguage  Code = 13331
+	codeRecordingHook   Code = 13256
+	codeRecordingEvents Code = 13621
+)
 
 // record decodes a Record.
 func (d *decoder) record(n *node) script.Verb {
@@ -191,7 +209,7 @@ func (d *decoder) record(n *node) script.Verb {
 		Action:      a.action(13610),
 		Timeout:     a.seconds("timeout", 5, 0, 14400, 13611),
 		FinishOnKey: a.keys("finishOnKey", "1234567890*#", 13613),
-		Beep:        a.boolean("playBeep", true, codeUnknown),
+		Beep:        a.boolean("playBeep", true, 13616),
 		Options: call.RecordOptions{
 			Channels:  1,
 			Track:     call.TrackInbound,
@@ -351,6 +369,32 @@ func (a attrs) boolean(name string, def bool, c Code) bool {
 	return def
 }
 
+// languageTag is how a language is written: "en", "en-US", "cmn-Hans-CN" (RFC 5646).
+var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$`)
+
+// language gives a language; whether it can be spoken is the vendor's to say.
+func (a attrs) language(name, def string, c Code) string {
+	s := a.text(name, def)
+	if s != "" && !languageTag.MatchString(s) {
+		a.d.warn(a.n, c, "%s=%q of <%s> is no language, as en-US is one; it was ignored", name, clip(s), a.n.name)
+		return def
+	}
+	return s
+}
+
+// voice gives the name of a voice, which the vendor of speech knows.
+func (a attrs) voice(name string, c Code) string {
+	s := a.text(name, "")
+	if len(s) > maxVoice || !CleanText(s) {
+		a.d.warn(a.n, c, "%s=%q of <%s> is no name of at most %d bytes; the usual voice is used", name, clip(s), a.n.name, maxVoice)
+		return ""
+	}
+	return s
+}
+
+// maxVoice is the longest name of a voice, in bytes.
+const maxVoice = 128
+
 // choice gives one of enum; def is the first of it.
 func (a attrs) choice(name string, c Code, enum ...string) string {
 	s, ok := a.values[name]
@@ -409,11 +453,19 @@ func (a attrs) status(prefix string, events map[string]call.EventType, c Code) c
 	if a.values[prefix] == "" {
 		return h
 	}
+	unknown := codeUnknown
+	if prefix == "recordingStatusCallback" {
+		unknown = codeRecordingEvents
+		if _, why := a.d.link(a.values[prefix]); why != "" {
+			a.d.warn(a.n, codeRecordingHook, "%s of <%s> %s; nobody is told of the recording", prefix, a.n.name, why)
+			return h
+		}
+	}
 	h.Hook = a.hook(prefix, prefix+"Method", c)
 	for word := range strings.FieldsSeq(a.values[prefix+"Event"]) {
 		e, ok := events[strings.ToLower(word)]
 		if !ok {
-			a.d.warn(a.n, codeUnknown, "%sEvent of <%s> holds %q, which is no event; it was ignored", prefix, a.n.name, clip(word))
+			a.d.warn(a.n, unknown, "%sEvent of <%s> holds %q, which is no event; it was ignored", prefix, a.n.name, clip(word))
 			continue
 		}
 		h.Events = append(h.Events, e)

@@ -373,6 +373,9 @@ func TestURILine(t *testing.T) {
 		if !errors.As(err, &c) || c.Text == "" {
 			t.Errorf("%q: %v", to, err)
 		}
+		if strings.HasSuffix(to, ".invalid") && (c.Q850 != call.Q850NoRoute || c.SIP != 503) {
+			t.Errorf("%q: Q.850 %d, SIP %d", to, c.Q850, c.SIP)
+		}
 	}
 	leg, err := line.Dial(bounded(t), call.Dial{To: "sip:bob@" + a.Addr().String(), From: "+15550123", Auth: auth})
 	if err != nil {

@@ -22,7 +22,8 @@ func TestFaultCodes(t *testing.T) {
 	a.doc("/screen", `<Response><Dial><Client>bob</Client></Dial></Response>`)
 	a.doc("/second", `<Response><Dial action="/third"><Client>carol</Client></Dial></Response>`)
 	a.doc("/third", fmt.Sprintf(`<Response><Dial action="/fourth" ifMachine="perhaps"><Sip>sip:dave@127.0.0.1:%d</Sip></Dial></Response>`, dead))
-	a.doc("/fourth", `<Response><Enqueue action="/last" maxQueueSize="1">support</Enqueue></Response>`)
+	a.doc("/fourth", `<Response><Dial action="/fifth"><Sip>sip:erin@nosuch.invalid</Sip></Dial></Response>`)
+	a.doc("/fifth", `<Response><Enqueue action="/last" maxQueueSize="1">support</Enqueue></Response>`)
 	a.doc("/wait", `<Response><Enqueue>support</Enqueue></Response>`)
 	a.doc("/last", `<Response><Pause length="60"/></Response>`)
 	if code, body := g.post("/Queues.json", url.Values{"FriendlyName": {"support"}, "MaxSize": {"1"}}); code != http.StatusCreated {
@@ -37,10 +38,11 @@ func TestFaultCodes(t *testing.T) {
 	first := a.until("/second", 1).form.Get("DialCallSid")
 	second := a.until("/third", 1).form.Get("DialCallSid")
 	third := a.until("/fourth", 1).form.Get("DialCallSid")
+	fourth := a.until("/fifth", 1).form.Get("DialCallSid")
 	if f := a.until("/last", 1).form; f.Get("QueueResult") != "queue-full" {
 		t.Errorf("the Enqueue told %v", f)
 	}
-	for call, want := range map[string]string{first: "13201", second: "32009", third: "32011", sid: "13211 14207"} {
+	for call, want := range map[string]string{first: "13201", second: "32009", third: "32011", fourth: "13254", sid: "13211 14207"} {
 		_, body := g.get("/Calls/" + call + "/Notifications.json")
 		got := ""
 		for _, n := range body["notifications"].([]any) {
