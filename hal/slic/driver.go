@@ -262,7 +262,9 @@ func (d *Driver) moved(e hal.PhoneEvent) {
 	if e.Type == hal.OffHook {
 		e.Answer = d.ring.ringing()
 		d.hook.dial = !e.Answer
-		_ = d.fatal(time.Now(), d.ring.end(time.Now()))
+		if d.fatal(time.Now(), d.ring.end(time.Now())) != nil {
+			return // it has told that the phone is on-hook
+		}
 	}
 	d.queue(e)
 	switch e.Type {

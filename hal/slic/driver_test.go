@@ -207,6 +207,25 @@ func TestPinFailureAndRecovery(t *testing.T) {
 	})
 }
 
+// A port that fails as the phone is picked up in a pause of the ringing tells that it is
+// on-hook last: nobody would hear of its being hung up.
+func TestFailsAtPickUp(t *testing.T) {
+	bubble(t, slic.Config{}, sim.Faults{}, func(t *testing.T, d *slic.Driver, far *sim.Phone) {
+		if err := d.Ring(de); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(1310 * time.Millisecond) // SHK is read each 250 ms
+		far.SetFaults(sim.Faults{PinError: errors.New("gone")})
+		far.OffHook()
+		if e := next(t, d, time.Second); e.Type != hal.OnHook {
+			t.Errorf("event %+v, want on-hook", e)
+		}
+		far.OnHook()
+		far.SetFaults(sim.Faults{})
+		quiet(t, d, 10*time.Second)
+	})
+}
+
 func TestRingFailureIsReported(t *testing.T) {
 	bubble(t, slic.Config{}, sim.Faults{}, func(t *testing.T, d *slic.Driver, far *sim.Phone) {
 		far.SetFaults(sim.Faults{PinError: errors.New("gone")})

@@ -45,7 +45,7 @@ func playAll(t *testing.T, c *Clip) []media.Frame {
 	var out []media.Frame
 	pace := time.NewTicker(time.Millisecond)
 	defer pace.Stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		for len(c.frames) == 0 {
 			select {
