@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -220,7 +221,7 @@ func TestPhoneToPhone(t *testing.T) {
 // back afterwards.
 func TestBrokenPhone(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, "")
+	g := startGateway(t, "phones:\n- {port: fxs1, number: \"11\"}\n- {port: fxs2, number: \"12\"}\n")
 	a := g.phone("fxs1")
 	a.fault("broken-pins", "on")
 	a.line("the port has failed")
@@ -259,5 +260,23 @@ func TestBrokenPhone(t *testing.T) {
 	}
 	if out, err := g.tryRun("sim", "fault", "fxs1", "mood", "on"); err == nil || !strings.Contains(out, "no fault") {
 		t.Errorf("an unknown fault: %v %s", err, out)
+	}
+
+	// A scene by the command line, in another country while it plays.
+	if out := g.run("sim", "play", filepath.Join("..", "..", "..", "scripts", "scenes", "phones.yaml")); !strings.Contains(out, "fxs2 pick-up") || !strings.Contains(out, "all of it happened") {
+		t.Errorf("callbox sim play:\n%s", out)
+	}
+	if last := g.phone("fxs2").state()["last ring"]; !strings.Contains(last, "at 25 Hz") {
+		t.Errorf("in Germany it rang %s", last)
+	}
+	if out := g.run("config", "export"); !strings.Contains(out, "country: US") {
+		t.Error("the country is not what it was before the scene")
+	}
+	file = filepath.Join(t.TempDir(), "scene.yaml")
+	if err := os.WriteFile(file, []byte("steps:\n- {port: fxs1, state: hook, is: off-hook, within: 1s}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := g.tryRun("sim", "play", file); err == nil || !strings.Contains(out, `step 1 (fxs1 hook is off-hook): it has taken longer than 1s; hook is "on-hook"`) {
+		t.Errorf("a scene that does not happen: %v %s", err, out)
 	}
 }

@@ -31,7 +31,7 @@ type Step struct {
 	Say   string   `yaml:"say,omitempty"`   // a WAV file, as seen from the scene's
 	State string   `yaml:"state,omitempty"` // a field of the far side's state: "call"
 	Is    string   `yaml:"is,omitempty"`    // the value that is waited for
-	// Within is how long it may take; 0: 30 s.
+	// Within is how long it may take; 0: 2 min.
 	Within Duration `yaml:"within,omitempty"`
 	// Beside has the steps after it begin while it lasts. The scene ends when it has.
 	Beside bool `yaml:"beside,omitempty"`
@@ -59,7 +59,7 @@ const (
 	maxFile  = 256 << 10
 	maxSteps = 1000
 	longest  = time.Hour
-	patience = 30 * time.Second // of a step that names none
+	patience = 2 * time.Minute // of a step that names none
 )
 
 // Parse reads a file. The error is a sentence that names the line or the step.

@@ -135,7 +135,7 @@ func TestPlayFails(t *testing.T) {
 	for file, want := range map[string]string{
 		"steps:\n- {port: gsm1, fault: silent, value: on}\n- {port: fxs1, do: sing}\n- {port: fxs1, do: pick-up}":                  "step 2 (fxs1 sing): a phone cannot sing",
 		"steps:\n- {port: gsm1, fault: silent, value: on}\n- {port: fxs1, do: wait-ring, within: 5s}\n- {port: fxs1, do: pick-up}": "step 2 (fxs1 wait-ring): it has taken longer than 5s",
-		"steps:\n- {port: gsm1, fault: silent, value: on}\n- {port: fxs1, state: call, is: ringing}":                               `it has taken longer than 30s; call is "talking"`,
+		"steps:\n- {port: gsm1, fault: silent, value: on}\n- {port: fxs1, state: call, is: ringing}":                               `it has taken longer than 2m0s; call is "talking"`,
 		"steps:\n- {port: gsm1, fault: silent, value: on}\n- {port: fxs1, do: wait-ring, within: 4s, beside: true}":                "it has taken longer than 4s",
 		"steps:\n- {port: gsm1, fault: silent, value: on}\n- {port: fxs1, do: wait-ring, beside: true}\n- {port: fxs1, do: sing}":  "step 3 (fxs1 sing)",
 	} {
