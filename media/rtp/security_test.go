@@ -3,6 +3,7 @@ package rtp
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"callbox/media"
 	"callbox/media/codec"
@@ -44,19 +45,19 @@ func TestSecureBothWays(t *testing.T) {
 			begin(t, a, b, with(pcmu(), sa))
 			begin(t, b, a, with(pcmu(), sb))
 			said := noise(8000*2, 1)
-			var heard []int16
-			run(t, 100, func(i int) {
-				var f media.Frame
-				if !b.ReadFrame(&f) {
-					f = media.Frame{}
-				}
-				heard = append(heard, f[:]...)
-				copy(f[:], said[i*160:])
-				a.WriteFrame(&f)
+			hears(t, func() (time.Duration, []heardAs) {
+				var heard []int16
+				longest := run(t, 100, func(i int) {
+					var f media.Frame
+					if !b.ReadFrame(&f) {
+						f = media.Frame{}
+					}
+					heard = append(heard, f[:]...)
+					copy(f[:], said[i*160:])
+					a.WriteFrame(&f)
+				})
+				return longest, []heardAs{{said, heard}}
 			})
-			if lag, score := clearest(said, heard); score < 0.97 || lag > 1600 {
-				t.Errorf("likeness %.3f, %d samples behind", score, lag)
-			}
 			a.goodbye(a.LastPacket())
 			eventually(t, "a report", func() bool { return b.Quality().ReportsIn > 0 })
 			if st, q := b.Stats(), b.Quality(); st.Refused != 0 || q.Malformed != 0 {

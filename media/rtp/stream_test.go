@@ -38,14 +38,43 @@ func begin(t testing.TB, s, to *Stream, p Params) {
 	}
 }
 
-// run ticks until the test has seen enough, at the real pace.
-func run(t testing.TB, ticks int, tick func(i int)) {
+// run ticks until the test has seen enough, at the real pace, and gives the longest time
+// between two ticks.
+func run(t testing.TB, ticks int, tick func(i int)) (longest time.Duration) {
 	t.Helper()
 	c := time.NewTicker(media.FrameDuration)
 	defer c.Stop()
+	last := time.Now()
 	for i := range ticks {
 		<-c.C
+		now := time.Now()
+		longest, last = max(longest, now.Sub(last)), now
 		tick(i)
+	}
+	return longest
+}
+
+// heardAs compares what was said with what was heard.
+type heardAs struct{ said, heard []int16 }
+
+// hears plays rounds until, in one, each sound was heard as it was said. A round in which
+// the machine stalled proves nothing: it is repeated, at most 20 times.
+func hears(t *testing.T, round func() (longest time.Duration, sounds []heardAs)) {
+	t.Helper()
+	for try := 1; ; try++ {
+		longest, sounds := round()
+		worst, behind := 1.0, 0
+		for _, x := range sounds {
+			lag, score := clearest(x.said, x.heard)
+			worst, behind = min(worst, score), max(behind, lag)
+		}
+		if worst >= 0.97 && behind <= 1600 {
+			return
+		}
+		if longest < 2*media.FrameDuration || try == 20 {
+			t.Errorf("likeness %.3f, %d samples behind in round %d, in which no two ticks were more than %v apart", worst, behind, try, longest)
+			return
+		}
 	}
 }
 
@@ -73,33 +102,33 @@ func TestStreamBothWays(t *testing.T) {
 			begin(t, a, b, params)
 			begin(t, b, a, params)
 			saidA, saidB := noise(8000*2, 1), noise(8000*2, 2)
-			var heardA, heardB []int16
-			run(t, 100, func(i int) {
-				var f media.Frame
-				for _, x := range []struct {
-					s     *Stream
-					said  []int16
-					heard *[]int16
-				}{{a, saidA, &heardA}, {b, saidB, &heardB}} {
-					if !x.s.ReadFrame(&f) {
-						f = media.Frame{}
+			var quiet time.Duration
+			ticks := uint64(0)
+			hears(t, func() (time.Duration, []heardAs) {
+				var heardA, heardB []int16
+				longest := run(t, 100, func(i int) {
+					var f media.Frame
+					for _, x := range []struct {
+						s     *Stream
+						said  []int16
+						heard *[]int16
+					}{{a, saidA, &heardA}, {b, saidB, &heardB}} {
+						if !x.s.ReadFrame(&f) {
+							f = media.Frame{}
+						}
+						*x.heard = append(*x.heard, f[:]...)
+						copy(f[:], x.said[i*160:])
+						x.s.WriteFrame(&f)
 					}
-					*x.heard = append(*x.heard, f[:]...)
-					copy(f[:], x.said[i*160:])
-					x.s.WriteFrame(&f)
-				}
+				})
+				ticks += 100
+				quiet = time.Since(a.LastPacket()) // before the slow comparison
+				return longest, []heardAs{{saidA, heardB}, {saidB, heardA}}
 			})
-			quiet := time.Since(a.LastPacket()) // before the slow comparison
-			eventually(t, "what was sent has come", func() bool { return a.Stats().PacketsIn >= 95 })
-			for _, x := range []struct{ said, heard []int16 }{{saidA, heardB}, {saidB, heardA}} {
-				lag, score := clearest(x.said, x.heard)
-				if score < 0.97 || lag > 1600 {
-					t.Errorf("likeness %.3f, %d samples behind", score, lag)
-				}
-			}
+			eventually(t, "what was sent has come", func() bool { return a.Stats().PacketsIn >= ticks-5 })
 			st := a.Stats()
-			if st.PacketsOut != 100 || st.Lost != 0 {
-				t.Errorf("%+v", st)
+			if st.PacketsOut != ticks || st.Lost != 0 {
+				t.Errorf("%d frames: %+v", ticks, st)
 			}
 			if quiet > 10*time.Second { // never set it would be years
 				t.Errorf("the last packet came %s ago", quiet)
@@ -150,21 +179,21 @@ func TestStreamRelaySockets(t *testing.T) {
 		t.Fatal("no relay")
 	}
 	said := noise(8000*2, 3)
-	var heard []int16
-	run(t, 100, func(i int) {
-		var f media.Frame
-		if !farB.ReadFrame(&f) {
+	hears(t, func() (time.Duration, []heardAs) {
+		var heard []int16
+		longest := run(t, 100, func(i int) {
+			var f media.Frame
+			if !farB.ReadFrame(&f) {
+				f = media.Frame{}
+			}
+			heard = append(heard, f[:]...)
+			copy(f[:], said[i*160:])
+			farA.WriteFrame(&f)
 			f = media.Frame{}
-		}
-		heard = append(heard, f[:]...)
-		copy(f[:], said[i*160:])
-		farA.WriteFrame(&f)
-		f = media.Frame{}
-		farB.WriteFrame(&f)
+			farB.WriteFrame(&f)
+		})
+		return longest, []heardAs{{said, heard}}
 	})
-	if lag, score := clearest(said, heard); score < 0.97 || lag > 1600 {
-		t.Errorf("likeness %.3f, %d samples behind", score, lag)
-	}
 	eventually(t, "what was sent is relayed", func() bool { return b.Stats().PacketsOut >= 95 })
 }
 
