@@ -3,36 +3,59 @@ package media
 // Elastic moves frames between a device and a [Ring] whose other end runs by
 // another clock. Clocks differ by up to a few hundred millionths, so that without
 // care a ring runs full or dry every minute or so, and a frame is lost or missing.
-// An Elastic watches how much the ring holds on average and, when that leaves the
+// An Elastic watches the least that the ring holds and, when that leaves the
 // middle, plays single frames a sample longer or shorter, which nobody hears: the
 // delay stays as it was.
 //
+// The least, and not the average: what a device finds in the ring changes by a whole
+// frame when the two clocks pass each other, and to and fro while they meet, though
+// the sound has not become more or less. The least of a second is one of the two, and
+// between the levels at which bending begins there is room for both. Nor does it heed a
+// device that is late now and then and makes up for it at once.
+//
 // It belongs to the device's goroutine of one direction. Make it with NewElastic.
 type Elastic struct {
-	ring      *Ring
-	low, high float64 // samples; what the ring may hold on average
-	mean      float64
-	straight  int  // frames since the last that was bent
-	pulls     bool // it is for Pull
-	pulled    uint64
-	unread    int // frames pushed since somebody read
-	buf       [FrameSamples + 1]int16
-	bent      uint64
+	ring   *Ring
+	base   int // samples; what is added to the levels below
+	least  int // of this second
+	frames int // of this second
+	turns  int // -1, 0, 1: by how many samples frames that are bent empty the ring
+	every  int // frames of which one is bent
+
+	straight int  // frames since the last that was bent
+	pulls    bool // it is for Pull
+	pulled   uint64
+	unread   int // frames pushed since somebody read
+	buf      [FrameSamples + 1]int16
+	bent     uint64
 }
 
 const (
-	elasticMemory   = 64.0 // frames over which the average is taken: 1.3 s
-	elasticRoom     = 80   // samples around the middle in which nothing is done
-	elasticPatience = 5    // frames
-	elasticEvery    = 4    // frames of which one at most is bent: 1,600 millionths
+	// elasticWindow is over how many frames the least is looked for: 1 s.
+	elasticWindow = 50
+	// When the least is outside of low and high frames are bent, until it is inside of
+	// calmLow and calmHigh; far, and they are bent faster. Samples. A whole frame must be
+	// there when the clocks pass each other, which takes one away; and from inside a frame
+	// more or less leads nowhere outside.
+	elasticLow, elasticCalmLow   = FrameSamples, FrameSamples + 20
+	elasticCalmHigh, elasticHigh = elasticLow + FrameSamples, elasticCalmLow + FrameSamples
+	elasticFar                   = elasticHigh + FrameSamples
+	// elasticGently is one bent frame of so many: 260 millionths, more than clocks
+	// differ. elasticFast, 1,600, is for what was late and has gathered.
+	elasticGently, elasticFast = 24, 4
+	elasticPatience            = 5 // frames
 )
 
 // NewElastic makes an Elastic of a ring that holds prefill frames when reading
 // begins, see [RingConfig].
 func NewElastic(r *Ring, prefill int) *Elastic {
-	middle := float64(prefill*FrameSamples - FrameSamples/4) // near what it is when reading has begun
-	return &Elastic{ring: r, low: middle - elasticRoom, high: middle + elasticRoom, mean: middle}
+	e := &Elastic{ring: r, base: (prefill - 2) * FrameSamples}
+	e.watch()
+	return e
 }
+
+// watch begins a second.
+func (e *Elastic) watch() { e.least, e.frames = 1<<30, 0 }
 
 // Bent counts frames that were played longer or shorter.
 func (e *Elastic) Bent() uint64 { return e.bent }
@@ -43,8 +66,9 @@ func (e *Elastic) Push(f *Frame) {
 		e.pulled, e.unread = pulled, 0
 	} else if e.unread++; e.unread > elasticPatience {
 		// Nobody reads yet: who begins shall not hear what is old.
-		e.mean = (e.low + e.high) / 2
-		e.ring.keep(int(e.mean))
+		e.turns = 0
+		e.watch()
+		e.ring.keep(e.base + 2*FrameSamples - FrameSamples/4)
 	}
 	n := FrameSamples - e.turn()
 	if n == FrameSamples {
@@ -60,7 +84,7 @@ func (e *Elastic) Push(f *Frame) {
 func (e *Elastic) Pull(f *Frame) int {
 	if !e.pulls { // before a frame is taken more is there than before one is given
 		e.pulls = true
-		e.low, e.high, e.mean = e.low+FrameSamples*3/4, e.high+FrameSamples*3/4, e.mean+FrameSamples*3/4
+		e.base += FrameSamples
 	}
 	n := FrameSamples + e.turn()
 	if n == FrameSamples || e.ring.Len() < n {
@@ -75,28 +99,37 @@ func (e *Elastic) Pull(f *Frame) int {
 
 // turn is by how many samples this frame is to empty the ring.
 func (e *Elastic) turn() int {
-	held := e.held()
-	if e.straight++; e.straight < elasticEvery {
+	n := e.ring.Len()
+	if n == 0 && e.pulls { // at rest, or run dry: it says nothing about the clocks
+		e.turns = 0
+		e.watch()
 		return 0
 	}
-	switch {
-	case held > e.high:
-		return 1
-	case held < e.low:
-		return -1
+	e.least = min(e.least, n)
+	if e.frames++; e.frames == elasticWindow {
+		e.decide(e.least - e.base)
+		e.watch()
 	}
-	return 0
+	if e.straight++; e.turns == 0 || e.straight < e.every {
+		return 0
+	}
+	return e.turns
 }
 
-// held takes what the ring holds now into the average.
-func (e *Elastic) held() float64 {
-	n := e.ring.Len()
-	if n == 0 { // at rest, or run dry: it says nothing about the clocks
-		e.mean = (e.low + e.high) / 2
-		return e.mean
+// decide looks at the least that was there in a second.
+func (e *Elastic) decide(least int) {
+	switch {
+	case least < elasticLow:
+		e.turns = -1
+	case least > elasticHigh:
+		e.turns = 1
+	case e.turns < 0 && least >= elasticCalmLow, e.turns > 0 && least <= elasticCalmHigh:
+		e.turns = 0
 	}
-	e.mean += (float64(n) - e.mean) / elasticMemory
-	return e.mean
+	e.every = elasticGently
+	if least > elasticFar {
+		e.every = elasticFast
+	}
 }
 
 // bend fills dst with src, a little faster or slower.
