@@ -144,6 +144,43 @@ func TestFaxAsData(t *testing.T) {
 	}
 }
 
+// TestFaxBesideAnAnaloguePhone: who asks to go on with a fax as data while the other side
+// is an analogue phone, which has only sound, is refused with 488, and both still hear
+// each other.
+func TestFaxBesideAnAnaloguePhone(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, twoUsers)
+	alice, phone := softphone(t, g, "127.0.0.2", "alice", "a1l2i3c4e5"), g.phone("fxs1")
+	sid := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Twiml": {`<Response><Dial><Client>fxs1</Client></Dial></Response>`}})
+	lift(t, alice)
+	phone.do("wait-ring")
+	phone.do("pick-up")
+	phone.line("in a call")
+	fromAlice := speak(t, "This is Alice. The drawing comes by fax now.")
+	fromPhone := speak(t, "My machine has a dial, and no data.", "-v", "en-us")
+	talk := func() {
+		t.Helper()
+		poll(t, "the phone hears", func() bool {
+			phone.do("forget")
+			alice.Say(fromAlice)
+			pauseFor(time.Duration(len(fromAlice))*time.Second/rate + time.Second)
+			return similarity(phone.heard(), fromAlice) > 0.8
+		})
+		poll(t, "the phone is heard", func() bool {
+			from := len(alice.Heard())
+			phone.say(fromPhone)
+			pauseFor(time.Second)
+			return similarity(alice.Heard()[from:], fromPhone) > 0.8
+		})
+	}
+	talk()
+	refusesFax(t, alice)
+	talk()
+	refusesFax(t, alice) // and a second time
+	phone.do("hang-up")
+	g.until(sid, "completed")
+}
+
 // TestFaxAsSound: a fax that answers is noticed, which its call's record says, and what
 // it says then passes as it is, through a path that decodes it too.
 func TestFaxAsSound(t *testing.T) {
