@@ -110,7 +110,7 @@ func (l *Leg) waits() bool {
 // gotKeys is told that there are keys, or why there will be none.
 func (l *Leg) gotKeys(err error) {
 	if err == nil {
-		if l.talk.waiting {
+		if l.talk.waiting && !l.talk.ended {
 			l.connect()
 		}
 		return

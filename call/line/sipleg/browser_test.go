@@ -99,3 +99,20 @@ func TestCandidates(t *testing.T) {
 	}
 	own.web.Close()
 }
+
+// TestBrowserGoesBeforeItsKeys: the browser that has answered hangs up before there
+// are keys, while another phone that rang with it has not said yet that it stopped.
+// The leg has ended then, and keys that come late do not answer it.
+func TestBrowserGoesBeforeItsKeys(t *testing.T) {
+	t.Parallel()
+	l, b := browserLeg(t)
+	l.talk.answered, l.talk.waiting = false, true
+	l.talk.branches = append(l.talk.branches, &branch{d: &sip.Dialog{}})
+	l.branchEnded(b, &sip.DialogEvent{Type: sip.Ended, Status: 200, By: sip.ByRemote})
+	if !l.talk.ended {
+		t.Error("the leg lives on without anybody")
+	}
+	if l.gotKeys(nil); l.talk.answered {
+		t.Error("the leg was answered after its end")
+	}
+}

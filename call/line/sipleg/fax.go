@@ -48,7 +48,8 @@ type passing struct {
 // seat is a leg's part in a fax. It belongs to the leg's goroutine.
 type seat struct {
 	*passing
-	side int
+	side  int
+	shown sdp.Fax // our side of it, as the far end was shown it
 }
 
 // PassFax implements call.FaxPasser, for two legs over SIP.
@@ -112,7 +113,7 @@ func (x *passing) end(rest time.Duration) {
 // refuses, the sound stays.
 func (l *Leg) faxOffered(b *branch, offer *sdp.Description, f sdp.Fax) {
 	if s := l.talk.fax; s != nil { // the same once more, or at another address
-		answer, err := b.session.AnswerFax(b.local, offer, *b.local.Fax)
+		answer, err := b.session.AnswerFax(b.local, offer, s.shown)
 		if err == nil {
 			s.way.Aim(s.side, f.Addr, b.addr)
 			err = b.d.AcceptOffer(answer)
@@ -140,7 +141,7 @@ func (l *Leg) faxOffered(b *branch, offer *sdp.Description, f sdp.Fax) {
 	if t.legs[1] == l {
 		side = 1
 	}
-	l.errands.Go(func() { l.bringFax(b, offer, f, seat{x, side}) })
+	l.errands.Go(func() { l.bringFax(b, offer, f, seat{passing: x, side: side}) })
 }
 
 // refuseFax refuses an offer of fax. Where the two far ends have asked for one at the
@@ -172,7 +173,7 @@ func (l *Leg) takesFax() error {
 // is one of the leg's errands.
 func (l *Leg) bringFax(b *branch, offer *sdp.Description, f sdp.Fax, s seat) {
 	peer := s.tie.legs[1-s.side]
-	theirs, err := peer.joinFax(l.life, seat{s.passing, 1 - s.side}, f)
+	theirs, err := peer.joinFax(l.life, seat{passing: s.passing, side: 1 - s.side}, f)
 	if err == nil {
 		err = l.onLoop(l.life, func() error {
 			own := s.own(theirs)
@@ -224,6 +225,7 @@ func (l *Leg) joinFax(ctx context.Context, s seat, f sdp.Fax) (theirs sdp.Fax, e
 // leg's goroutine.
 func (l *Leg) sit(b *branch, s seat, own, theirs sdp.Fax) {
 	l.come()
+	s.shown = own
 	l.talk.fax = &s
 	b.local.Fax = &own
 	s.way.Aim(s.side, theirs.Addr, b.addr)

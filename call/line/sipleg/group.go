@@ -42,11 +42,10 @@ func (g *Group) Close(c call.Cause) {
 	for l := range g.legs {
 		legs = append(legs, l)
 	}
-	var wait chan struct{}
-	if len(g.legs) > 0 {
-		wait = make(chan struct{})
-		g.waiting = wait
+	if len(g.legs) > 0 && g.waiting == nil {
+		g.waiting = make(chan struct{})
 	}
+	wait := g.waiting
 	g.mu.Unlock()
 	for _, l := range legs {
 		l.Hangup(c)

@@ -241,7 +241,7 @@ func (l *Leg) branchEnded(b *branch, e *sip.DialogEvent) {
 		t.worst = c
 	}
 	for _, other := range t.branches {
-		if !t.answered && !other.ended {
+		if t.chosen == nil && !other.ended {
 			return // it may still be answered
 		}
 	}
