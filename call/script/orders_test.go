@@ -78,8 +78,8 @@ func TestOrders(t *testing.T) {
 			[]string{"0 verb pause", "2 verb hangup", "2 hangup 16/0 script"}},
 		{"a lost application ends the script when that has no more to do", []Verb{Pause{2 * s}}, timed{nil, errGone}, Broken,
 			[]string{"0 verb pause", "2 warning the script cannot go on: gone", "2 hangup 41/500 box"}},
-		{"too many wait", []Verb{Pause{s}}, timed{[]timedOrder{order(0, After, make([]Verb, MaxWaiting+1)...)}, ErrNoMore}, Finished,
-			[]string{"0 verb pause", "0 warning 201 verbs would wait to be run, at most 200 may: the last order was dropped", "1 hangup 16/0 script"}},
+		{"too many wait", []Verb{Pause{2 * s}}, timed{[]timedOrder{order(s, After, make([]Verb, MaxWaiting+1)...)}, ErrNoMore}, Finished,
+			[]string{"0 verb pause", "1 warning 201 verbs would wait to be run, at most 200 may: the last order was dropped", "2 hangup 16/0 script"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, c *fake, ctx context.Context) {
