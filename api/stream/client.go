@@ -206,8 +206,8 @@ func (t *talk) write(ctx context.Context, binary bool, msg []byte) error {
 	defer cancel()
 	err := t.conn.Write(one, kind, msg)
 	switch {
-	case err == nil:
-		return nil
+	case err == nil && !errors.Is(one.Err(), context.DeadlineExceeded):
+		return nil // a message that went in the very moment at which its time was up has cost the connection all the same
 	case errors.Is(one.Err(), context.DeadlineExceeded) && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &script.StreamError{Code: codeTimeout, Err: fmt.Errorf("%w: %s", errSlow, t.patience)}
 	case ctx.Err() != nil:
