@@ -189,12 +189,12 @@ func TestBudgetOfStrangers(t *testing.T) {
 	if got := phone.tryRegister("201", userPass); got != 200 {
 		t.Fatalf("the phone got %d", got)
 	}
-	answered := 0
-	for i := range int(2 * budget) {
+	answered, began := 0, time.Now()
+	for i := range int(4 * budget) {
 		r.send(r.text("REGISTER", strconv.Itoa(i), "flood"))
 		if i%20 == 19 {
 			for range 20 {
-				if r.message(4*testT1) == nil {
+				if r.message(100*time.Millisecond) == nil {
 					break
 				}
 				answered++
@@ -202,8 +202,9 @@ func TestBudgetOfStrangers(t *testing.T) {
 		}
 	}
 	over := s.Counters().OverBudget
-	if over == 0 || answered > int(1.8*budget) {
-		t.Errorf("%d answers, %d over the budget", answered, over)
+	// What a slow machine earns back meanwhile it is answered for.
+	if most := 1.2*budget + budgetRate*time.Since(began).Seconds(); over == 0 || float64(answered) > most {
+		t.Errorf("%d answers, at most %.0f may be; %d over the budget", answered, most, over)
 	}
 	if got := phone.tryRegister("201", userPass); got != 200 {
 		t.Errorf("then the phone got %d", got)

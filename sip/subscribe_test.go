@@ -344,8 +344,11 @@ func TestUnasked(t *testing.T) {
 	})
 	l.set(s, "201", "five")
 	w.told("terminated", "partial 0 "+entity+" five")
-	if m := other.message(10 * testT1); m != nil {
-		t.Errorf("a phone that refused was told\n%s", m)
+	// What it has refused may have been repeated before its answer was there.
+	for limit := time.Now().Add(10 * testT1); time.Now().Before(limit); {
+		if m := other.message(time.Until(limit)); m != nil && !strings.Contains(string(m.Body()), " zero") {
+			t.Errorf("a phone that refused was told\n%s", m)
+		}
 	}
 }
 
