@@ -51,8 +51,12 @@ func (a *app) wantedExchange(p board.Port, snap config.Snapshot) wantedLine {
 		if l.Answer == "auto" {
 			answer = fxo.AnswerAuto
 		}
+		refuse := fxo.Refusal(l.Refuse)
+		if l.Refuse == "ring" {
+			refuse = fxo.RefuseRing
+		}
 		return fxo.New(fxo.Config{ID: p.Name, Number: l.Number, Country: country, Pulse: l.Dialling == "pulse", Blind: l.Blind,
-			Answer: answer, AnswerAfter: l.AnswerAfter.Std(), NoLoop: l.IgnoreLoop, Silence: l.HangupSilence.Std(),
+			Answer: answer, AnswerAfter: l.AnswerAfter.Std(), Refuse: refuse, NoLoop: l.IgnoreLoop, Silence: l.HangupSilence.Std(),
 			CallerWait: l.CallerWait.Std(), EchoTail: time.Duration(l.EchoTail) * time.Millisecond,
 			Note: func(at time.Time, text string) { a.trace.Line(at, p.Name, "line", false, text) }, Log: a.log}, p.Exchange, p.PCM)
 	}}

@@ -104,6 +104,7 @@ func (d *LineDesk) Acts() []Act {
 		{"wait-talk", "", "Wait until box and far end are connected."},
 		{"wait-idle", "", "Wait until the box has hung up."},
 		{"number", "DIGITS", "Give the line another number, by which the other simulated line calls it."},
+		{"retrieve", "", "Give the box its first call back after a flash."},
 		{"forget", "", "Forget what was heard."},
 	}
 }
@@ -121,6 +122,9 @@ func (d *LineDesk) Do(ctx context.Context, act, with string) error {
 		return d.WaitTalking(ctx)
 	case "wait-idle":
 		return d.WaitIdle(ctx)
+	case "retrieve":
+		d.Retrieve()
+		return nil
 	case "number":
 		d.Configure(func(c *ExchangeConfig) { c.Number = with })
 		d.Exchange.rename()
@@ -151,6 +155,8 @@ func (d *LineDesk) knobs(l *LineFaults, m *VoiceModemFaults, out, silent, hands 
 		{"split", "Bytes come in pieces of any size.", &m.Split},
 		{"mute", "The modem answers nothing.", &m.Mute},
 		{"false-busy", "The modem reports busy tone and a break of the loop every second.", &m.FalseBusy},
+		{"false-keys", "The modem reports a key every second.", &m.FalseKeys},
+		{"take-keys", "The modem reports keys and takes their tones out of the sound.", &m.TakeKeys},
 		{"slow-ok", "The modem takes two seconds for each command.", &m.SlowOK},
 		{"rate-ppm", "Error of the modem's clock, in parts per million.", &m.RatePPM},
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"callbox/media/dtmf"
 )
 
 // VoiceModel is a make of V.253 voice modem.
@@ -44,6 +46,8 @@ type VoiceModemFaults struct {
 	Split     bool    `json:"split,omitempty"`      // bytes come in pieces of any size
 	Mute      bool    `json:"mute,omitempty"`       // it answers nothing
 	FalseBusy bool    `json:"false_busy,omitempty"` // it reports a busy tone, and a break of the loop, every second
+	FalseKeys bool    `json:"false_keys,omitempty"` // it reports a key every second
+	TakeKeys  bool    `json:"take_keys,omitempty"`  // it takes the tones of keys out of the sound
 	SlowOK    bool    `json:"slow_ok,omitempty"`    // it answers after two seconds
 	RatePPM   float64 `json:"rate_ppm,omitempty"`   // error of its clock
 	Seed      uint64  `json:"-"`                    // of what is corrupted
@@ -78,6 +82,7 @@ type VoiceModem struct {
 	job                  *dialJob
 	delay                [codecDly]int16
 	delayAt              int
+	keys                 *dtmf.Detector
 	toldBusy, toldDial   bool
 	ticks                int
 	underruns, overruns  int
@@ -96,7 +101,7 @@ type dialJob struct {
 
 // NewVoiceModem makes a modem on a line. It is plugged in with Plug.
 func NewVoiceModem(m VoiceModel, line *Exchange) *VoiceModem {
-	v := &VoiceModem{model: m, line: line, done: make(chan struct{}), rnd: rand.New(rand.NewPCG(1, 2))}
+	v := &VoiceModem{model: m, line: line, done: make(chan struct{}), keys: dtmf.NewDetector(), rnd: rand.New(rand.NewPCG(1, 2))}
 	v.cond = sync.NewCond(&v.mu)
 	v.reset()
 	v.wg.Go(v.clock)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"callbox/hal"
+	"callbox/media"
 )
 
 // clock moves the line, 20 ms at a time, while there is something on it.
@@ -65,11 +66,31 @@ func (v *VoiceModem) tick() {
 	}
 	v.listen()
 	if v.duplex {
+		v.listenKeys(&rx)
 		v.sendSound(&rx)
 	}
-	if v.ticks++; v.faults.FalseBusy && v.duplex && v.ticks%50 == 0 {
+	if v.ticks++; !v.duplex || v.ticks%50 != 0 {
+		return
+	}
+	if v.faults.FalseBusy {
 		v.code('b')
 		v.code('l')
+	}
+	if v.faults.FalseKeys {
+		v.code('7')
+	}
+}
+
+// listenKeys reports keys that are pressed, the box's own too when the line sends them
+// back; v.mu is held.
+func (v *VoiceModem) listenKeys(rx *[stepSamples]int16) {
+	f := media.Frame(*rx)
+	if key, ok := v.keys.Write(&f); ok && !v.line.Faults().DeafModem {
+		v.code(key)
+	}
+	if v.faults.TakeKeys && v.keys.Down() != 0 {
+		clear(rx[:])
+		clear(v.delay[:])
 	}
 }
 

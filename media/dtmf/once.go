@@ -13,6 +13,7 @@ const (
 	InSound Way = iota // as tones in the sound
 	Event              // as a telephone event (RFC 4733)
 	Message            // in a message of the signalling (SIP INFO)
+	Port               // by the device that a line is connected to
 )
 
 const (

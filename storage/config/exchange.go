@@ -27,6 +27,10 @@ type ExchangeLine struct {
 	// battery), voice, or timer: AnswerAfter since the number was dialled, 0 to 60 s.
 	Answer      string   `json:"answer,omitempty"`
 	AnswerAfter Duration `json:"answer_after,omitempty"`
+	// Refuse is what becomes of a call that arrives and that the box does not take: ring
+	// (also empty: it rings until the caller gives up, an exchange cannot be told) or
+	// answer (it is taken, the caller hears busy tone for some seconds, and pays).
+	Refuse string `json:"refuse,omitempty"`
 	// HangupSilence is how long a call may be silent both ways before it counts as hung
 	// up, 10 s to 1 h; 0: for ever. IgnoreLoop heeds no break of the loop.
 	HangupSilence Duration `json:"hangup_silence,omitempty"`
@@ -59,6 +63,7 @@ func (v *validator) exchangeLine(f string, l ExchangeLine) {
 	}
 	one("dialling", l.Dialling, "tone", "pulse")
 	one("answer", l.Answer, "auto", "polarity", "voice", "timer")
+	one("refuse", l.Refuse, "ring", "answer")
 	one("caller_id", l.CallerID, "bellcore", "etsi", "uk", "dtmf", "japan", "off")
 	within := func(field string, d Duration, lo, hi time.Duration) {
 		if d != 0 && (d.Std() < lo || d.Std() > hi) {

@@ -30,6 +30,20 @@ func AnswerSigns() []AnswerSign {
 	return []AnswerSign{AnswerAuto, AnswerPolarity, AnswerVoice, AnswerTimer}
 }
 
+// Refusal is what becomes of a call that arrives and that the box does not take. A phone
+// cannot tell an exchange that it refuses a call.
+type Refusal string
+
+// The refusals.
+const (
+	// RefuseRing lets it ring until the caller gives up, or a phone beside the box on the
+	// same line takes it.
+	RefuseRing Refusal = ""
+	// RefuseAnswer takes it, plays busy tone for some seconds, and hangs up. The caller
+	// pays for that.
+	RefuseAnswer Refusal = "answer"
+)
+
 // Config is a line's configuration.
 type Config struct {
 	// ID is the line's stable name, usually the port's: "fxo1".
@@ -46,6 +60,8 @@ type Config struct {
 	AnswerAfter time.Duration
 	// NoLoop says that breaks of the loop that the port reports mean nothing.
 	NoLoop bool
+	// Refuse is what becomes of a call that the box does not take.
+	Refuse Refusal
 	// Silence is how long a call may be silent both ways before it counts as hung up,
 	// 10 s to 1 h; 0: for ever.
 	Silence time.Duration
@@ -77,6 +93,8 @@ const (
 	echoAhead   = 24                     // samples by which the echo's reference comes early: the delay is measured at its peak
 	echoSearch  = 200 * time.Millisecond // the longest delay inside the modem that is looked for
 	tailFrames  = 8                      // 160 ms: what is still on the way of the ringback tone at the answer
+	pauseTime   = 3 * time.Second        // without sound that a flash and the like may take
+	refuseTime  = 4 * time.Second        // of busy tone for a caller who is refused
 )
 
 // withDefaults fills in the zero values and checks the rest.
@@ -107,6 +125,9 @@ func (c Config) withDefaults() (Config, tone.Country, error) {
 	case AnswerAuto, AnswerPolarity, AnswerVoice, AnswerTimer:
 	default:
 		return c, country, fmt.Errorf("line %s: answer sign %q: want auto, polarity, voice or timer", c.ID, c.Answer)
+	}
+	if c.Refuse != RefuseRing && c.Refuse != RefuseAnswer {
+		return c, country, fmt.Errorf("line %s: refuse %q: want ring or answer", c.ID, c.Refuse)
 	}
 	if c.AnswerAfter < 0 || c.AnswerAfter > time.Minute {
 		return c, country, fmt.Errorf("line %s: answer after %v: want 0 to 60 s", c.ID, c.AnswerAfter)

@@ -11,6 +11,7 @@
 //
 //	idle --Dial--> seizing --dialled--> calling --answered--> talking --either ends--> releasing --> idle
 //	idle --ring--> arriving --who calls--> ringing --Answer--> seizing --> talking
+//	                                       ringing --Hangup--> refused, or declining --> releasing
 //
 // It may import call, media and hal. It is tested with simulated exchanges behind the
 // real driver of a voice modem in testing/synctest bubbles, by the suite of linetest

@@ -70,6 +70,7 @@ func (g *leg) Echo() (returnLoss, enhancement float64, ok bool) { return g.line.
 // goroutines work at the other ends of the rings.
 type port struct {
 	portleg.Sound
+	says  media.Clip  // what the line is told instead of a leg's sound; nil: that
 	clear atomic.Bool // see SetTransparent
 	mute  atomic.Int32
 }

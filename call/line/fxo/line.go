@@ -152,7 +152,7 @@ func (l *Line) Status() call.LineStatus {
 	case !l.loop.Running():
 		st.Text = "the line is not running"
 	case s == talking:
-		if err := l.sound.device.Err(); err != nil {
+		if err := l.sound.device.Lasting(pauseTime); err != nil {
 			st.Text += "; its sound has failed: " + err.Error()
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"callbox/call/line/fxo"
 	"callbox/hal/sim"
 	"callbox/media"
+	"callbox/media/tone"
 )
 
 // receiver keeps the legs that arrive.
@@ -451,6 +452,53 @@ func TestLineInUse(t *testing.T) {
 		}
 	})
 }
+
+// A refused call rings on, or is taken for the time of a busy tone.
+func TestRefuse(t *testing.T) {
+	for _, refuse := range []fxo.Refusal{fxo.RefuseRing, fxo.RefuseAnswer} {
+		t.Run("refuse "+string(refuse), func(t *testing.T) {
+			bubble(t, fxo.Config{Refuse: refuse}, sim.ExchangeConfig{Country: "DE"}, func(r *rig) {
+				for range 2 {
+					r.ok(r.far.Call("5550123", ""))
+					l := <-r.in
+					l.Hangup(call.Cause{Q850: call.Q850Busy, Who: call.Script})
+					if e := r.event(l, call.LegEnded, time.Second); e.Cause.Who != call.Script {
+						r.Errorf("cause %+v", e.Cause)
+					}
+					r.pass(3 * time.Second)
+					s := r.line.Status()
+					if refuse == fxo.RefuseRing {
+						if r.far.OffHook() || s.Busy != 1 || !strings.Contains(s.Text, "rings on") {
+							r.Errorf("off-hook %v, status %+v", r.far.OffHook(), s)
+						}
+						r.far.HangUp()
+					} else if !r.far.OffHook() || s.Busy != 1 || !strings.Contains(s.Text, "busy tone") {
+						r.Errorf("off-hook %v, status %+v", r.far.OffHook(), s)
+					}
+					r.pass(10 * time.Second)
+					if s := r.line.Status(); r.far.OffHook() || s.Busy != 0 {
+						r.Errorf("afterwards: off-hook %v, status %+v", r.far.OffHook(), s)
+					}
+					if refuse == fxo.RefuseAnswer {
+						d := tone.NewDetector(must(tone.ByCountry("DE")))
+						var f media.Frame
+						var heard tone.Kind
+						for s := r.far.Heard(); len(s) >= len(f) && heard == tone.NoTone; s = s[len(f):] {
+							copy(f[:], s)
+							heard = d.WriteFrame(&f)
+						}
+						if heard != tone.BusyTone {
+							r.Errorf("the refused caller hears %v", heard)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// must is a country of the tables.
+func must(c tone.Country, _ bool) tone.Country { return c }
 
 // The modem is pulled out in a call, and put back.
 func TestUnplugged(t *testing.T) {

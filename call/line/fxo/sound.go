@@ -23,6 +23,7 @@ type sound struct {
 	hybrid *portleg.Hybrid
 	device portleg.Device
 	super  *supervisor
+	keys   keys
 	log    *slog.Logger
 	signs  chan heard // to the line's goroutine
 
@@ -51,6 +52,7 @@ func (s *sound) start(p *port) {
 	}
 	s.hybrid.Begin()
 	s.device.Forget()
+	s.keys.begin()
 	p.Start()
 	s.mu.Lock()
 	s.port = p
@@ -88,7 +90,11 @@ func (s *sound) hear(quit <-chan struct{}, p *port) {
 		if j := s.super.hears(&f); j.sign != noSign {
 			s.tell(heard{judgement: j})
 		}
-		if key, ok := d.Write(&f); ok {
+		pressed, _ := d.Write(&f)
+		if d.Down() != 0 {
+			s.super.keyed()
+		}
+		for _, key := range s.keys.hears(pressed, s.super.voiced()) {
 			s.tell(heard{digit: key})
 		}
 		switch {
@@ -115,11 +121,17 @@ func (s *sound) tell(h heard) {
 // speak feeds the line. The device's pace is that of what it has said.
 func (s *sound) speak(quit <-chan struct{}, p *port) {
 	var f media.Frame
+	d := dtmf.NewDetector()
 	for !portleg.Over(quit) {
 		n := p.Out.Pull(f[:])
 		clear(f[n:])
+		if p.says != nil {
+			p.says.ReadFrame(&f)
+		}
 		s.hybrid.Told(&f)
 		s.super.speaks(&f)
+		d.Write(&f)
+		s.keys.says(d.Down())
 		_, err := s.pcm.Write(f[:])
 		s.check(err, quit)
 	}

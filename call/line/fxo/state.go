@@ -8,6 +8,7 @@ import (
 
 	"callbox/call"
 	"callbox/hal"
+	"callbox/media/tone"
 )
 
 // state is what the line is doing.
@@ -17,7 +18,8 @@ const (
 	idle      state = iota // on-hook
 	arriving               // it rings; who calls is not known yet
 	ringing                // a leg from the line, unanswered
-	refused                // it rings for a call that was refused
+	refused                // it rings on for a call that was refused
+	declining              // it was taken for such a call, whose caller hears busy tone
 	seizing                // going off-hook, for a call either way
 	calling                // dialled, unanswered
 	talking                // an answered leg
@@ -33,7 +35,9 @@ func (s state) sentence() string {
 	case arriving, ringing:
 		return "a call arrives"
 	case refused:
-		return "it rings for a call that was refused"
+		return "it rings on for a call that the box has refused, until the caller gives up"
+	case declining:
+		return "a caller who was refused hears busy tone"
 	case seizing:
 		return "dialling or answering"
 	case calling:
@@ -56,7 +60,7 @@ func (l *Line) enter(s state) {
 		l.due = l.lastRing.Add(ringGap(l.country))
 	case guard:
 		l.due = time.Now().Add(guardTime)
-	case idle, seizing, calling, talking, releasing:
+	case idle, declining, seizing, calling, talking, releasing:
 	}
 	if s != l.state {
 		l.cfg.Log.Info("exchange line", "state", s.sentence())
@@ -134,8 +138,10 @@ func (l *Line) happened(e hal.ExchangeEvent) {
 		l.connected()
 	case hal.Released:
 		l.released(e.Err)
+	case hal.HeardDigit:
+		l.sound.keys.reports(e.Digit)
 	default:
-		if e.Type != hal.Underrun && e.Type != hal.Overrun && e.Type != hal.HeardDigit {
+		if e.Type != hal.Underrun && e.Type != hal.Overrun {
 			l.note("the port reports " + e.Type.String())
 		}
 		if l.state == calling || l.state == talking {
@@ -179,7 +185,7 @@ func (l *Line) rang(e hal.ExchangeEvent) {
 		l.offer()
 	case ringing, refused:
 		l.enter(l.state)
-	case seizing, calling, talking, releasing:
+	case declining, seizing, calling, talking, releasing:
 	}
 }
 
@@ -219,6 +225,14 @@ func (l *Line) answer(g *leg, done chan error) error {
 // connected: the line is off-hook, sound flows.
 func (l *Line) connected() {
 	g := l.leg
+	if l.state == declining {
+		p := newPort()
+		p.says = tone.Clip(l.country.Busy, tone.DefaultLevel, refuseTime)
+		l.sound.super.begin(true)
+		l.sound.start(&p)
+		l.due = time.Now().Add(refuseTime)
+		return
+	}
 	if l.state != seizing || g == nil {
 		return // it was given up meanwhile, Released follows
 	}
@@ -251,6 +265,7 @@ func (l *Line) heard(h heard) {
 		return
 	}
 	if h.digit != 0 {
+		l.note("the far end presses a key") // which one may be a secret
 		l.leg.Digit(h.digit)
 		return
 	}
@@ -259,17 +274,15 @@ func (l *Line) heard(h heard) {
 
 // judge does what the supervision has found.
 func (l *Line) judge(j judgement) {
-	if j.sign == noSign {
-		return
+	if j.sign == noSign || l.state == talking && j.sign != hungUp {
+		return // nothing, or said again before it was heeded
 	}
 	l.note(j.why)
 	g := l.leg
 	if l.state == talking {
-		if j.sign == hungUp {
-			c := call.NormalClearing(call.Remote)
-			c.Text = "the far end hung up: " + j.why
-			l.release(c)
-		}
+		c := call.NormalClearing(call.Remote)
+		c.Text = "the far end hung up: " + j.why
+		l.release(c)
 		return
 	}
 	switch j.sign {
@@ -312,10 +325,30 @@ func (l *Line) flash() error {
 func (l *Line) release(c call.Cause) {
 	g := l.leg
 	l.leg = nil
+	l.putDown()
+	g.End(c)
+}
+
+// putDown puts the line on-hook.
+func (l *Line) putDown() {
 	l.sound.stop()
 	l.port.Release()
 	l.enter(releasing)
-	g.End(c)
+}
+
+// refuse does with a call that nobody takes what is configured.
+func (l *Line) refuse() {
+	if l.cfg.Refuse == RefuseAnswer {
+		err := l.port.Seize(hal.Seizure{})
+		if err == nil {
+			l.note("the call is refused: it is taken, and the caller hears busy tone")
+			l.enter(declining)
+			return
+		}
+		l.cfg.Log.Warn("a refused call cannot be taken and rings on", "err", err)
+	}
+	l.note("the call is refused; it rings on until the caller gives up")
+	l.enter(refused)
 }
 
 // released: the line is on-hook.
@@ -364,7 +397,7 @@ func (l *Line) hangup() {
 		l.release(*c)
 	case ringing:
 		l.leg = nil
-		l.enter(refused)
+		l.refuse()
 		g.End(*c)
 	default: // it waits for the line
 		l.leg = nil
@@ -389,7 +422,10 @@ func (l *Line) timeout() {
 		l.note(c.Text)
 		g.End(c)
 	case refused:
+		l.note("the caller who was refused has given up")
 		l.enter(idle)
+	case declining:
+		l.putDown()
 	case guard:
 		l.enter(idle)
 		if g := l.leg; g != nil {
@@ -415,7 +451,8 @@ func (l *Line) leave() {
 	}
 	l.sound.stop()
 	l.port.Release()
-	if l.state == seizing || l.state == calling || l.state == talking || l.state == releasing {
+	switch l.state {
+	case declining, seizing, calling, talking, releasing:
 		limit := time.NewTimer(stopTime)
 		defer limit.Stop()
 		for waiting := true; waiting; {
@@ -426,6 +463,7 @@ func (l *Line) leave() {
 				waiting = false
 			}
 		}
+	default:
 	}
 	l.sound.wait()
 	l.caller = nil

@@ -27,18 +27,20 @@ const (
 
 // Times of the supervision, in samples.
 const (
-	settle     = media.SampleRate * 6 / 10 // after dialling the battery may turn without a meaning
-	dialLinger = 3 * media.SampleRate      // dial tone so long after dialling
-	dialSteady = 125                       // frames of it without a break: longer than any ringback tone
-	loopWait   = 2 * media.SampleRate      // of silence that make a break of the loop a hang-up
-	answerHush = 2 * media.SampleRate      // after an answer the battery may turn late
-	turnWait   = media.SampleRate / 2      // without ringback that make a turn an answer
-	turnSlack  = media.SampleRate / 4      // by which the report is ahead of the sound
-	flashWait  = 30 * media.SampleRate     // after a flash somebody dials
-	portWait   = 6 * media.SampleRate      // of silence that make a busy tone of the port one
-	awayExtra  = media.SampleRate          // beyond the longest pause of the ringback tone
-	voiceFloor = -42.0                     // dBm0
-	pureGain   = 0.003                     // share that a predictor leaves of a sound without voice
+	settle      = media.SampleRate * 6 / 10 // after dialling the battery may turn without a meaning
+	dialLinger  = 3 * media.SampleRate      // dial tone so long after dialling
+	dialSteady  = 125                       // frames of it without a break: longer than any ringback tone
+	loopWait    = 2 * media.SampleRate      // of silence that make a break of the loop a hang-up
+	answerHush  = 2 * media.SampleRate      // after an answer the battery may turn late
+	turnWait    = media.SampleRate / 2      // without ringback that make a turn an answer
+	turnSlack   = media.SampleRate / 4      // by which the report is ahead of the sound
+	flashWait   = 30 * media.SampleRate     // after a flash somebody dials
+	portWait    = 6 * media.SampleRate      // of silence that make a busy tone of the port one
+	awayExtra   = media.SampleRate          // beyond the longest pause of the ringback tone
+	voiceFloor  = -42.0                     // dBm0
+	voiceFrames = 10                        // in which half of voice is somebody who speaks: 200 ms
+	keyFrames   = 4                         // until a key is recognised, and one
+	pureGain    = 0.003                     // share that a predictor leaves of a sound without voice
 )
 
 // judgement is a sign with the reason for people.
@@ -155,6 +157,27 @@ func (s *supervisor) spoken(n int) (sum int) {
 		}
 	}
 	return sum
+}
+
+// keyed notes that the last frame belongs to a key, which is no voice in a call; nor were
+// those before it, until the key was recognised.
+func (s *supervisor) keyed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range keyFrames {
+		if s.talking {
+			s.voices[(s.voiceAt-1-i+len(s.voices))%len(s.voices)] = false
+		}
+	}
+}
+
+// voiced reports whether somebody at the line's other end speaks now, and not the box,
+// whose echo may be left.
+func (s *supervisor) voiced() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	box := s.told > 0 && s.n-s.told < voiceFrames*media.FrameSamples
+	return !box && s.spoken(voiceFrames) >= voiceFrames/2
 }
 
 // call judges a call that is not answered.

@@ -11,14 +11,26 @@ import (
 // Device watches how the operations on a device's sound end. The zero value is that of
 // one that works. Its methods may be called from any goroutine.
 type Device struct {
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	err   error
+	since time.Time // when it began
 }
 
 // Err is what is wrong with the device, nil while it works.
 func (d *Device) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.err
+}
+
+// Lasting is what has been wrong with the device for so long, nil before. A pause, as for
+// a flash, is nothing wrong.
+func (d *Device) Lasting(long time.Duration) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil || time.Since(d.since) < long {
+		return nil
+	}
 	return d.err
 }
 
@@ -39,7 +51,9 @@ func (d *Device) Check(err error, pause time.Duration, quit <-chan struct{}, fai
 	}
 	d.mu.Lock()
 	first := d.err == nil
-	d.err = err
+	if d.err = err; first {
+		d.since = time.Now()
+	}
 	d.mu.Unlock()
 	if err == nil {
 		return true

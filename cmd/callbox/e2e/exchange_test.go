@@ -176,7 +176,7 @@ routes:
 func TestExchangeLineMisbehaves(t *testing.T) {
 	t.Parallel()
 	a := newApp(t)
-	g := startGateway(t, "exchange_lines:\n- {port: fxo1, number: \"+14155550161\", numbers: true, hangup_silence: 10s}\n")
+	g := startGateway(t, "exchange_lines:\n- {port: fxo1, number: \"+14155550161\", numbers: true, hangup_silence: 10s, refuse: answer}\n")
 	far := g.phone("fxo1")
 	far.fault("no-host", "on")
 	far.line("on-hook")
@@ -199,4 +199,49 @@ func TestExchangeLineMisbehaves(t *testing.T) {
 		g.until(sid, "completed")
 		far.line("on-hook")
 	}
+
+	// A flash asks the exchange for dial tone, and only in a call. Keys count once also
+	// when the modem takes their tones out of the sound.
+	if out, err := g.tryRun("flash", "fxo1"); err == nil || !strings.Contains(out, "on-hook") {
+		t.Errorf("flash on an idle line: %v\n%s", err, out)
+	}
+	a.doc("/keys", `<Response><Gather numDigits="6" timeout="60" finishOnKey="" action="/typed"><Play>/greeting.wav</Play></Gather></Response>`)
+	a.wav("/greeting.wav", speech)
+	a.doc("/typed", `<Response><Pause length="100"/></Response>`)
+	sid := g.create(url.Values{"To": {"+14155550123"}, "From": {"+14155550161"}, "Url": {a.URL + "/keys"}})
+	far.do("wait-call")
+	far.do("pick-up")
+	a.until("/greeting.wav", 1)
+	poll(t, "the greeting is heard", func() bool { return energy(far.heard()) > 0 })
+	far.fault("take-keys", "on")
+	far.do("press", "447")
+	far.fault("take-keys", "off")
+	far.do("press", "711")
+	if typed := a.until("/typed", 1).form.Get("Digits"); typed != "447711" {
+		t.Errorf("the application was told the keys %q", typed)
+	}
+	g.run("flash", "fxo1")
+	far.shows("exchange", "dial tone")
+	far.do("retrieve")
+	far.shows("exchange", "talking")
+	far.shows("modem", "sound")
+	far.fault("hang-up", "busy")
+	ladder := g.run("trace", sid)
+	for _, want := range []string{"the far end presses a key", "the hook is pressed shortly"} {
+		if !strings.Contains(ladder, want) {
+			t.Errorf("the trace has no %q:\n%s", want, ladder)
+		}
+	}
+	far.do("hang-up")
+	far.line("on-hook")
+
+	// A call that nobody takes rings on, or hears busy tone.
+	other := g.phone("fxo2")
+	other.do("call", "4155550123")
+	other.line("rings on for a call that the box has refused")
+	other.do("hang-up")
+	far.do("call", "4155550123")
+	far.line("a caller who was refused hears busy tone")
+	far.do("wait-idle")
+	far.line("on-hook")
 }
