@@ -45,9 +45,10 @@ type Entry struct {
 func lineKey(line string) string { return "line " + line }
 
 // How long before a call's first event, and after its last, the dialogue of its
-// line belongs to it: a modem rings before the call is known.
+// line belongs to it: a modem rings before the call is known, and somebody dials. What
+// came before the end of the line's call before is that one's.
 const (
-	lineBefore = 5 * time.Second
+	lineBefore = 30 * time.Second
 	lineAfter  = 5 * time.Second
 )
 
@@ -206,15 +207,22 @@ func (s span) holds(t time.Time) bool { return !t.Before(s.from) && t.Before(s.t
 
 // lines gives, by key, when the lines of calls were theirs. The caller holds r.mu.
 func (r *Ring) lines(calls map[string]bool) map[string]span {
-	out := map[string]span{}
+	out, others := map[string]span{}, map[string]time.Time{}
 	r.each(func(e *Entry) {
-		if e.line == "" || !calls[e.Key] {
+		if e.line == "" {
 			return
 		}
 		key := lineKey(e.line)
+		if !calls[e.Key] {
+			others[key] = e.At
+			return
+		}
 		s, known := out[key]
 		if !known {
 			s.from = e.At.Add(-lineBefore)
+			if o := others[key]; o.After(s.from) {
+				s.from = o
+			}
 		}
 		s.to = e.At.Add(lineAfter)
 		out[key] = s

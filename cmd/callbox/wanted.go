@@ -119,6 +119,7 @@ func (a *app) wantedPort(p board.Port, snap config.Snapshot) wantedLine {
 		}
 		cfg.Group, cfg.Log = &a.phones.group, a.log
 		cfg.Settings, cfg.Save = a.phones.of(p.Name), func(s fxs.Settings) { a.phones.keep(p.Name, s) }
+		cfg.Note = func(at time.Time, text string) { a.trace.Line(at, p.Name, "line", false, text) }
 		l, err := fxs.New(cfg, p.Phone, p.PCM)
 		if err == nil {
 			n, _ := a.mailboxes.of(p.Name)

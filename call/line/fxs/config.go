@@ -68,6 +68,9 @@ type Config struct {
 	// EchoTail is how long the line's echo may last, 16 to 64 ms; 0 is 32 ms,
 	// negative leaves the echo in.
 	EchoTail time.Duration
+	// Note gets what happens on the line, in a few words, for the trace of the call: "the
+	// receiver is lifted". It must not block. nil: nobody.
+	Note func(at time.Time, text string)
 	// Log gets one line per change of state; nil: none.
 	Log *slog.Logger
 }
@@ -116,6 +119,9 @@ func (c Config) withDefaults() (Config, tone.Country, error) {
 	}
 	if c.Show == nil {
 		c.Show = func(number string) string { return number }
+	}
+	if c.Note == nil {
+		c.Note = func(time.Time, string) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

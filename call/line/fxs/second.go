@@ -78,6 +78,7 @@ const (
 // tellWaiting plays the tone of a waiting call and, the first time, the one that
 // asks the phone whether it can show the caller.
 func (l *Line) tellWaiting() {
+	l.note("the phone hears that a second call waits")
 	beep := tone.Clip(tone.Tone{Steps: l.country.CallWaiting.Steps[:1]}, tone.DefaultLevel, beepLength)
 	l.beep = time.Now().Add(beepEvery)
 	if l.caller == nil {
@@ -104,6 +105,7 @@ func (l *Line) shows(key byte) bool {
 		return false
 	}
 	s := schemes[l.cfg.CallerID]
+	l.note(l.telling())
 	sent := fsk.NewSender(s.standard, 0, fsk.ShortMark, l.caller, fsk.Level)
 	l.sound.tell(media.Concat(media.Pause(60*time.Millisecond), sent))
 	bits := fsk.ShortMark + 10*len(l.caller) + 60
@@ -123,7 +125,6 @@ func (l *Line) unwait() {
 
 // flash: the hook was pressed shortly.
 func (l *Line) flash() {
-	l.cfg.Log.Debug("hook flash", "state", l.state.sentence())
 	switch {
 	case l.state == talking && l.joined:
 		l.part()

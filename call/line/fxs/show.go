@@ -183,7 +183,9 @@ func (l *Line) alert() error {
 			return err
 		}
 		s.turned = true
+		l.note("the battery is reversed, to wake the phone")
 	}
+	l.note(l.telling())
 	s.done = l.sound.tell(media.ClipOf(s.sound))
 	return nil
 }
@@ -232,6 +234,10 @@ func (l *Line) rested() {
 	s.rests++
 	if len(s.sound) > 0 && pause >= media.DurationOf(len(s.sound))+callerMargin {
 		s.told = true
+		l.note(l.telling())
 		s.done = l.sound.tell(media.ClipOf(s.sound))
 	}
 }
+
+// telling says that the phone is told who calls, and how.
+func (l *Line) telling() string { return "the phone is told who calls, by " + l.cfg.CallerID }

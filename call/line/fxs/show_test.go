@@ -3,6 +3,7 @@ package fxs_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,40 @@ func (r *rig) ring(d call.Dial) call.Leg {
 	r.ok(err)
 	r.event(l, call.LegRinging)
 	return l
+}
+
+// TestNotes: what happens on the line is told in words, for the trace of its calls.
+func TestNotes(t *testing.T) {
+	var mu sync.Mutex
+	var notes []string
+	note := func(_ time.Time, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		notes = append(notes, text)
+	}
+	told := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		out := strings.Join(notes, ", ")
+		notes = nil
+		return out
+	}
+	bubble(t, fxs.Config{Note: note, Plan: func(d string) (bool, bool) { return d == "12", true }}, func(r *rig) {
+		g := r.ring(call.Dial{From: "4155550100"})
+		r.pass(7 * time.Second)
+		r.ok(r.phone.PickUp(r.ctx))
+		r.event(g, call.LegAnswered)
+		r.ok(r.phone.Press(r.ctx, "5"))
+		r.ok(r.phone.Flash(r.ctx, 300*time.Millisecond))
+		r.pass(time.Second)
+		r.ok(r.phone.HangUp(r.ctx))
+		r.pass(time.Second)
+		want := "the bell rings, the bell pauses, the phone is told who calls, by bellcore, the bell rings, " +
+			"the receiver is lifted, the phone presses 5, the hook is pressed shortly, the receiver is put back"
+		if got := told(); !strings.HasPrefix(got, want) {
+			t.Errorf("told %s", got)
+		}
+	})
 }
 
 // TestCallerID: the phone shows who calls, in the way of each country: before the

@@ -61,8 +61,19 @@ func (l *Line) enter(s state) {
 	l.doing.Store(int32(s))
 }
 
+// note tells the trace what happens on the line.
+func (l *Line) note(text string) { l.cfg.Note(time.Now(), text) }
+
+// noted are the phone's events in the words of the trace. Those of the bell tell the
+// rhythm with their times.
+var noted = map[hal.PhoneEventType]string{
+	hal.OffHook: "the receiver is lifted", hal.OnHook: "the receiver is put back", hal.Flash: "the hook is pressed shortly",
+	hal.PulseDigit: "the dial turns", hal.RingOn: "the bell rings", hal.RingOff: "the bell pauses",
+}
+
 // moved takes what the phone did.
 func (l *Line) moved(e hal.PhoneEvent) {
+	l.cfg.Note(e.At, noted[e.Type])
 	switch e.Type {
 	case hal.OffHook:
 		l.pickedUp(e.Answer)
@@ -177,6 +188,10 @@ func (l *Line) turn(reversed bool) {
 	}
 	if err := l.phone.SetPolarity(reversed); err != nil {
 		l.cfg.Log.Warn("polarity", "err", err)
+		return
+	}
+	if reversed {
+		l.note("the battery is reversed: the far end has answered")
 	}
 }
 
@@ -240,9 +255,11 @@ func (l *Line) key(d byte) {
 	switch l.state {
 	case talking, calling:
 		if !l.shows(d) {
+			l.note("the phone presses " + string(d))
 			l.leg.Digit(d)
 		}
 	case dialling:
+		l.note("the phone dials " + string(d))
 		l.dialled(d)
 	case idle, ringing, ended, howling, parked:
 	}
@@ -329,6 +346,7 @@ func (l *Line) timeout() {
 		}
 	case ended:
 		l.sound.play(l.country.Howler, howlLevel)
+		l.note("the phone hears the howler")
 		l.enter(howling)
 	case howling:
 		l.sound.stop()

@@ -5,6 +5,7 @@ package e2e
 import (
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,18 @@ func TestThreeWay(t *testing.T) {
 	c.tone("busy tone", 200*time.Millisecond, 480, 620)
 	for _, h := range []*hand{a, b, c} {
 		h.fine()
+	}
+
+	// The traces of the calls tell what the phones did, from the first key on.
+	ids := regexp.MustCompile(`CA[0-9a-f]{32}`).FindAllString(g.run("calls", "-o", "json"), -1)
+	ladders := ""
+	for _, id := range ids {
+		ladders += g.run("trace", id)
+	}
+	for _, want := range []string{"the receiver is lifted", "the phone dials 1", "the bell rings", "the hook is pressed shortly", "the receiver is put back"} {
+		if !strings.Contains(ladders, want) {
+			t.Errorf("no trace of the calls %v tells that %s", ids, want)
+		}
 	}
 }
 
