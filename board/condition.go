@@ -26,7 +26,10 @@ func earliest() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 type Condition struct {
 	Temperature  float64 // °C, of the processor
 	UnderVoltage bool    // since power-on
-	Disk         string  // of the data folder: "mmcblk0"
+	// Throttled says that the processor runs slower than it can, now, because of heat
+	// or its supply; ThrottledOnce that it did since power-on. A Raspberry Pi tells it.
+	Throttled, ThrottledOnce bool
+	Disk                     string // of the data folder: "mmcblk0"
 	// Wear is the share of the disk's life that is used, in percent, rounded up to
 	// tens; only eMMC tells it.
 	Wear int
@@ -53,6 +56,7 @@ func ReadCondition(root fs.FS, disk string, now time.Time, synced bool) Conditio
 			c.UnderVoltage = text(root, path.Join(path.Dir(f), "in0_lcrit_alarm")) == "1"
 		}
 	}
+	c.readThrottled(root)
 	up, _, _ := strings.Cut(text(root, "proc/uptime"), " ")
 	if s, err := strconv.ParseFloat(up, 64); err == nil {
 		c.Up = time.Duration(s * float64(time.Second))
@@ -60,6 +64,30 @@ func ReadCondition(root fs.FS, disk string, now time.Time, synced bool) Conditio
 	c.RTC = text(root, "sys/class/rtc/rtc0/name")
 	c.readDisk(root, disk)
 	return c
+}
+
+// The bits of a Raspberry Pi's get_throttled: what is now, and 16 bits above what has
+// been since power-on (raspberrypi.com, vcgencmd).
+const (
+	lowSupply   = 1 << 0
+	cappedSpeed = 1 << 1
+	slowed      = 1 << 2
+	softLimit   = 1 << 3
+	sinceStart  = 16
+)
+
+// readThrottled reads what a Raspberry Pi's firmware says of its speed.
+func (c *Condition) readThrottled(root fs.FS) {
+	files, _ := fs.Glob(root, "sys/devices/platform/soc*/*firmware/get_throttled")
+	for _, f := range files {
+		n, err := strconv.ParseUint(strings.TrimPrefix(text(root, f), "0x"), 16, 32)
+		if err != nil {
+			continue
+		}
+		const slow = cappedSpeed | slowed | softLimit
+		c.Throttled, c.ThrottledOnce = n&slow != 0, (n|n>>sinceStart)&slow != 0
+		c.UnderVoltage = c.UnderVoltage || (n|n>>sinceStart)&lowSupply != 0
+	}
 }
 
 // readDisk reads what the disk with a partition tells of itself.
@@ -117,6 +145,9 @@ func (c Condition) Warnings() []string {
 	}
 	if c.UnderVoltage {
 		out = append(out, "the supply's voltage has been too low since power-on: use a stronger supply, a shorter cable, and a powered hub for modems")
+	}
+	if c.Throttled && c.Temperature < hot {
+		out = append(out, "the processor is held back below its full speed: look at the supply and at the box's air")
 	}
 	if c.Wear >= wornOut {
 		out = append(out, fmt.Sprintf("%s has used %d %% of its life: replace it soon", c.Disk, c.Wear))

@@ -163,6 +163,14 @@ func TestCondition(t *testing.T) {
 			m["sys/class/hwmon/hwmon1/in0_lcrit_alarm"] = &fstest.MapFile{Data: []byte("1\n")}
 			return now
 		},
+		"below its full speed": func(m fstest.MapFS) time.Time {
+			m["sys/devices/platform/soc/soc:firmware/get_throttled"] = &fstest.MapFile{Data: []byte("40004\n")}
+			return now
+		},
+		"voltage has been too low since power-on": func(m fstest.MapFS) time.Time { // of another kernel
+			m["sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled"] = &fstest.MapFile{Data: []byte("10000\n")}
+			return now
+		},
 		"used 90 % of its life": func(m fstest.MapFS) time.Time {
 			m["sys/block/mmcblk0/device/life_time"] = &fstest.MapFile{Data: []byte("0x01 0x09\n")}
 			return now

@@ -37,15 +37,18 @@ type Board struct {
 
 // Condition is how the machine is. What it does not tell is left out.
 type Condition struct {
-	Temperature  float64       `json:"temperature,omitempty"` // °C, of the processor
-	UnderVoltage bool          `json:"under_voltage"`         // since power-on
-	Disk         string        `json:"disk,omitempty"`        // of the data folder
-	Wear         int           `json:"wear,omitempty"`        // share of the disk's life that is used, %
-	Written      uint64        `json:"written"`               // to the disk since power-on, bytes
-	Up           time.Duration `json:"up"`                    // since power-on, ns
-	ClockSet     bool          `json:"clock_set"`             // the clock shows a time that can be
-	ClockKept    bool          `json:"clock_kept"`            // by a time server
-	RTC          string        `json:"rtc,omitempty"`         // the clock with a battery
+	Temperature  float64 `json:"temperature,omitempty"` // °C, of the processor
+	UnderVoltage bool    `json:"under_voltage"`         // since power-on
+	// Throttled: the processor is held back now; ThrottledOnce: it was since power-on.
+	Throttled     bool          `json:"throttled"`
+	ThrottledOnce bool          `json:"throttled_once"`
+	Disk          string        `json:"disk,omitempty"` // of the data folder
+	Wear          int           `json:"wear,omitempty"` // share of the disk's life that is used, %
+	Written       uint64        `json:"written"`        // to the disk since power-on, bytes
+	Up            time.Duration `json:"up"`             // since power-on, ns
+	ClockSet      bool          `json:"clock_set"`      // the clock shows a time that can be
+	ClockKept     bool          `json:"clock_kept"`     // by a time server
+	RTC           string        `json:"rtc,omitempty"`  // the clock with a battery
 }
 
 // Part is a port, light or button of a board.

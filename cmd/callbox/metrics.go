@@ -103,6 +103,9 @@ func (a *app) metrics() http.Handler {
 			x.value = x.f()
 			x.write(&b, true)
 		}
+		for _, m := range a.boardMetrics() {
+			m.write(&b, true)
+		}
 		last := ""
 		for _, m := range a.modemMetrics() {
 			m.write(&b, m.name != last)

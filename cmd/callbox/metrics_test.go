@@ -31,7 +31,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is described %d times", name, n)
 		}
 	}
-	for _, want := range []string{"\ncallbox_calls_refused_total 0\n", "# TYPE callbox_rtp_ports_busy gauge\n", "\nprocess_resident_memory_bytes ", "\ngo_goroutines "} {
+	for _, want := range []string{"\ncallbox_calls_refused_total 0\n", "# TYPE callbox_rtp_ports_busy gauge\n", "\nprocess_resident_memory_bytes ", "\ngo_goroutines ",
+		"\ncallbox_board_clock_set 1\n", "\ncallbox_board_under_voltage 0\n", "\ncallbox_board_throttled 0\n", "\ncallbox_board_watchdog 0\n"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,10 @@ type panel struct {
 	root  fs.FS // "/"
 	disk  string
 	reset chan resetError // what the button asked for; room for one
+
+	watched atomic.Bool   // the watchdog runs
+	fed     atomic.Uint64 // how often it was fed
+	starved atomic.Uint64 // how often it was not, because the box did not work
 
 	held  board.Press     // of the button now
 	warns map[string]bool // what the machine was last heard to complain of
@@ -171,6 +176,8 @@ func (p *panel) guard(ctx context.Context) error {
 		return nil
 	}
 	p.log.Info("watchdog started", "device", path, "seconds", int(w.Timeout.Seconds()))
+	p.watched.Store(true)
+	defer p.watched.Store(false)
 	pr := newProbe(p.app)
 	defer pr.close()
 	feed := time.NewTicker(w.Timeout / 3)
@@ -187,7 +194,11 @@ func (p *panel) guard(ctx context.Context) error {
 		if err == nil {
 			err = w.Feed()
 		}
+		if err == nil {
+			p.fed.Add(1)
+		}
 		if err != nil && ctx.Err() == nil {
+			p.starved.Add(1)
 			p.log.Error("the watchdog is not fed and will restart the machine", "err", err)
 		}
 	}
