@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // real gives a speaker with the real program, which make test installs.
 func real(t *testing.T, c Config) *Speaker {
 	t.Helper()
-	s := New(c)
+	s := New(patient(c))
 	if err := s.Available(); err != nil {
 		t.Fatalf("this test needs espeak-ng (apt-get install espeak-ng): %v", err)
 	}
@@ -41,7 +41,16 @@ func fake(t *testing.T, script string, c Config) *Speaker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(c)
+	return New(patient(c))
+}
+
+// patient gives a program more time than a busy machine takes, where a test is not about
+// its time.
+func patient(c Config) Config {
+	if c.Timeout == 0 {
+		c.Timeout = 5 * time.Minute
+	}
+	return c
 }
 
 // header is the beginning of a WAV as espeak-ng writes it, for printf.

@@ -15,7 +15,7 @@ import (
 // spoken is a text as samples. It is made outside bubbles: it runs a program.
 func spoken(t *testing.T, voice, text string) []int16 {
 	t.Helper()
-	clip, err := speech.New(speech.Config{}).Speak(t.Context(), text, voice, "")
+	clip, err := speech.New(speech.Config{Timeout: 5 * time.Minute}).Speak(t.Context(), text, voice, "")
 	if err != nil {
 		t.Fatalf("this test needs espeak-ng (apt-get install espeak-ng): %v", err)
 	}
