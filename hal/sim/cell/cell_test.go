@@ -73,6 +73,8 @@ func TestDialogue(t *testing.T) {
 		{"echo off", EC25, Faults{}, []string{"ATE0\r", "AT\r"}, "ATE0\r\r\nOK\r\n\r\nOK\r\n"},
 		{"noise before", EC25, Faults{}, []string{"ATE0\r", "\x80xxAT\r"}, "ATE0\r\r\nOK\r\n\r\nOK\r\n"},
 		{"double CR", EC25, Faults{DoubleCR: true}, []string{"ATE0\r", "AT+CGMM\r"}, "ATE0\r\r\r\nOK\r\r\n\r\r\nEC25\r\r\n\r\r\nOK\r\r\n"},
+		{"setting without its comma", EC25, Faults{}, []string{"ATE0\r", "AT+QCFG=\"ims\"1\r", "AT+QCFG=\"ims\",\r", "AT+QCFG=\"ims\",9\r"},
+			"ATE0\r\r\nOK\r\n\r\nERROR\r\n\r\nERROR\r\n\r\nERROR\r\n"},
 		{"unknown", SIM7600, Faults{}, []string{"ATE0\r", "AT+NONE\r"}, "ATE0\r\r\nOK\r\n\r\nERROR\r\n"},
 		{"PIN wanted", EC25, Faults{}, []string{"ATE0\r", "AT+CPIN?\r", "AT+CIMI\r"}, "ATE0\r\r\nOK\r\n\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n\r\n+CME ERROR: 11\r\n"},
 		{"errors in words", EC25, Faults{}, []string{"ATE0\r", "AT+CMEE=2\r", "AT+CIMI\r"}, "ATE0\r\r\nOK\r\n\r\nOK\r\n\r\n+CME ERROR: SIM PIN required\r\n"},

@@ -20,6 +20,8 @@ func quectel() map[string]command {
 			case found && set == "": // 0: the operator's profile decides, which has it
 				registered := m.radio.ims != 2 && !m.faultsNow().NoVoLTE && m.faultsNow().stat() == 1
 				return ok(`+QCFG: "ims",` + itoa(m.ims) + map[bool]string{true: ",1", false: ",0"}[registered])
+			case found && (len(set) != 2 || set[0] != ',' || set[1] < '0' || set[1] > '2'):
+				return failed("ERROR")
 			case found:
 				m.ims = int(set[1] - '0') // kept, and used from the next start on
 			}
