@@ -47,6 +47,10 @@ type sound struct {
 	hz     [2]float64 // of the tones, the lower first; 0 when there is one
 }
 
+// whistles reports whether the frame is one pure line that is higher than a voice's pitch:
+// the beginning of a tone, before it is known to be steady.
+func (s *sound) whistles() bool { return s.pure >= 0.95 && s.hz[1] == 0 && s.hz[0] > 420 }
+
 // analyser measures frames. It belongs to one goroutine and does not allocate.
 type analyser struct {
 	recent [points]float64 // the last samples, oldest first
@@ -274,6 +278,25 @@ func (a *analyser) around(i, from, to int) float64 {
 		sum += a.power[j]
 	}
 	return sum
+}
+
+// held is the share of the last frame's energy that is within two bins of a tone's
+// frequencies, whatever its loudest lines are: of a frame that a packet spoiled some is
+// left there. It is for a frame that is active.
+func (a *analyser) held(hz [2]float64) float64 {
+	var total, held float64
+	for _, p := range a.power[lowBin:highBin] {
+		total += p
+	}
+	for _, f := range hz {
+		if f > 0 {
+			held += a.around(int(math.Round(f/binWidth)), lowBin, highBin)
+		}
+	}
+	if total <= 0 {
+		return 0
+	}
+	return held / total
 }
 
 // exact is the frequency of the line at bin i in Hz, from the ratio of its

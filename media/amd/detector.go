@@ -151,8 +151,11 @@ func JudgeEach(cfgs []Config, sound []int16) []Event {
 // so far.
 func (d *Detector) decide() (Event, bool) {
 	now := d.Now()
-	if d.TonesTell() {
+	if d.TonesTell() && (d.tones.announces() || !d.beep.ofNetwork()) {
 		return d.machine(1, d.toneWords()), true
+	}
+	if d.blurred.sure && d.blurred.at == d.n-1 {
+		return d.machine(1, fmt.Sprintf("a beep of about %.0f Hz", d.blurred.hz)), true
 	}
 	if d.voice.began < 0 {
 		switch {
@@ -267,11 +270,15 @@ func (d *Detector) greeting() (Event, bool) {
 	if d.cfg.ToneTimeout > 0 {
 		limit = span(0, d.at) + d.cfg.ToneTimeout
 	}
-	quiet := span(max(d.voice.last+1, d.beepAt), d.n)
+	quiet := span(max(d.voice.last+1, d.voice.talked+1, d.beepAt), d.n)
 	switch now := d.Now(); {
-	case d.beepAt > 0 && d.voice.last < d.beepAt:
-		ev := d.end(MachineEndBeep, 1, fmt.Sprintf("the greeting ended with a beep of %.0f Hz", d.beepHz))
-		ev.Tone = d.beepHz
+	case d.blurred.at > 0 && d.voice.last < d.blurred.at && d.blurred.at > d.beepAt:
+		ev := d.end(MachineEndBeep, 1, fmt.Sprintf("the greeting ended with a beep of about %.0f Hz", d.blurred.hz))
+		ev.Tone = d.blurred.hz
+		return ev, true
+	case d.beepAt > 0 && d.voice.last < d.beepAt && !d.beep.ofNetwork():
+		ev := d.end(MachineEndBeep, 1, fmt.Sprintf("the greeting ended with a beep of %.0f Hz", d.beep.hz[0]))
+		ev.Tone = d.beep.hz[0]
 		return ev, true
 	case quiet >= d.cfg.GreetingEnd && !d.ToneSounds():
 		return d.end(MachineEndSilence, 1, "the greeting ended with "+seconds(quiet)+" of silence"), true

@@ -5,7 +5,8 @@
 // from the answer on, and counts time by them. Its [Meter] measures: each frame
 // (level, noise floor, pitch, pure lines), a voice meter that joins frames to
 // speech and pauses and counts syllables, a tone meter that joins them to beeps,
-// fax tones and the network's announcements. What was measured are [Features]; a
+// fax tones and the network's announcements, and a burst meter that knows by its
+// evenness what a vocoder has made of a beep. What was measured are [Features]; a
 // model, a table of small decision trees (model.go), makes of them how likely a
 // machine speaks, and [Limits] say when that is believed. The detector makes
 // [Event]s: a first verdict, the beep, the end of the greeting. The last event of a

@@ -47,11 +47,20 @@ type Meter struct {
 	sounding int // frames since the first voice that sounded
 	sounds   byte
 	beepAt   int // frame after the last beep, 0 without one
-	beepHz   float64
+	beep     beep
+	burst    burst
+	blurred  blurred
+}
+
+// blurred is what a vocoder may have made of a beep.
+type blurred struct {
+	at   int // frame after the last one, 0 without one
+	hz   float64
+	sure bool // nobody's voice is like it
 }
 
 // NewMeter makes a meter for a call that has just been answered.
-func NewMeter() *Meter { return &Meter{analyser: newAnalyser(), voice: newVoice()} }
+func NewMeter() *Meter { return &Meter{analyser: newAnalyser(), voice: newVoice(), burst: newBurst()} }
 
 // Write takes the next 20 ms.
 func (m *Meter) Write(f *media.Frame) {
@@ -62,6 +71,8 @@ func (m *Meter) Write(f *media.Frame) {
 	if s.active {
 		m.sounds = '~'
 	}
+	b, beeped := m.tones.frame(n, s, m.analyser, m.spoken())
+	s.tone = s.tone || m.tones.takes
 	if m.voice.frame(n, s) {
 		m.sounds = '#'
 	}
@@ -71,9 +82,18 @@ func (m *Meter) Write(f *media.Frame) {
 	if s.active && s.tone {
 		m.sounds = 'T'
 	}
-	if b, beeped := m.tones.frame(n, s, m.voice.began >= 0); beeped && !m.lineTone(b) {
-		m.beepAt, m.beepHz = n, b.hz
+	if beeped && !m.lineTone(b) && (!b.brief() || m.burst.sets(b.began)) {
+		m.beepAt, m.beep = n, b
 	}
+	if m.burst.frame(n, s, m.analyser) && m.spoken() && m.asks(&m.burst) {
+		m.blurred = blurred{at: n, hz: m.burst.hz, sure: m.burst.surely()}
+	}
+}
+
+// asks reports whether a burst that is over is likely a beep that was not told of yet:
+// behind the voice, and not far softer. What the tone meter may yet tell is left to it.
+func (m *Meter) asks(b *burst) bool {
+	return b.isBeep() && m.tones.frames < beepLeast/20 && b.began > m.voice.began && b.level > m.voice.loud-farBelow && m.beepAt <= b.began
 }
 
 // Sounds tells what the last frame was: '#' voice, 'T' a tone, '~' another sound,
@@ -86,14 +106,30 @@ const nearFax = 40
 // farBelow is how many dB below a voice a tone is not of the same machine's.
 const farBelow = 22
 
+// spokenFrames of voice are somebody's; fewer may be what losses make of a tone.
+const spokenFrames = 10
+
+func (m *Meter) spoken() bool { return m.voice.frames >= spokenFrames }
+
 // lineTone reports whether a tone is more likely the network's, or a street's, than a
 // machine's: a low one before any voice, such as ringback, or a fax's; or one far
 // softer than the voice.
 func (m *Meter) lineTone(b beep) bool {
-	if m.voice.began >= 0 {
+	if m.spoken() {
 		return b.level < m.voice.loud-farBelow
 	}
-	return b.hz < callTone || faxTone(b.hz, nearFax) != ""
+	return b.hz[0] < callTone || faxTone(b.hz[0], nearFax) != ""
+}
+
+// ofNetwork reports whether a tone is one with which networks say that the other end
+// has hung up, or is busy: 425 Hz in most countries, 400 Hz in Britain and Japan, 480 and
+// 620 Hz in North America (ITU-T E.180, Supplement 2).
+func (b beep) ofNetwork() bool {
+	near := func(hz, want, within float64) bool { return math.Abs(hz-want) <= within }
+	if b.hz[1] == 0 { // a machine's own beep may be close
+		return b.frames >= ringFrames/2 && (near(b.hz[0], 425, 1.5) || near(b.hz[0], 400, 1.5))
+	}
+	return near(b.hz[0], 480, 5) && near(b.hz[1], 620, 5)
 }
 
 // TonesTell reports whether tones tell that a machine answered: those of an
@@ -102,7 +138,7 @@ func (m *Meter) TonesTell() bool {
 	if m.tones.announces() {
 		return true
 	}
-	return m.beepAt > 0 && (m.beepHz >= hootTone || m.voice.last-m.voice.began >= framesPerSecond)
+	return m.beepAt > 0 && (!m.beep.hoots() || m.voice.last-m.voice.began >= framesPerSecond)
 }
 
 // toneWords says which.
@@ -110,7 +146,7 @@ func (m *Meter) toneWords() string {
 	if m.tones.announces() {
 		return "the network's three tones (SIT)"
 	}
-	return fmt.Sprintf("a beep of %.0f Hz", m.beepHz)
+	return fmt.Sprintf("a beep of %.0f Hz", m.beep.hz[0])
 }
 
 // ToneSounds reports whether a tone sounds that may become a beep: then it is better

@@ -21,6 +21,7 @@ const (
 // voice joins frames to speech: when it began, when it was last heard, how many
 // syllables it had. Times count frames from the answer.
 type voice struct {
+	talked       int // frame of the last sound as loud as the voice
 	began, last  int // frame of the first and last sound of the utterance; began -1 before any
 	syllables    int
 	frames       int // that belong to the voice and sound
@@ -47,7 +48,7 @@ func newVoice() voice {
 
 // frame takes what frame number n holds and reports whether the voice sounds.
 func (v *voice) frame(n int, s sound) bool {
-	talks := s.active && !s.tone && s.level > v.loud-background
+	talks := s.active && !s.tone && !s.whistles() && s.level > v.loud-background
 	if v.recent += 0.35 * (max(s.level, s.floor) - v.recent); talks && s.voiced && v.recent > v.loud {
 		if v.began >= 0 && v.past > silence && v.recent > v.past+foreground {
 			v.restart()
@@ -56,6 +57,9 @@ func (v *voice) frame(n int, s sound) bool {
 	}
 	if n%settle == 0 && v.began >= 0 {
 		v.past = v.loud
+	}
+	if talks {
+		v.talked = n
 	}
 	v.history = v.history<<1 | bit(talks)
 	v.pitches = v.pitches<<1 | bit(talks && s.voiced)
@@ -161,47 +165,79 @@ const (
 	otherTone   = 3     // misses that a frame of another tone counts for
 	ringFrames  = 15    // of a tone that may be the network's ringing
 	briefFrames = 7     // a tone of fewer frames …
-	lowTone     = 450   // … or below so many Hz may be a vowel or music …
+	lowTone     = 600   // … or below so many Hz may be a vowel or music …
+	briefTone   = 10    // frames, and a tone that does not set in out of quiet may be a vowel
 	briefPure   = 0.96  // … unless so much of it is in its lines
 	levelMost   = 3.0   // dB, within one tone but for its ends
 	callTone    = 510   // Hz: below, a tone before any voice may be ringback of the line
-	hootTone    = 600   // Hz: below, a tone may be a car's horn
+	hootTone    = 600   // Hz: below, a tone may be a car's horn …
+	hornRatio   = 1.28  // … whose two are a third apart …
+	purest      = 0.97  // … and nothing is as pure as a machine's
+	heldFrames  = 2     // of a tone have sounded, and with
+	heldShare   = 0.5   // of the energy at its frequencies, and a tone goes on …
+	ownShare    = 0.85  // … and there is no voice in it …
+	heldMost    = 6.0   // … at most so many dB louder …
+	heldLeast   = 13.0  // … or softer: two packets in a row were lost
 )
 
 // tones joins frames to tones.
 type tones struct {
-	began   int // frame
-	frames  int // of the tone that sounds
-	misses  int
-	hz      [2]float64
-	level   float64
-	pure    float64 // sum over the frames that were not missed
-	heard   int     // those frames
-	ended   int     // frame after the last tone as long as a ring, 0 without one
-	fax     int     // frames of CNG or CED in a row
-	faxName string
-	sit     int  // of the three tones of SIT, heard in order
-	sitAt   int  // frame at which the last of them ended
-	held    beep // the first of them, until it is clear that no second follows
+	began    int // frame
+	frames   int // of the tone that sounds
+	misses   int
+	hz       [2]float64
+	level    float64
+	pure     float64 // sum over the frames that were whole
+	heard    int     // those frames
+	ended    int     // frame after the last tone as long as a ring, 0 without one
+	fax      int     // frames of CNG or CED in a row
+	faxName  string
+	sit      int  // of the three tones of SIT, up to which they were heard in order
+	sitHeard int  // how many of those
+	sitAt    int  // frame at which the last of them ended
+	takes    bool // the last frame was the tone's, and hardly anything else was in it
+	held     beep // the first of them, until it is clear that no second follows
 }
 
 // beep is a tone that is over.
 type beep struct {
 	began, frames int
-	hz            float64
-	level         float64 // dBov
+	hz            [2]float64 // of its lines, the lower first; 0 when there is one
+	level         float64    // dBov
+	pure          float64    // share of the energy that was in its lines
 }
 
-// frame takes what frame n holds, and whether somebody has spoken; ok reports that
-// a beep has just ended.
-func (t *tones) frame(n int, s sound, spoken bool) (b beep, ok bool) {
+// hoots reports whether it may be a car: low, and the two horns of one are a third apart.
+func (b beep) hoots() bool {
+	return b.hz[0] < hootTone && (b.hz[1] > 0 && b.hz[1] < hornRatio*b.hz[0] || b.pure < purest)
+}
+
+// brief reports whether it may be a vowel where no quiet was before it.
+func (b beep) brief() bool { return b.hz[0] < lowTone || b.frames < briefTone }
+
+// frame takes what frame n holds, which a measured, and whether somebody has spoken; ok
+// reports that a beep has just ended.
+func (t *tones) frame(n int, s sound, a *analyser, spoken bool) (b beep, ok bool) {
 	t.hearFax(s)
-	if s.active && s.tone && t.same(s) {
+	t.takes = false
+	var share float64
+	if t.frames >= heldFrames && s.active && s.level < t.level+heldMost && s.level > t.level-heldLeast {
+		share = a.held(t.hz)
+		t.takes = share >= ownShare
+	}
+	switch {
+	case s.active && s.tone && t.same(s):
 		if t.frames == 0 {
 			t.began, t.hz, t.level = n, s.hz, s.level
 			t.pure, t.heard = 0, 0
 		}
 		t.pure += s.pure
+		t.heard++
+		t.frames += 1 + t.misses
+		t.misses = 0
+		return beep{}, false
+	case share >= heldShare:
+		t.pure += min(1, share)
 		t.heard++
 		t.frames += 1 + t.misses
 		t.misses = 0
@@ -220,7 +256,7 @@ func (t *tones) frame(n int, s sound, spoken bool) (b beep, ok bool) {
 	if t.misses <= toneMisses {
 		return beep{}, false
 	}
-	b = beep{began: t.began, frames: t.frames, hz: t.hz[0], level: t.level}
+	b = beep{began: t.began, frames: t.frames, hz: t.hz, level: t.level, pure: t.pure / float64(t.heard)}
 	t.frames, t.misses = 0, 0
 	if b.frames >= ringFrames {
 		t.ended = b.began + b.frames
@@ -230,15 +266,15 @@ func (t *tones) frame(n int, s sound, spoken bool) (b beep, ok bool) {
 	}
 	if !spoken && t.hearSIT(b) {
 		t.held = beep{}
-		if t.sit == 1 {
+		if t.sitHeard == 1 {
 			t.held = b
 		}
 		return beep{}, false
 	}
 	// The window smears a tone over its neighbours by up to a frame; a tone of
 	// 80 ms is whole in at least three.
-	ok = b.frames >= beepLeast/20-1 && b.frames <= beepMost*framesPerSecond && b.hz >= beepLowest && b.hz <= beepHighest &&
-		(b.frames >= briefFrames && b.hz >= lowTone || t.pure >= briefPure*float64(t.heard))
+	ok = b.frames >= beepLeast/20-1 && b.frames <= beepMost*framesPerSecond && b.hz[0] >= beepLowest && b.hz[0] <= beepHighest &&
+		(b.frames >= briefFrames && b.hz[0] >= lowTone || b.pure >= briefPure)
 	return b, ok
 }
 
@@ -275,32 +311,33 @@ const sitEcho = 25
 
 // echoes reports whether a tone that is over only echoes one of the three.
 func (t *tones) echoes(b beep) bool {
-	return t.sit > 0 && b.began-t.sitAt <= sitEcho && math.Abs(b.hz-sitTones[t.sit-1]) < sitDrift
+	return t.sit > 0 && b.began-t.sitAt <= sitEcho && math.Abs(b.hz[0]-sitTones[t.sit-1]) < sitDrift
 }
 
-// hearSIT takes a tone that is over and reports whether it was one of the three.
+// hearSIT takes a tone that is over and reports whether it was one of the three. One
+// that got lost may be missing.
 func (t *tones) hearSIT(b beep) bool {
 	if t.sit > 0 && b.began-t.sitAt > sitGap {
-		t.sit = 0
+		t.sit, t.sitHeard = 0, 0
 	}
-	fits := func(i int) bool {
-		return math.Abs(b.hz-sitTones[i]) < sitDrift && b.frames >= 9 && b.frames <= 24
+	for i, hz := range sitTones {
+		if math.Abs(b.hz[0]-hz) >= sitDrift || b.frames < 9 || b.frames > 24 {
+			continue
+		}
+		if i < t.sit {
+			t.sitHeard = 0
+		}
+		t.sit, t.sitAt = i+1, b.began+b.frames
+		t.sitHeard++
+		return true
 	}
-	switch {
-	case t.sit < 3 && fits(t.sit):
-		t.sit++
-	case fits(0):
-		t.sit = 1
-	default:
-		t.sit = 0
-		return false
-	}
-	t.sitAt = b.began + b.frames
-	return true
+	t.sit, t.sitHeard = 0, 0
+	return false
 }
 
-// announces reports whether the network's three tones were heard.
-func (t *tones) announces() bool { return t.sit == 3 }
+// announces reports whether the network's three tones were heard, or at least the last
+// and one before.
+func (t *tones) announces() bool { return t.sit == len(sitTones) && t.sitHeard > 1 }
 
 func bitf(b bool) float64 { return float64(bit(b)) }
 
