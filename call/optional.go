@@ -16,6 +16,15 @@ type DigitSender interface {
 	SendDigit(ctx context.Context, digit byte, d time.Duration) error
 }
 
+// Overhearer is a leg whose answer may be known by the far end's voice alone: its first
+// words are over by then.
+type Overhearer interface {
+	// Overheard is what the far end said up to the answer, from its first word on, at
+	// 8 kHz and at most 2 s; empty where nobody spoke before. It may be called once the
+	// leg is answered, from any goroutine.
+	Overheard() []int16
+}
+
 // Teller is an answered leg that can send the far end a request within the call.
 type Teller interface {
 	// Tell sends m and waits for the answer, whatever it is. The error wraps

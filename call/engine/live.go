@@ -337,7 +337,7 @@ func (c *live) onAnswered() {
 	held := false
 	if c.r.AMD != nil && c.sess != nil {
 		held = !c.r.AMD.Async && c.watch == nil && c.script == nil
-		c.detect(held)
+		c.detect(held, true)
 	}
 	switch {
 	case c.script != nil: // an arriving call: its script did the answering
@@ -437,7 +437,7 @@ func (c *live) modify(ch call.Change) error {
 		c.r.AMD = ch.AMD
 		if c.r.State == call.InProgress && c.sess != nil {
 			c.deafen()
-			c.detect(false)
+			c.detect(false, false)
 		}
 	}
 	if ch.HoldMusic != nil {

@@ -33,13 +33,20 @@ func (e *ear) WriteFrame(f *media.Frame) {
 }
 
 // detect starts the detection that was asked for; hold keeps the script from
-// starting until the verdict.
-func (c *live) detect(hold bool) {
+// starting until the verdict. At the answer, fresh, it begins with the words that the
+// far end was known by to have answered.
+func (c *live) detect(hold, fresh bool) {
 	a := c.r.AMD
 	c.ear = &ear{holds: hold, found: make(chan amd.Event, maxFindings), detector: amd.New(amd.Config{
 		MessageEnd: a.MessageEnd, Timeout: a.Timeout, Speech: a.SpeechThreshold, SpeechEnd: a.SpeechEndThreshold,
 		Silence: a.SilenceTimeout, GreetingEnd: a.GreetingEnd, ToneTimeout: a.ToneTimeout, Words: a.Words,
 	})}
+	if o, ok := c.leg.(call.Overhearer); ok && fresh {
+		words := o.Overheard()
+		for ; len(words) >= media.FrameSamples; words = words[media.FrameSamples:] {
+			c.ear.WriteFrame((*media.Frame)(words))
+		}
+	}
 	c.ear.remove = c.sess.Tap(session.In, c.ear)
 }
 

@@ -92,6 +92,7 @@ const (
 	prefill     = 2                      // 40 ms: both ends jitter
 	echoAhead   = 24                     // samples by which the echo's reference comes early: the delay is measured at its peak
 	echoSearch  = 200 * time.Millisecond // the longest delay inside the modem that is looked for
+	wordFrames  = 3                      // of voice in a row are a word
 	tailFrames  = 8                      // 160 ms: what is still on the way of the ringback tone at the answer
 	pauseTime   = 3 * time.Second        // without sound that a flash and the like may take
 	refuseTime  = 4 * time.Second        // of busy tone for a caller who is refused

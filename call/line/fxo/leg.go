@@ -13,6 +13,7 @@ var (
 	_ call.Leg           = (*leg)(nil)
 	_ call.MediaReporter = (*leg)(nil)
 	_ call.EchoReporter  = (*leg)(nil)
+	_ call.Overhearer    = (*leg)(nil)
 )
 
 // leg is one call over the line.
@@ -65,6 +66,9 @@ func (g *leg) Answer(ctx context.Context) error {
 
 // Echo implements [call.EchoReporter].
 func (g *leg) Echo() (returnLoss, enhancement float64, ok bool) { return g.line.sound.hybrid.Loss() }
+
+// Overheard implements [call.Overhearer].
+func (g *leg) Overheard() []int16 { return g.line.sound.super.overheard() }
 
 // port is the sound of a leg. The media clock reads and writes it; the sound
 // goroutines work at the other ends of the rings.

@@ -261,6 +261,10 @@ func TestAnswerSigns(t *testing.T) {
 						return
 					}
 					r.event(l, call.LegAnswered, tt.within)
+					words := l.(call.Overhearer).Overheard()
+					if got := len(words) >= media.SamplesIn(250*time.Millisecond) && media.DBm0(words) > -30; got != tt.says || !tt.says && len(words) > 0 {
+						r.Errorf("%d ms were overheard at %.0f dBm0, said: %v", len(words)*1000/media.SampleRate, media.DBm0(words), tt.says)
+					}
 				})
 			})
 		}

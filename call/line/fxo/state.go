@@ -292,8 +292,9 @@ func (l *Line) judge(j judgement) {
 			g.Tell(call.LegRinging)
 		}
 	case answers:
-		l.sound.super.answered()
-		g.port.cut()
+		if !l.sound.super.answered() {
+			g.port.cut()
+		}
 		l.answered(g)
 	case busy:
 		l.release(call.Cause{Q850: call.Q850Busy, SIP: 486, Who: call.Remote, Text: "the called number is busy: " + j.why})

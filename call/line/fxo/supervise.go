@@ -2,6 +2,7 @@ package fxo
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -68,12 +69,14 @@ type supervisor struct {
 	rhythm   rhythm
 	lastRing int64 // last sample of the ringback tone; 0: none yet
 	voices   [100]bool
+	frames   [100]media.Frame // the sound of the last 2 s, kept until the answer
 	voiceAt  int
-	told     int64 // last sample at which the box said something
-	lastSaid int64 // last sample of voice from the line, or of any sound
-	loop     int64 // when the loop broke; 0: it did not, or it meant nothing
-	flash    int64 // until then dial tone and the loop mean nothing
-	port     int64 // when the port reported a tone of the end
+	words    []int16 // what was said up to the answer
+	told     int64   // last sample at which the box said something
+	lastSaid int64   // last sample of voice from the line, or of any sound
+	loop     int64   // when the loop broke; 0: it did not, or it meant nothing
+	flash    int64   // until then dial tone and the loop mean nothing
+	port     int64   // when the port reported a tone of the end
 	portSaid string
 }
 
@@ -92,17 +95,51 @@ func (s *supervisor) begin(answered bool) {
 	s.detector = tone.NewDetector(s.country)
 	s.rhythm = rhythm{want: s.country.Ringback}
 	s.flash, s.talking, s.n, s.since, s.rang, s.lastRing, s.told, s.lastSaid, s.loop, s.port = 0, answered, 0, 0, false, 0, 0, 0, 0, 0
-	s.voices, s.voiceAt = [len(s.voices)]bool{}, 0
+	s.voices, s.voiceAt, s.words = [len(s.voices)]bool{}, 0, nil
 }
 
-// answered moves on to talking.
-func (s *supervisor) answered() {
+// answered moves on to talking and reports whether somebody has spoken before.
+func (s *supervisor) answered() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.words = s.firstWords()
 	s.talking, s.since, s.loop, s.port = true, s.n, 0, 0
 	s.voices = [len(s.voices)]bool{}
 	s.detector = tone.NewDetector(s.country)
 	s.lastSaid = s.n
+	return len(s.words) > 0
+}
+
+// firstWords is the sound since the first voice after the ringback tone. A frame of
+// voice by itself is what the end of a tone looks like.
+func (s *supervisor) firstWords() (words []int16) {
+	n := min(len(s.frames), int((s.n-s.lastRing)/media.FrameSamples))
+	if s.lastRing > 0 {
+		n -= tailFrames / 2
+	}
+	for i, run := n-1, 0; i >= 0; i-- {
+		at := (s.voiceAt - 1 - i + 2*len(s.frames)) % len(s.frames)
+		switch {
+		case len(words) == 0 && !s.voices[at]:
+			run = 0
+			continue
+		case len(words) == 0:
+			if run++; run < wordFrames {
+				continue
+			}
+			i += run - 1 // from the first of them on
+			at = (s.voiceAt - 1 - i + 2*len(s.frames)) % len(s.frames)
+		}
+		words = append(words, s.frames[at][:]...)
+	}
+	return words
+}
+
+// overheard is what was said up to the answer.
+func (s *supervisor) overheard() []int16 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.words)
 }
 
 // flashed notes that the exchange was asked for something: dial tone is no end now.
@@ -130,7 +167,7 @@ func (s *supervisor) hears(f *media.Frame) judgement {
 	loud := media.DBm0(f[:]) >= voiceFloor
 	isTone := loud && s.tones.Has(f)
 	voice := loud && !isTone && !pure(f)
-	s.voices[s.voiceAt] = voice
+	s.voices[s.voiceAt], s.frames[s.voiceAt] = voice, *f
 	s.voiceAt = (s.voiceAt + 1) % len(s.voices)
 	if loud {
 		s.lastSaid = s.n
