@@ -178,18 +178,24 @@ func between(t *testing.T, mouth, ear *station, said []int16) {
 // idle hangs up whatever is still off the hook and waits until no line is busy.
 func (x *office) idle() {
 	x.t.Helper()
-	for _, pair := range x.stations {
-		for _, s := range pair {
-			if s.kind == "fxs" {
+	for k, pair := range x.stations {
+		for i, s := range pair {
+			if k == "fxs" {
 				s.hang()
 			}
+			x.free(k, i+1)
 		}
 	}
-	for _, l := range []string{"fxs1", "fxs2", "fxo1", "fxo2"} {
-		x.phone(l).line("on-hook")
-	}
-	for _, m := range []string{"gsm1", "gsm2"} {
-		x.phone(m).shows("call", "none")
+}
+
+// free waits until the n-th line of a kind is not busy.
+func (x *office) free(kind string, n int) {
+	x.t.Helper()
+	switch h := x.phone(fmt.Sprint(kind, n)); kind {
+	case "fxs", "fxo":
+		h.line("on-hook")
+	case "gsm":
+		h.shows("call", "none")
 	}
 }
 
@@ -240,5 +246,77 @@ func TestDialectsOverEveryLine(t *testing.T) {
 			end()
 			x.idle()
 		}
+	}
+}
+
+// TestDetectionOnEveryLine calls a person and a machine on each kind of line, all at
+// once, and has the application be told what answered; the person's exchange line gives
+// no sign of the answer but the voice, whose first words count. The people are called
+// again and hang up before anything can be told, and no verdict comes.
+func TestDetectionOnEveryLine(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	a.doc("/wait", `<Response><Pause length="60"/></Response>`)
+	a.doc("/beside", `<Response><Pause length="60"/></Response>`)
+	x := startOffice(t, 48)
+	x.phone("fxo1").fault("no-reversal", "on")
+	quiet := make([]int16, rate/2)
+	hello := append(quiet, speak(t, "Hello?")...)
+	greeting := append(quiet, speak(t, "You have reached the mailbox of extension two zero one. Please leave a message after the tone.")...)
+	place := func(s *station, form url.Values) string {
+		form.Set("To", s.to)
+		form.Set("From", "+14155550100")
+		form.Set("StatusCallback", a.URL+"/status")
+		sid := x.create(form)
+		s.await()
+		s.lift()
+		return sid
+	}
+	about := func(t *testing.T, path, sid string) asked {
+		var got asked
+		poll(t, path+" is asked for", func() bool {
+			for _, r := range a.requests(path) {
+				if r.form.Get("CallSid") == sid {
+					got = r
+					return true
+				}
+			}
+			return false
+		})
+		return got
+	}
+	told := func(t *testing.T, s *station, says []int16, want string) {
+		sid := place(s, url.Values{"Url": {a.URL + "/wait"}, "MachineDetection": {"Enable"}})
+		s.say(says)
+		if r := about(t, "/wait", sid); r.form.Get("AnsweredBy") != want {
+			t.Errorf("AnsweredBy=%q after %s ms, want %q", r.form.Get("AnsweredBy"), r.form.Get("MachineDetectionDuration"), want)
+		}
+		s.hang()
+		x.until(sid, "completed")
+	}
+	t.Run("kinds", func(t *testing.T) {
+		for _, k := range kinds() {
+			t.Run(k+" machine", func(t *testing.T) {
+				t.Parallel()
+				told(t, x.stations[k][1], greeting, "machine_start")
+			})
+			t.Run(k+" person", func(t *testing.T) {
+				t.Parallel()
+				s := x.stations[k][0]
+				told(t, s, hello, "human")
+				if x.free(k, 1); k == "fxo" {
+					x.phone("fxo1").fault("no-reversal", "off")
+				}
+				sid := place(s, url.Values{"Url": {a.URL + "/beside"}, "MachineDetection": {"Enable"}, "AsyncAmd": {"true"}, "AsyncAmdStatusCallback": {a.URL + "/amd"}})
+				about(t, "/beside", sid)
+				s.hang()
+				if r := about(t, "/status", sid); r.form.Has("AnsweredBy") {
+					t.Errorf("the last status callback has a verdict: %v", r.form)
+				}
+			})
+		}
+	})
+	if list := a.requests("/amd"); len(list) > 0 {
+		t.Errorf("a verdict after the end of the call: %v", list[0].form)
 	}
 }
