@@ -29,9 +29,11 @@ type Reader struct {
 	header []byte // of the WAV file, not read yet
 }
 
-// lowestRate is that of MPEG-1. The decoder gives noise for the half rates of
-// MPEG-2 (ISO 13818-3).
-const lowestRate = 32000
+// badRate is the one at which the decoder takes padded frames of MPEG-2 (ISO 13818-3)
+// for a byte too short, and gives noise from the second on: whether there are any shows
+// late. The other half rates have no padded frames and are right; the quarter rates of
+// MPEG-2.5 it refuses itself.
+const badRate = 22050
 
 // headerSize is the size of a WAV file's header with nothing but what must be.
 const headerSize = 44
@@ -50,11 +52,11 @@ func NewReader(src io.ReadCloser) (r *Reader, err error) {
 	}()
 	dec, err := mp3.NewDecoder(io.MultiReader(src)) // hides a Seeker: no look at the end
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSound, err)
+		return nil, fmt.Errorf("%w (MPEG-1, or MPEG-2 of 16000 or 24000 samples a second; or use WAV): %w", ErrSound, err)
 	}
 	rate := uint32(dec.SampleRate())
-	if rate < lowestRate {
-		return nil, fmt.Errorf("%w: it has %d samples a second, and the decoder is right from %d on (MPEG-1); use that, or WAV", ErrSound, rate, lowestRate)
+	if rate == badRate {
+		return nil, fmt.Errorf("%w: it has %d samples a second, at which the decoder makes noise of some; use 16000, 24000, 32000, 44100 or 48000, or WAV", ErrSound, rate)
 	}
 	h := append(make([]byte, 0, headerSize), "RIFF\xff\xff\xff\xffWAVEfmt "...)
 	h = binary.LittleEndian.AppendUint32(h, 16)     // bytes of the format
