@@ -109,7 +109,7 @@ func (h *Handlers) CreateCall(w http.ResponseWriter, q *Request, s CallShape) {
 	}
 	req, err := s.ReadCreate(q)
 	if err == nil {
-		req.Account, req.Idempotency = q.Account.ID, key
+		req.Account, req.Idempotency, req.Warnings = q.Account.ID, key, q.Warnings
 		err = h.resolve(q.Account.ID, &req)
 	}
 	h.TellWarnings(w, q)

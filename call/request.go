@@ -122,6 +122,7 @@ type Request struct {
 	// Idempotency, when set, makes a second request of the same account with the
 	// same value return the first call.
 	Idempotency string
+	Warnings    []string // what of the request has no effect, as sentences; the record's begin with them
 }
 
 // Session is what a call carries for its scripts. Tag and Env are the

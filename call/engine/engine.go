@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -388,6 +389,7 @@ func (e *Engine) outgoing(r call.Request) *live {
 		ID: r.ID, API: r.API, Account: r.Account, Direction: call.OutboundAPI,
 		From: r.From, To: r.To, Application: r.Application, Status: r.Status,
 		Session: r.Session, Reason: r.Reason, AMD: r.AMD, Idempotency: r.Idempotency,
+		Warnings: slices.Clone(r.Warnings),
 	})
 	c.source = r.Script
 	c.target = script.Target{Kind: kindOf(r.To), To: strings.TrimPrefix(r.To, "client:"), Line: r.Line,

@@ -224,12 +224,14 @@ func (g *gateway) sound(path string) []int16 {
 }
 
 // TestParticipants: calls are placed into a conference over REST by the vendor's
-// client; one that is busy is told of; hold, announcements and coaching are heard.
+// client; one that is busy is told of; hold, announcements and coaching are heard,
+// also of one who coaches from the beginning by the document's attribute.
 func TestParticipants(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, threeUsers)
+	g := startGateway(t, threeUsers+"- {name: dave, password: d1a2v3e4l5}\n")
 	a := newApp(t)
 	fromBob := speak(t, "Bob speaking. Seven boxes of paper arrived.", "-v", "en-us")
+	fromDave := speak(t, "Carol, do not agree to more than five.", "-p", "30")
 	fromBobLater := speak(t, "Only Carol is told where the key lies.", "-v", "en-us")
 	hold := speak(t, "You are on hold. Somebody will be with you soon.", "-p", "30")
 	news := speak(t, "This meeting ends in one minute.", "-p", "90")
@@ -261,6 +263,13 @@ func TestParticipants(t *testing.T) {
 		p.wait("CALL_ESTABLISHED")
 	}
 	began := time.Now()
+	coached, err := client.FetchParticipant(sid, "carol", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dave := startBaresip(t, phone{name: "dave", password: "d1a2v3e4l5", registrar: g.sip, answer: "auto", says: timeline(t, map[int][]int16{0: fromDave})})
+	g.create(url.Values{"To": {"client:dave"}, "From": {"+14155550100"},
+		"Twiml": {`<Response><Dial><Conference beep="false" coach="` + *coached.CallSid + `">meeting</Conference></Dial></Response>`}})
 	if _, err := client.CreateParticipant(sid, &openapi.CreateParticipantParams{To: ptr("client:nobody"), From: ptr("+14155550100"), Label: ptr("ghost")}); err != nil {
 		t.Fatal(err)
 	}
@@ -301,6 +310,9 @@ func TestParticipants(t *testing.T) {
 			hearsOnce(t, "carol", around(heard, slot), s)
 		}
 	}
+	hearsOnce(t, "carol, coached by the document", heard, fromDave)
+	deaf(t, "bob, not coached by the document", phones["bob"].heard(), fromDave)
+	hears(t, "the coach", dave.heard(), fromBob)
 	deaf(t, "carol", around(heard, 1), hold)
 	hears(t, "bob", around(phones["bob"].heard(), 2), news)
 	var told []string

@@ -107,22 +107,34 @@ func TestDialMusicKeysHold(t *testing.T) {
 	hears(t, "the caller on hold", heard, wait)
 }
 
-// TestDialDub: the callee hears a track besides the caller, who does not.
+// TestDialDub: the callee hears a track besides the caller, who does not; and the
+// caller one that is laid under its call from outside, which the callee does not.
 func TestDialDub(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, twoUsers)
 	a := newApp(t)
 	track := speak(t, "This is a track that only the callee can hear, nobody else.")
+	mine := speak(t, "And these few words are meant for the one who called.", "-p", "80")
+	a.wav("/mine.wav", mine)
 	h := serveJSON(t, a, map[string]string{
-		"/first": fmt.Sprintf(`[{"verb":"dial","target":[{"type":"user","name":"alice"}],"dub":[{"action":"addTrack","track":"t","play":%q}],"boostAudioSignal":"-6 dB","timeLimit":8}]`, a.wav("/track.wav", track)),
+		"/first": fmt.Sprintf(`[{"verb":"dial","target":[{"type":"user","name":"alice"}],"dub":[{"action":"addTrack","track":"t","play":%q}],"boostAudioSignal":"-6 dB","timeLimit":12}]`, a.wav("/track.wav", track)),
 	})
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
 	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
-	if code, body := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first")); code != http.StatusCreated {
-		t.Fatalf("create: %d %v", code, body)
+	code, made := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first"))
+	if code != http.StatusCreated {
+		t.Fatalf("create: %d %v", code, made)
+	}
+	alice.wait("CALL_ESTABLISHED")
+	if code, body := g.askJSON(http.MethodPut, "/Calls/"+text(made["sid"]), fmt.Sprintf(`{"dub":{"action":"addTrack","track":"u","play":%q}}`, a.URL+"/mine.wav")); code != http.StatusAccepted {
+		t.Fatalf("dub: %d %v", code, body)
 	}
 	alice.wait("CALL_CLOSED")
 	hears(t, "the callee", alice.heard(), track)
+	hears(t, "the caller", bob.heard(), mine)
+	if s := similarity(alice.heard(), mine); s > 0.5 {
+		t.Errorf("the callee hears the caller's track (%.2f)", s)
+	}
 	if s := similarity(bob.heard(), track); s > 0.5 {
 		t.Errorf("the caller hears the callee's track (%.2f)", s)
 	}
