@@ -48,6 +48,10 @@ type Config struct {
 	MaxDialogs int
 	// Watch is shown the messages of calls, see [wire.Config]; nil: nobody watches.
 	Watch func(wire.Message)
+	// Elsewhere finds what rings elsewhere than on SIP by the Call-ID that a document of
+	// an event package gives it, so that a Replaces header can name it: what Bind would
+	// have left, nil when there is none. nil: nothing does.
+	Elsewhere func(callID string) any
 	// Events are the event packages that phones may subscribe to.
 	Events []EventPackage
 	// Resolver looks names up; nil: one that does it the system's way.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"callbox/sip/wire"
 )
 
 // stunPort is where STUN servers listen (RFC 8489 §15.6).
@@ -133,3 +135,9 @@ func (s *Stack) bindTo(ctx context.Context, server netip.AddrPort) (netip.AddrPo
 		return netip.AddrPort{}, ErrClosed
 	}
 }
+
+// Trust says whose certificates are believed on TLS connections that the box opens.
+type Trust = wire.Trust
+
+// SetTrust replaces whose certificates are believed, from the next connection on.
+func (s *Stack) SetTrust(t Trust) { s.wire.SetTrust(t) }

@@ -40,6 +40,7 @@ type exchange struct {
 
 	mu       sync.Mutex // guards the rest
 	dest     wire.Dest
+	local    netip.Addr   // ours towards it, when the request was sent
 	next     []locate.Hop // servers to try when the present one fails
 	turn     int          // counts the servers
 	waiting  *wire.Timer  // for any word of the present one
@@ -71,7 +72,7 @@ func (x *exchange) send() error {
 		// Clone makes up a destination and source of its own, which wire does not use.
 		tx, err := x.s.wire.Send(req, x.dest, func(res *gosip.Response, flow wire.Flow, err error) { x.receive(turn, res, flow, err) })
 		if err == nil {
-			x.tx = tx
+			x.tx, x.local = tx, x.place()
 			x.tries++
 			x.watch(turn)
 			return nil
@@ -107,6 +108,11 @@ func (x *exchange) advance(wish time.Duration) {
 	x.s.shun.add(x.dest, max(wish, avoid*x.s.cfg.T1))
 	h := x.next[0]
 	x.next = x.next[1:]
+	x.turnTo(h)
+}
+
+// turnTo makes h the present server. It is called with mu held.
+func (x *exchange) turnTo(h locate.Hop) {
 	x.turn++
 	x.dest = x.dest.Towards(h.Transport, h.Addr)
 	x.heard, x.tries, x.answered = false, 0, nil // it has nonces of its own
@@ -141,6 +147,52 @@ func (x *exchange) tryMove(turn int, wish time.Duration) (ok bool, err error) {
 	err = x.send()
 	old.Abandon()
 	return true, err
+}
+
+// place is our address towards the present server. It is called with mu held.
+func (x *exchange) place() netip.Addr {
+	if f := x.dest.Flow; f.Valid() {
+		return x.s.wire.LocalFor(f.Remote.Addr(), f.Local.Addr())
+	}
+	return x.s.wire.LocalFor(x.dest.Addrs[0].Addr(), x.dest.Local)
+}
+
+// displaced reports whether our address towards the present server is not the one any
+// more from which the request was sent, so that no answer finds us.
+func (x *exchange) displaced() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.req == nil || x.canceled || !x.local.IsValid() || wire.Web(x.dest.Transport) {
+		return false
+	}
+	now := x.place()
+	return now.IsValid() && now != x.local // no network at all may pass
+}
+
+// again sends the request to the present server once more, from where we are now. The
+// one before is given up: what the far end began by it is cancelled.
+func (x *exchange) again() {
+	if err := x.tryAgain(x.seq()); err != nil { // seq takes the dialog's lock
+		x.on(nil, wire.Flow{}, err)
+	}
+}
+
+func (x *exchange) tryAgain(seq uint32) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.req == nil || x.canceled {
+		return nil
+	}
+	h := locate.Hop{Transport: x.dest.Transport, Addr: x.dest.Flow.Remote}
+	if len(x.dest.Addrs) > 0 {
+		h.Addr = x.dest.Addrs[0]
+	}
+	x.s.log.Info("our address has changed before an answer, the request is sent anew", "method", string(x.req.Method), "remote", h.Addr, "from", x.local, "to", x.place())
+	x.tx.Abandon() // first, so that a telephone with one line is free again
+	x.turnTo(h)
+	x.req.RemoveHeader("CSeq")
+	x.req.AppendHeader(&gosip.CSeqHeader{SeqNo: seq, MethodName: x.req.Method})
+	return x.send()
 }
 
 // hears notes a word of the server of turn; false when that is not the present one.

@@ -33,6 +33,7 @@ func (s *Stack) lookForMoves() {
 	s.mu.Unlock()
 	for _, d := range ds {
 		d.lookForMove()
+		d.callAnew()
 	}
 	s.wire.After(lookAround*s.cfg.T1, s.lookForMoves)
 }
@@ -75,6 +76,21 @@ func (d *Dialog) lookForMove() {
 		p.contact = d.s.recontact(p.contact, transport, now.remote, wire.Flow{Local: netip.AddrPortFrom(now.local, 0)})
 	}
 	d.emit(DialogEvent{Type: Moved, Local: now.local, Remote: now.remote})
+}
+
+// callAnew places an outgoing call that nobody has answered yet once more when our
+// address towards the far end has changed: its answer would go to the old one.
+func (d *Dialog) callAnew() {
+	d.mu.Lock()
+	x, waits := d.call, d.state == dsCalling && !d.told
+	d.mu.Unlock()
+	if !waits || x == nil || !x.displaced() {
+		return
+	}
+	d.mu.Lock()
+	d.early = nil // they end with the first try
+	d.mu.Unlock()
+	x.again()
 }
 
 // leaveWay has what follows in the dialog come from another address of ours. It is

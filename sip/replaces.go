@@ -51,6 +51,13 @@ func (s *Stack) replaced(value string) (*Dialog, int) {
 	}
 	until, gone := s.gone[ours]
 	s.mu.Unlock()
+	if d == nil && s.cfg.Elsewhere != nil {
+		if v := s.cfg.Elsewhere(callID); v != nil {
+			d = &Dialog{s: s, info: DialogInfo{CallID: callID}} // it stands for the other call and is in no table
+			d.Bind(v)
+			return d, 0
+		}
+	}
 	if d == nil || d.info.CallID != callID {
 		if gone && d == nil && time.Now().Before(until) {
 			return nil, 603

@@ -21,7 +21,10 @@ func trouble(err error, remote string) string {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var op *net.OpError
+	var pin *wire.PinError
 	switch {
+	case errors.As(err, &pin):
+		return pin.Error()
 	case errors.As(err, &name):
 		return "the certificate of " + remote + " is not for " + name.Host
 	case errors.As(err, &cert):

@@ -26,6 +26,24 @@ func (e *Engine) ofLeg(leg call.Leg) *live {
 	return e.legs[leg]
 }
 
+// Ringing gives the leg of a call whose party has not answered yet, so that another
+// one can take its place; nil when there is none.
+func (e *Engine) Ringing(id string) call.Leg {
+	e.mu.Lock()
+	c := e.calls[id]
+	var found call.Leg
+	for leg, of := range e.legs {
+		if c != nil && of == c {
+			found = leg
+		}
+	}
+	e.mu.Unlock()
+	if found == nil || c.snapshot().State != call.Ringing {
+		return nil
+	}
+	return found
+}
+
 // side is a party of a connection as another one sees it.
 type side struct {
 	party *live

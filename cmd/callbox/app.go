@@ -216,7 +216,7 @@ func (a *app) openNetwork(ctx context.Context) error {
 	a.stack, err = sip.New(sip.Config{UDP: []string{a.cfg.SIP}, TCP: []string{a.cfg.SIP}, TLS: []string{tlsAddr},
 		TLSConfig: a.certs.config(),
 		UserAgent: "callbox/" + version, Logger: a.log, Watch: a.watch,
-		Events: a.eventPackages()})
+		Events: a.eventPackages(), Elsewhere: a.rings})
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --sip", err)
 	}

@@ -158,9 +158,9 @@ func serverCertificate(ca *tls.Certificate, names []string, now time.Time) (*tls
 	return &tls.Certificate{Certificate: [][]byte{der, ca.Certificate[0]}, PrivateKey: key, Leaf: leaf}, leaf, nil
 }
 
-// trust is whose certificates are believed when applications are asked: the
+// trust is whose certificates are believed on connections that the box opens: the
 // system's CAs, the box's own, and those of the configuration.
-func (a *app) trust(w config.Webhooks) hook.Trust {
+func (a *app) trust(w config.Believed) hook.Trust {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		a.log.Warn("the system's CAs cannot be read; only the box's own and the configured ones count", "err", err)

@@ -61,18 +61,34 @@ func (a *app) dialogInfo(q sip.Question) sip.Document {
 // pick is how a user's telephone may pick up what rings on a line; the zero value: it
 // may not.
 func (a *app) pick(q sip.Question, line string, t lamp.Talk) document.Pick {
-	if t.Placed || t.State != call.Ringing || t.Dialog == "" {
+	l, ok := a.lines.Line(line)
+	if !ok || t.Placed || t.State != call.Ringing || l.Kind() != call.User && l.Kind() != call.FXS ||
+		a.inbound.Replace(call.LegInfo{Kind: call.User, Line: q.User}, call.LegInfo{Kind: l.Kind(), Line: line}, false) != nil {
 		return document.Pick{}
 	}
-	if l, ok := a.lines.Line(line); !ok || l.Kind() != call.User ||
-		a.inbound.Replace(call.LegInfo{Kind: call.User, Line: q.User}, call.LegInfo{Kind: call.User, Line: line}, false) != nil {
-		return document.Pick{}
+	target := "sip:" + line + "@" + q.Host
+	if l.Kind() == call.FXS { // it has no dialog of SIP: its call stands for one
+		return document.Pick{CallID: t.Call + standsFor, LocalTag: "phone", RemoteTag: "box", Target: target}
 	}
-	r, ok := a.stack.Ringing(t.Dialog)
+	if r, ok := a.stack.Ringing(t.Dialog); ok && t.Dialog != "" {
+		return document.Pick{CallID: r.CallID, LocalTag: r.RemoteTag, RemoteTag: r.LocalTag, Target: target}
+	}
+	return document.Pick{}
+}
+
+// standsFor ends the Call-ID of what rings at an analogue phone, as documents name it.
+const standsFor = "@port"
+
+// rings finds what rings at an analogue phone by that Call-ID.
+func (a *app) rings(callID string) any {
+	id, ok := strings.CutSuffix(callID, standsFor)
 	if !ok {
-		return document.Pick{}
+		return nil
 	}
-	return document.Pick{CallID: r.CallID, LocalTag: r.RemoteTag, RemoteTag: r.LocalTag, Target: "sip:" + line + "@" + q.Host}
+	if leg := a.engine.Ringing(id); leg != nil && leg.Info().Kind == call.FXS {
+		return leg
+	}
+	return nil
 }
 
 // dialogState is how RFC 4235 names the state of a call that is not over.

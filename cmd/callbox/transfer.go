@@ -41,8 +41,7 @@ func (p *inbound) Target(by call.LegInfo, t *call.Transfer) engine.Plan {
 
 // Replace implements engine.Transfers: a line may take over its own calls, and a
 // user pick up what rings at the other phones of its account, and an analogue phone
-// what rings at another one. Trunks may only
-// where they may transfer too.
+// what rings at another one. Trunks may only where they may transfer too.
 func (p *inbound) Replace(by, of call.LegInfo, answered bool) error {
 	snap := p.snap.Load()
 	no := func(format string, args ...any) error {

@@ -29,6 +29,7 @@ func (a *app) useConfig(snap config.Snapshot) error {
 	a.inbound.snap.Store(&snap)
 	a.vendors.Use(speechVendors(snap.SpeechVendors))
 	a.hooks.SetTrust(a.trust(snap.Webhooks))
+	a.stack.SetTrust(sip.Trust(a.trust(snap.SIPTLS)))
 	a.engine.SetLimits(engineLimits(snap.Limits))
 	a.setTolls(snap)
 	a.outside.use(snap.Media)

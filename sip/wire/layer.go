@@ -72,6 +72,7 @@ type Layer struct {
 	wg     sync.WaitGroup
 
 	external atomic.Pointer[external]
+	trust    atomic.Pointer[Trust] // nil: as TLSConfig says
 	opened   time.Time
 
 	mu     sync.Mutex // guards the rest

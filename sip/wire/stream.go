@@ -257,6 +257,9 @@ func (c *conn) dialContext(ctx context.Context, host string) (net.Conn, error) {
 			cfg.ServerName = c.remote.Addr().String()
 		}
 	}
+	if t := c.l.trust.Load(); t != nil {
+		t.apply(cfg, c.remote.Port())
+	}
 	tc := tls.Client(nc, cfg)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close()

@@ -46,7 +46,8 @@ type Snapshot struct {
 	Media           Media            `json:"media"`
 	Limits          Limits           `json:"limits"`
 	Retention       Retention        `json:"retention"`
-	Webhooks        Webhooks         `json:"webhooks"`
+	Webhooks        Believed         `json:"webhooks"`         // when applications are asked over https
+	SIPTLS          Believed         `json:"sip_tls,omitzero"` // when trunks are reached over TLS
 }
 
 // Account is one customer of the box.
@@ -313,8 +314,8 @@ type Media struct {
 	STUN string `json:"stun,omitempty"`
 }
 
-// Webhooks says whom the box believes when it asks applications over https.
-type Webhooks struct {
+// Believed says whose certificates the box believes.
+type Believed struct {
 	// Trust are CAs that count besides the system's and the box's own.
 	Trust []Authority `json:"trust,omitempty"`
 	// Pins are certificates that count by themselves, for one host each.

@@ -47,7 +47,7 @@ func office() Snapshot {
 			Register: true, Registrations: []string{"CL1"}, Calls: []string{"CL1"},
 		}},
 		Media: Media{External: "203.0.113.5"},
-		Webhooks: Webhooks{Trust: []Authority{{Name: "office", Certificate: officeCA}},
+		Webhooks: Believed{Trust: []Authority{{Name: "office", Certificate: officeCA}},
 			Pins: []Pin{{Host: "app.biloxi.example:8443", SHA256: strings.Repeat("A1:", 31) + "b2"}}},
 	}
 }

@@ -112,7 +112,8 @@ func (s Snapshot) Validate() error {
 	v.sipDomains(s)
 	v.speechVendors(s.SpeechVendors)
 	v.media(s.Media)
-	v.webhooks(s.Webhooks)
+	v.believed("webhooks", s.Webhooks)
+	v.believed("sip_tls", s.SIPTLS)
 	v.limits(s.Limits, s.Retention)
 	if len(v.problems) > 0 {
 		return &InvalidError{v.problems}
@@ -127,7 +128,7 @@ func (v *validator) counts(s Snapshot) {
 	}{
 		{"accounts", len(s.Accounts)}, {"applications", len(s.Applications)}, {"trunks", len(s.Trunks)}, {"users", len(s.Users)},
 		{"phones", len(s.Phones)}, {"exchange_lines", len(s.ExchangeLines)}, {"modems", len(s.Modems)}, {"groups", len(s.Groups)}, {"routes", len(s.Routes)}, {"numbers", len(s.Numbers)}, {"tolls", len(s.Tolls)},
-		{"caller_ids", len(s.CallerIDs)}, {"credential_lists", len(s.CredentialLists)}, {"sip_domains", len(s.SIPDomains)}, {"speech_vendors", len(s.SpeechVendors)}, {"domains", len(s.Domains)}, {"webhooks.trust", len(s.Webhooks.Trust)}, {"webhooks.pins", len(s.Webhooks.Pins)},
+		{"caller_ids", len(s.CallerIDs)}, {"credential_lists", len(s.CredentialLists)}, {"sip_domains", len(s.SIPDomains)}, {"speech_vendors", len(s.SpeechVendors)}, {"domains", len(s.Domains)}, {"webhooks.trust", len(s.Webhooks.Trust)}, {"webhooks.pins", len(s.Webhooks.Pins)}, {"sip_tls.trust", len(s.SIPTLS.Trust)}, {"sip_tls.pins", len(s.SIPTLS.Pins)},
 	} {
 		if l.n > maxEntries {
 			v.bad(l.field, "%d entries, at most %d", l.n, maxEntries)

@@ -36,10 +36,11 @@ func ReadCertificates(text string) ([]*x509.Certificate, error) {
 	return out, nil
 }
 
-func (v *validator) webhooks(w Webhooks) {
+// believed checks whose certificates count, in the field at.
+func (v *validator) believed(at string, w Believed) {
 	names, hosts := map[string]bool{}, map[string]bool{}
 	for i, a := range w.Trust {
-		f := fmt.Sprintf("webhooks.trust[%d]", i)
+		f := fmt.Sprintf("%s.trust[%d]", at, i)
 		v.oneLine(f+".name", a.Name)
 		if a.Name == "" || names[a.Name] {
 			v.bad(f+".name", "%q is empty or used twice", a.Name)
@@ -50,7 +51,7 @@ func (v *validator) webhooks(w Webhooks) {
 		}
 	}
 	for i, p := range w.Pins {
-		f := fmt.Sprintf("webhooks.pins[%d]", i)
+		f := fmt.Sprintf("%s.pins[%d]", at, i)
 		host := p.Host
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h

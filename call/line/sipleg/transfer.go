@@ -32,10 +32,9 @@ func (l *Leg) transfer(r *sip.Referral) {
 	}
 }
 
-// legOf is the leg of a dialog, nil when it has none.
+// legOf is the leg of a dialog, or the one of another kind of line for which it
+// stands; nil when it has none.
 func legOf(d *sip.Dialog) call.Leg {
-	if l, ok := d.Bound().(*Leg); ok {
-		return l
-	}
-	return nil
+	l, _ := d.Bound().(call.Leg)
+	return l
 }

@@ -143,8 +143,8 @@ routes:
 	}
 }
 
-// TestBoxMoves gives the box another address while its trunk is registered and two
-// calls are up, over UDP and over TCP. The trunk registers from the new address
+// TestBoxMoves gives the box another address while its trunk is registered, two
+// calls are up, over UDP and over TCP, and one rings, which is placed anew. The trunk registers from the new address
 // within seconds; the far ends are told of it by a re-INVITE, and they and the box
 // hear each other again; they can be hung up from there, and new calls go out from
 // there.
@@ -161,14 +161,18 @@ func TestBoxMoves(t *testing.T) {
 	fromTown := speak(t, "The town hall writes your new address into its great book.", "-v", "en-gb")
 	town := runBaresip(t, phone{name: "+14155550177", answer: "auto", says: append(make([]int16, 14*rate), fromTown...), place: far})
 	_, port, _ := net.SplitHostPort(town.addr)
+	slow := runBaresip(t, phone{name: "+14155550188", answer: "manual", place: far})
+	_, slowPort, _ := net.SplitHostPort(slow.addr)
 	g.configure(fmt.Sprintf(`
 trunks:
 - {name: provider, host: 203.0.113.10, port: 5060, register: true, username: box, password: sesame-sesame, expires: 1h}
 - {name: town, host: 203.0.113.10, port: %s, transport: tcp}
+- {name: slow, host: 203.0.113.10, port: %s}
 routes:
 - {name: town, prefix: "+14155550177", lines: [town]}
+- {name: slow, prefix: "+14155550188", lines: [slow]}
 - {name: all, prefix: "+", lines: [provider]}
-`, port))
+`, port, slowPort))
 	a := newApp(t)
 	prompt := speak(t, "We have moved into the house across the street, and everybody can hear us there.")
 	story := speak(t, "I can see your new house from my kitchen window.", "-v", "en-us")
@@ -176,7 +180,7 @@ routes:
 	a.doc("/voice", `<Response><Pause length="600"/></Response>`)
 	a.doc("/moved", `<Response><Play>/prompt.wav</Play><Pause length="600"/></Response>`)
 	call := func(to string) string {
-		return g.create(url.Values{"To": {to}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "Record": {"true"},
+		return g.create(url.Values{"To": {to}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}, "Record": {"true"}, "Timeout": {"300"},
 			"RecordingChannels": {"dual"}, "Trim": {"do-not-trim"}})
 	}
 	contact := func() string { p.mu.Lock(); defer p.mu.Unlock(); return p.registered }
@@ -184,6 +188,9 @@ routes:
 	sid, other := call("+14155550123"), call("+14155550177")
 	g.until(sid, "in-progress")
 	g.until(other, "in-progress")
+	rings := call("+14155550188")
+	slow.wait("CALL_INCOMING")
+	g.until(rings, "ringing")
 	pauseFor(2 * time.Second)
 	command(t, "ip", "addr", "add", "203.0.113.2", "dev", "wan")
 	command(t, "ip", "addr", "del", "203.0.113.1/32", "dev", "wan")
@@ -213,6 +220,13 @@ routes:
 	hears(t, "the town", town.heard(), prompt)
 	rec, _ = g.recording(other)
 	hears(t, "the box, of the town,", channel(rec, 0, 2), fromTown)
+
+	slow.wait("CALL_CLOSED") // its answer would go where nobody is
+	slow.wait("CALL_INCOMING")
+	slow.do("accept", "")
+	g.until(rings, "in-progress")
+	g.post("/Calls/"+rings+".json", url.Values{"Status": {"completed"}})
+	slow.wait("CALL_CLOSED")
 
 	after := call("+14155550123")
 	g.until(after, "in-progress")

@@ -65,7 +65,8 @@ func (p *panel) pickUp(whom, callID, replaces string, sound net.Addr) {
 }
 
 // TestPickUpByLamp: a telephone whose lamp for a colleague blinks picks the call up
-// by what the document says, whichever tag it takes for whose; once answered, and of
+// by what the document says, whichever tag it takes for whose, of a SIP phone as of an
+// analogue one; once answered, and of
 // calls that a colleague places, it is told nothing that it could use.
 func TestPickUpByLamp(t *testing.T) {
 	t.Parallel()
@@ -74,6 +75,8 @@ users:
 - {name: alice, password: a1l2i3c4e5, number: "201"}
 - {name: bob, password: b1o2b3b4o5, number: "202"}
 - {name: carol, password: c1a2r3o4l5, number: "203"}
+phones:
+- {port: fxs1, number: "210"}
 `)
 	said := speak(t, "Is anybody there who could pick this up for me?")
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto", says: again(said)})
@@ -103,6 +106,30 @@ users:
 		alice.do("hangup", "")
 		hearsOnce(t, "who picked up", ear.sound(), said)
 	}
+	// What rings at an analogue phone is picked up in the same way.
+	p.watch("fxs1", "dialog")
+	alice.do("dial", "sip:210@"+g.sip)
+	g.phone("fxs1").do("wait-ring", "1")
+	p.shows("dialog-fxs1", "recipient early")
+	call := p.picks("dialog-fxs1")
+	if call.CallID == "" || call.Target.URI != "sip:fxs1@127.0.0.1" {
+		t.Fatalf("%+v", call)
+	}
+	ear := newEar(t)
+	p.pickUp("fxs1", "pick-port", fmt.Sprintf("%s;to-tag=%s;from-tag=%s", call.CallID, call.LocalTag, call.RemoteTag), ear.rtp.LocalAddr())
+	alice.wait("CALL_ESTABLISHED")
+	p.shows("dialog-fxs1", "idle")
+	g.phone("fxs1").shows("bell", "silent")
+	pauseFor(time.Duration(len(said))*time.Second/rate*2 + time.Second)
+	alice.do("hangup", "")
+	hearsOnce(t, "who picked up from the analogue phone", ear.sound(), said)
+	p.ask("INVITE", "fxs1", "pick-late", "", "Replaces: "+call.CallID+";to-tag="+call.LocalTag+";from-tag="+call.RemoteTag)
+	poll(t, "the answer to who comes late", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return strings.HasPrefix(p.answers[fmt.Sprintf("pick-late %d INVITE", p.seq)], "SIP/2.0 481 ")
+	})
+
 	alice.do("dial", "sip:bob@"+g.sip)
 	bob.wait("CALL_INCOMING")
 	bob.do("accept", "")
