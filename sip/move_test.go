@@ -58,3 +58,41 @@ func TestMovedInCall(t *testing.T) {
 		ringing.Hangup(Reason{})
 	})
 }
+
+// TestMovedWhileRinging: a call that rings when our address changes is placed anew,
+// once, and the one before is cancelled: its answer would not find us.
+func TestMovedWhileRinging(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, n *memNet) {
+		a, b := n.stack(t), n.stack(t)
+		in := trunkPeer(t, b)
+		out, first := callPair(t, a, b, in, "udp")
+		if err := first.Ring(180, nil); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, out, Ringing)
+		<-time.After(10 * time.Second) // of the bubble's clock
+		if len(in.ch) > 0 {
+			t.Fatal("it was placed anew although nothing has changed")
+		}
+		out.call.mu.Lock()
+		out.call.local = netip.MustParseAddr("198.51.100.7") // as if it had been sent from there
+		out.call.mu.Unlock()
+		second := in.take(t)
+		expectEnd(t, first)
+		<-time.After(10 * time.Second)
+		if len(in.ch) > 0 {
+			t.Fatal("it was placed more than once")
+		}
+		if err := second.Ring(180, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Answer([]byte(sdpB)); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, out, Answered)
+		expect(t, second, Confirmed)
+		out.Hangup(Reason{})
+		expectEnd(t, second)
+	})
+}

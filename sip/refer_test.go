@@ -252,7 +252,14 @@ func TestReferOutsideOfACall(t *testing.T) {
 // TestReplaces walks the cases of RFC 3891 §3.
 func TestReplaces(t *testing.T) {
 	t.Parallel()
-	a, b := startStack(t), startStack(t)
+	a, b := startStack(t), startStack(t, func(c *Config) {
+		c.Elsewhere = func(callID string) any {
+			if callID == "call1@port" {
+				return "a phone"
+			}
+			return nil
+		}
+	})
 	inA, inB := trunkPeer(t, a), trunkPeer(t, b)
 	value := func(d *Dialog) string { // as the far end would write it
 		d.mu.Lock()
@@ -308,6 +315,11 @@ func TestReplaces(t *testing.T) {
 	want("a call that is over", over, 603, nil)
 	rings.Hangup(Reason{})
 	arriving.Hangup(Reason{})
+	// What rings elsewhere than on SIP.
+	if d, status := try("call1@port;to-tag=box;from-tag=phone;early-only"); status != 0 || d == nil || d.Bound() != "a phone" {
+		t.Errorf("a call of another kind: %v, status %d", d, status)
+	}
+	want("another call of that kind", "call2@port;to-tag=box;from-tag=phone", 481, nil)
 	// The same from a REFER.
 	phone, box := answered(t, a, b, inB, "tcp")
 	consulted, second := answered(t, a, b, inB, "tcp")

@@ -163,8 +163,8 @@ applications:
 - {id: %[2]s1, account: %[3]s, name: in, script: {main: {url: %[4]s/in}, fallback: {}}}
 - {id: %[2]s2, account: %[3]s, name: refer, script: {main: {url: %[4]s/refer}, fallback: {}}}
 numbers:
-- {number: "*", line: provider, application: %[2]s1}
 - {number: "+14155550199", line: provider, application: %[2]s2}
+- {number: "*", line: provider, application: %[2]s1}
 `, freePorts(t, 1), app, g.account, a.URL))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
