@@ -110,7 +110,8 @@ var scenariosIn = map[string]string{
 	"protected":         calls(offers(protected+crypto(aes128, 40)), "m=audio [1-9][0-9]* RTP/SAVP 0", "a=crypto:1 "+aes128+" inline:"),
 	"protected by more": calls(offers(protected+crypto(aes256, 62)+strings.Replace(crypto(aes128, 40), "a=crypto:1", "a=crypto:2", 1)), "a=crypto:[12] AES_(256_)?CM"),
 	"unusable keys":     offers(protected+crypto("NULL_HMAC_SHA1_80", 40)) + provisionals + expect(488) + callerRequest("ACK", 1, "[branch-5]"),
-	"referred": strings.ReplaceAll(offers("AUDIO\n"), "+14155550100", "+14155550199") + provisionals + expect(200) + callerRequest("ACK", 1, "[branch]") +
+	"referred": strings.ReplaceAll(offers("AUDIO\n"), "+14155550100", "+14155550199") + provisionals +
+		strings.Replace(expect(200), "></recv>", `><action><ereg regexp=".*" search_in="hdr" header="To:" assign_to="theirs"/></action></recv>`, 1) + callerRequest("ACK", 1, "[branch]") +
 		checks(recv("REFER"), "Refer-To: .*sip:desk@biloxi.example") + replyInDialog("202 Accepted", "") + reports("200 OK") + recv("BYE") + replyInDialog("200 OK", ""),
 }
 
@@ -123,7 +124,7 @@ func translated(step string) string {
 
 // reports is a NOTIFY of the calling SIPp about its transfer, the last one.
 func reports(status string) string {
-	s := callerRequest("NOTIFY", 2, "[branch]")
+	s := strings.Replace(callerRequest("NOTIFY", 2, "[branch]"), "[last_To:]", "To:[$theirs]", 1)
 	return strings.Replace(s, "Content-Length: 0\n\n", "Event: refer\nSubscription-State: terminated;reason=noresource\nContact: <sip:sipp@[local_ip]:[local_port]>\n"+
 		"Content-Type: message/sipfrag;version=2.0\nContent-Length: [len]\n\nSIP/2.0 "+status+"\n", 1) + expect(200)
 }
