@@ -188,6 +188,7 @@ func (x *exchange) tryAgain(seq uint32) error {
 		h.Addr = x.dest.Addrs[0]
 	}
 	x.s.log.Info("our address has changed before an answer, the request is sent anew", "method", string(x.req.Method), "remote", h.Addr, "from", x.local, "to", x.place())
+	x.tx.Depart(x.place())
 	x.tx.Abandon() // first, so that a telephone with one line is free again
 	x.turnTo(h)
 	x.req.RemoveHeader("CSeq")

@@ -403,6 +403,16 @@ func (tx *ClientTx) Cancel(headers ...sip.Header) {
 	}
 }
 
+// Depart has what follows in the transaction, such as a CANCEL, come from another
+// address of ours. A connection cannot: nothing changes.
+func (tx *ClientTx) Depart(local netip.Addr) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.path.Valid() && !Reliable(tx.path.Transport) {
+		tx.path = tx.l.From(tx.path, local)
+	}
+}
+
 // Abandon gives this transaction up for another one elsewhere: nothing is
 // repeated any more, and an INVITE that turns out to have arrived is cancelled.
 // What the far end answers, a 2xx above all, still reaches the user; a request
