@@ -33,7 +33,7 @@ var voipCarriers = resource[api.Carrier]{
 		"register_use_tls":              {Type: flag, Idle: "the protocol of its gateways says how it is reached"},
 		"requires_static_ip":            {Type: flag, Idle: ofItsOS},
 		"sip_user_agent":                {Type: shape.Text, Idle: "the box says its own name"},
-		"trunk_type":                    {Type: shape.Text},
+		"trunk_type":                    {Type: shape.Text, Idle: "the carrier's other properties say how it is reached"},
 		"inbound_auth_username":         {Type: shape.Text}, "inbound_auth_password": {Type: shape.Text},
 		"predefined_carrier_sid":     {Type: shape.Text, Idle: "the box knows no carriers by heart"},
 		"smpp_system_id":             {Type: shape.Text, Idle: noSMPP},

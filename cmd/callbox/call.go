@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -163,7 +164,15 @@ func (c *callsCmd) Run(ctx context.Context) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t%s\n", r.Created.Local().Format(time.DateTime),
 			r.ID, r.From, r.To, r.Line, r.State, r.Duration(time.Now()).Seconds(), mos, cause)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, r := range recs {
+		if len(r.Warnings) > 0 {
+			fmt.Printf("\nWarnings of %s:\n  %s\n", r.ID, strings.Join(r.Warnings, "\n  "))
+		}
+	}
+	return nil
 }
 
 func printJSON(v any) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -29,7 +30,7 @@ func TestFaultCodes(t *testing.T) {
 	if code, body := g.post("/Queues.json", url.Values{"FriendlyName": {"support"}, "MaxSize": {"1"}}); code != http.StatusCreated {
 		t.Fatalf("the queue: %d %v", code, body)
 	}
-	waits := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Url": {a.URL + "/wait"}})
+	waits := g.create(url.Values{"To": {"client:alice"}, "From": {"+14155550100"}, "Url": {a.URL + "/wait"}, "ClientNotificationUrl": {a.URL + "/none"}})
 	poll(t, "somebody waits in the queue", func() bool {
 		_, body := g.get("/Queues.json")
 		return object(body["queues"].([]any)[0])["current_size"] == 1.0
@@ -51,6 +52,10 @@ func TestFaultCodes(t *testing.T) {
 		if got != want+" " {
 			t.Errorf("call %s: codes %s, want %s: %v", call, got, want, body["notifications"])
 		}
+	}
+	if out := g.run("calls"); !strings.Contains(out, "\nWarnings of "+first+":\n  ") || !strings.Contains(out, "the queue support is full (14207)\n") ||
+		!strings.Contains(out, "\nWarnings of "+waits+":\n  ClientNotificationUrl has no effect on this box\n") {
+		t.Errorf("the list shows no warnings:\n%s", out)
 	}
 	for _, c := range []string{sid, waits} {
 		g.post("/Calls/"+c+".json", url.Values{"Status": {"completed"}})
