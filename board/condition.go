@@ -40,6 +40,9 @@ type Condition struct {
 	// is told it by a time server. RTC is the name of the clock with a battery.
 	ClockSet, ClockKept bool
 	RTC                 string
+	// ClockFrom is who has set the clock in this run, other than a time server; empty:
+	// nobody.
+	ClockFrom string
 }
 
 // ReadCondition reads how the machine with the file tree root is. disk is the device

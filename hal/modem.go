@@ -110,6 +110,9 @@ type ModemState struct {
 	Signal       int    // dBm; 0: not known
 	Voice        string // how calls are carried: "VoLTE", "2G/3G (CSFB)"
 	VoLTE        string // what is to be said of calls over LTE: a sentence
+	// NetworkTime is the time that the network told, at NetworkTimeAt by the box's clock,
+	// to within a second or two; zero: it did not.
+	NetworkTime, NetworkTimeAt time.Time
 	// Warnings are sentences about firmware and settings that are known for trouble.
 	Warnings []string
 	// HearsDigits says that the modem tells of keys itself; else they are tones in

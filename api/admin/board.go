@@ -42,13 +42,14 @@ type Condition struct {
 	// Throttled: the processor is held back now; ThrottledOnce: it was since power-on.
 	Throttled     bool          `json:"throttled"`
 	ThrottledOnce bool          `json:"throttled_once"`
-	Disk          string        `json:"disk,omitempty"` // of the data folder
-	Wear          int           `json:"wear,omitempty"` // share of the disk's life that is used, %
-	Written       uint64        `json:"written"`        // to the disk since power-on, bytes
-	Up            time.Duration `json:"up"`             // since power-on, ns
-	ClockSet      bool          `json:"clock_set"`      // the clock shows a time that can be
-	ClockKept     bool          `json:"clock_kept"`     // by a time server
-	RTC           string        `json:"rtc,omitempty"`  // the clock with a battery
+	Disk          string        `json:"disk,omitempty"`       // of the data folder
+	Wear          int           `json:"wear,omitempty"`       // share of the disk's life that is used, %
+	Written       uint64        `json:"written"`              // to the disk since power-on, bytes
+	Up            time.Duration `json:"up"`                   // since power-on, ns
+	ClockSet      bool          `json:"clock_set"`            // the clock shows a time that can be
+	ClockKept     bool          `json:"clock_kept"`           // by a time server
+	RTC           string        `json:"rtc,omitempty"`        // the clock with a battery
+	ClockFrom     string        `json:"clock_from,omitempty"` // who has set the clock, if no time server: "the mobile network"
 }
 
 // Part is a port, light or button of a board.

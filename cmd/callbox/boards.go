@@ -168,6 +168,8 @@ func printCondition(m admin.Condition) {
 	switch {
 	case m.ClockKept:
 		clock = "kept by a time server"
+	case m.ClockFrom != "":
+		clock = "from " + m.ClockFrom
 	case m.ClockSet:
 		clock = "set, but not kept by a time server"
 	}

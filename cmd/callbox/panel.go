@@ -45,6 +45,7 @@ type panel struct {
 	watched atomic.Bool   // the watchdog runs
 	fed     atomic.Uint64 // how often it was fed
 	starved atomic.Uint64 // how often it was not, because the box did not work
+	mobile  atomic.Bool   // the mobile network has told the time that the clock shows
 
 	held  board.Press     // of the button now
 	warns map[string]bool // what the machine was last heard to complain of
@@ -128,7 +129,11 @@ func (p *panel) inspect() {
 func (p *panel) condition() board.Condition {
 	var tx unix.Timex
 	state, err := unix.Adjtimex(&tx)
-	return board.ReadCondition(p.root, p.disk, time.Now(), err == nil && state != unix.TIME_ERROR)
+	c := board.ReadCondition(p.root, p.disk, time.Now(), err == nil && state != unix.TIME_ERROR)
+	if p.mobile.Load() && !c.ClockKept {
+		c.ClockFrom = mobileNetwork
+	}
+	return c
 }
 
 // show has the lights say how things are.

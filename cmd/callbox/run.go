@@ -59,6 +59,7 @@ func (a *app) run(ctx context.Context, ready func()) error {
 	below.start("text messages", a.texts.Run)
 	below.start("lights", a.board.Lights.Run)
 	below.start("modems", a.watchModems)
+	below.start("clock", a.panel.watchClock)
 	a.mu.Lock()
 	err := a.useConfig(a.snap)
 	if err == nil {

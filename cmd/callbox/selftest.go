@@ -77,7 +77,7 @@ func selftest(b admin.Board, lines []admin.Line) []finding {
 	for _, w := range b.Warnings {
 		out = append(out, finding{"machine", findAttention, w})
 	}
-	if !b.Condition.ClockKept && b.Condition.ClockSet {
+	if !b.Condition.ClockKept && b.Condition.ClockSet && b.Condition.ClockFrom == "" {
 		out = append(out, finding{"clock", findAttention, "no time server keeps the clock"})
 	}
 	for _, l := range lines {

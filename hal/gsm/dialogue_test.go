@@ -34,12 +34,12 @@ func TestDialogues(t *testing.T) {
 				defer mu.Unlock()
 				if e.Out {
 					skipping = false
-					for _, poll := range []string{"AT+CLCC", "AT+CREG?", "AT+CGREG?", "AT+CEREG?", "AT+COPS?", "AT+CSQ", `AT+QCFG="ims"`, "AT+CPIN?"} {
+					for _, poll := range []string{"AT+CLCC", "AT+CREG?", "AT+CGREG?", "AT+CEREG?", "AT+COPS?", "AT+CSQ", `AT+QCFG="ims"`, "AT+CPIN?", "AT+QLTS=1", "AT+CCLK?"} {
 						skipping = skipping || e.Text == poll
 					}
 				}
 				answer := e.Text == "OK" || strings.HasPrefix(e.Text, "+CLCC: 1,0") && strings.Count(e.Text, ",") < 7 || strings.HasPrefix(e.Text, "+CLCC: 3") || strings.Contains(e.Text, "REG: 2,")
-				for _, a := range []string{"+COPS:", "+CSQ:", `+QCFG: "ims"`, "+CPIN: READY"} {
+				for _, a := range []string{"+COPS:", "+CSQ:", `+QCFG: "ims"`, "+CPIN: READY", "+QLTS:", "+CCLK:"} {
 					answer = answer || strings.HasPrefix(e.Text, a)
 				}
 				if skipping && (e.Out || answer) || strings.Contains(e.Text, "REG: 2") || strings.HasPrefix(e.Text, "+CLCC: 1,1") && strings.Count(e.Text, ",") < 7 {

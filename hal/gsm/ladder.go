@@ -71,6 +71,7 @@ func (p *Port) tick() {
 		})
 		p.askNetwork()
 		p.askSignal()
+		p.askClock()
 		p.climb()
 	}
 	p.tickCall()

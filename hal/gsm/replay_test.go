@@ -27,15 +27,16 @@ type maker struct {
 	early, keys     bool
 	on, off         string // the commands between which sound flows; empty: until the end
 	signal          int
+	clock           bool // it tells the network's time
 	restarts        bool // after the call whose sound started late
 }
 
 func makers() []maker {
 	return []maker{
 		{file: "ec25", vendor: 0x2c7c, product: 0x0125, at: 2, pcm: 1, model: "EC25", firmware: "EC25EFAR06A06M4G", voice: "VoLTE",
-			early: true, keys: true, on: "AT+QPCMV=1,0", signal: -65},
+			early: true, keys: true, clock: true, on: "AT+QPCMV=1,0", signal: -65},
 		{file: "sim7600", vendor: 0x1e0e, product: 0x9001, at: 2, pcm: 4, model: "SIMCOM_SIM7600E-H", firmware: "LE20B05SIM7600G22",
-			voice: "falls back from LTE to 2G or 3G (CSFB)", keys: true, on: "AT+CPCMREG=1", off: "AT+CPCMREG=0,1", signal: -77, restarts: true},
+			voice: "falls back from LTE to 2G or 3G (CSFB)", keys: true, clock: true, on: "AT+CPCMREG=1", off: "AT+CPCMREG=0,1", signal: -77, restarts: true},
 		{file: "e1550", vendor: 0x12d1, product: 0x1001, at: 2, pcm: 1, model: "E173", firmware: "11.126.15.00.209", voice: "3G",
 			early: true, on: "AT^DDSETEX=2", signal: -79},
 	}
@@ -303,6 +304,9 @@ func TestReplayStart(t *testing.T) {
 			if v[0] != v[1] {
 				r.t.Errorf("%s %q, want %q", what, v[0], v[1])
 			}
+		}
+		if want := time.Date(2026, 11, 21, 16, 43, 0, 0, time.UTC); r.m.clock {
+			r.until("told the time", func(s hal.ModemState) bool { return s.NetworkTime.Equal(want) })
 		}
 		if s.Signal != r.m.signal || s.HearsDigits != r.m.keys {
 			r.t.Errorf("signal %d, hears digits %v", s.Signal, s.HearsDigits)

@@ -41,6 +41,10 @@ type row struct {
 	// the modem cannot be told. keeps says that it keeps that, and has to start anew.
 	volteOn, volteOff []string
 	keeps             bool
+	// clock asks for the network's time, and how the answer starts; empty: it is not
+	// asked. clockUTC says that the answer is in UTC, not in local time.
+	clock, clockStart string
+	clockUTC          bool
 	packedUSSD        bool   // USSD is packed GSM-7 in hexadecimal digits
 	restart           string // has the modem boot anew
 	states            map[int]int
@@ -72,6 +76,7 @@ func rows() []row {
 		hangup: "AT+CHUP", digit: `AT+VTS="%c"`, early: true,
 		keys: "+QTONEDET:", keysAreCodes: true, pause: "+QPCMV: 0", volte: `AT+QCFG="ims"`,
 		// The profile of the SIM's operator first: it says how its network wants it.
+		clock: "AT+QLTS=1", clockStart: "+QLTS:", clockUTC: true,
 		volteOn: []string{`AT+QMBNCFG="AutoSel",1`, `AT+QCFG="ims",1`}, volteOff: []string{`AT+QCFG="ims",2`}, keeps: true, restart: "AT+CFUN=1,1",
 		// ^DSCI of this maker: 3 connect, 6 end, 7 alerting.
 		states: map[int]int{1: held, 2: dialling, 3: active, 4: incoming, 5: waiting, 6: gone, 7: alerting},
@@ -88,7 +93,7 @@ func rows() []row {
 		iccid: "AT+CICCID", iccidStart: "+ICCID:",
 		soundOn: "AT+CPCMREG=1", soundOff: "AT+CPCMREG=0,1",
 		voice: "AT+CPCMREG=?", voiceless: "ERROR",
-		hangup: "AT+CHUP", digit: `AT+VTS=%c`, keys: "+RXDTMF:", volteOn: []string{"AT+CEVOLTE=1,1"}, restart: "AT+CRESET",
+		hangup: "AT+CHUP", digit: `AT+VTS=%c`, keys: "+RXDTMF:", clock: "AT+CCLK?", clockStart: "+CCLK:", volteOn: []string{"AT+CEVOLTE=1,1"}, restart: "AT+CRESET",
 		states: map[int]int{0: active, 1: held, 2: dialling, 3: alerting, 4: incoming, 5: waiting, 6: gone},
 		bad: []firmware{
 			{"LE20B06SIM7600G22", "this firmware is known for calls in which the far end hears nothing; install LE20B05"},

@@ -174,6 +174,12 @@ func common() map[string]command {
 			}
 			return ok("+COPS: 0")
 		},
+		"+CCLK": func(m *Modem, how, _ string) reply {
+			if how != "?" {
+				return ok()
+			}
+			return ok("+CCLK: " + m.told("06/01/02,15:04:05"))
+		},
 		"+CSQ": func(m *Modem, _, _ string) reply {
 			if m.radio.stat != 1 && m.radio.stat != 5 {
 				return ok("+CSQ: 99,99")

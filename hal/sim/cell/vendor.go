@@ -5,6 +5,16 @@ import (
 	"time"
 )
 
+// told is the time that the network has told, in UTC; without one that the modem began
+// to count with.
+func (m *Modem) told(layout string) string {
+	t := time.Now().UTC()
+	if m.radio.stat != 1 && m.radio.stat != 5 {
+		t = time.Date(1980, 1, 6, 0, 0, 0, 0, time.UTC)
+	}
+	return `"` + t.Format(layout) + `+00"`
+}
+
 // quectel are the commands of the EC25 (Quectel EC2x AT commands manual).
 func quectel() map[string]command {
 	return map[string]command{
@@ -28,6 +38,9 @@ func quectel() map[string]command {
 			return ok()
 		},
 		"+QMBNCFG": accept,
+		"+QLTS": func(m *Modem, _, _ string) reply {
+			return ok("+QLTS: " + strings.TrimSuffix(m.told("2006/01/02,15:04:05"), `"`) + `,0"`)
+		},
 		"+QINDCFG": func(m *Modem, how, arg string) reply {
 			if how == "=" && strings.HasPrefix(arg, `"ccinfo",`) {
 				m.settings.ccinfo = strings.HasPrefix(arg, `"ccinfo",1`)
