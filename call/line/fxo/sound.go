@@ -104,7 +104,7 @@ func (s *sound) hear(quit <-chan struct{}, p *port) {
 			p.mute.Add(-1)
 			f.Clear()
 		}
-		p.In.Push(f[:])
+		p.FromDevice.Push(&f)
 	}
 }
 
@@ -123,7 +123,7 @@ func (s *sound) speak(quit <-chan struct{}, p *port) {
 	var f media.Frame
 	d := dtmf.NewDetector()
 	for !portleg.Over(quit) {
-		n := p.Out.Pull(f[:])
+		n := p.ToDevice.Pull(&f)
 		clear(f[n:])
 		if p.says != nil {
 			p.says.ReadFrame(&f)

@@ -26,7 +26,6 @@ type leg struct {
 
 func newLeg(l *Line, info call.LegInfo) *leg {
 	g := &leg{line: l, port: newPort()}
-	g.port.toIn, g.port.fromOut = media.NewElastic(g.port.In, prefill), media.NewElastic(g.port.Out, prefill)
 	g.Leg = portleg.New(l.loop, l.cfg.ID, call.FXS, info, &g.port.Sound)
 	return g
 }
@@ -76,9 +75,7 @@ func (g *leg) end(c call.Cause, onward ...string) {
 type port struct {
 	portleg.Sound
 	other *media.Ring // what the third of a conference says to this leg
-	// The device's ends of in and out: its clock is not the box's.
-	toIn, fromOut *media.Elastic
-	clear         atomic.Bool // see SetTransparent
+	clear atomic.Bool // see SetTransparent
 }
 
 var (
@@ -93,13 +90,13 @@ func newPort() port {
 // hears gives the leg a frame of the phone and, in a conference, of the third.
 func (p *port) hears(f *media.Frame, three bool) {
 	if !three {
-		p.toIn.Push(f)
+		p.FromDevice.Push(f)
 		return
 	}
 	var all media.Frame
 	p.other.Pull(all[:])
 	all.Add(f)
-	p.toIn.Push(&all)
+	p.FromDevice.Push(&all)
 }
 
 // SetTransparent implements [media.Transparent]: the echo stays in.

@@ -251,11 +251,11 @@ func (s *sound) speak(quit <-chan struct{}) {
 				n = len(f)
 			}
 		case p != nil:
-			n = p.fromOut.Pull(&f)
+			n = p.ToDevice.Pull(&f)
 		}
 		clear(f[n:])
 		if c == nil && t == nil && q != nil { // a conference of three
-			clear(g[q.fromOut.Pull(&g):])
+			clear(g[q.ToDevice.Pull(&g):])
 			p.other.Push(g[:])
 			q.other.Push(f[:])
 			f.Add(&g)

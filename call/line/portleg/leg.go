@@ -117,17 +117,20 @@ func (g *Leg) End(c call.Cause, onward ...string) {
 }
 
 // Sound is a leg's sound. The media clock reads and writes it as a [media.Port]; the
-// line's goroutines work at the other ends of the rings.
+// line's goroutines work at the other ends of the rings, of which FromDevice and
+// ToDevice make up for the device's clock, which is not the box's.
 type Sound struct {
-	In, Out *media.Ring
-	open    atomic.Bool // sound flows
+	In, Out              *media.Ring
+	FromDevice, ToDevice *media.Elastic
+	open                 atomic.Bool // sound flows
 }
 
 // NewSound makes the sound of a leg, with rings of so many frames that begin with
 // prefill of silence.
 func NewSound(frames, prefill int) Sound {
 	c := media.RingConfig{Frames: frames, Prefill: prefill}
-	return Sound{In: media.NewRing(c), Out: media.NewRing(c)}
+	in, out := media.NewRing(c), media.NewRing(c)
+	return Sound{In: in, Out: out, FromDevice: media.NewElastic(in, prefill), ToDevice: media.NewElastic(out, prefill)}
 }
 
 // ReadFrame gives what the far end said.
