@@ -87,7 +87,7 @@ func NewServer(c Config) (*Server, error) {
 			return nil, fmt.Errorf("mount %q at %q: needs a prefix between slashes and a handler", m.Name, m.Prefix)
 		}
 		if m.Fail == nil {
-			m.Fail = failPlain
+			m.Fail = FailPlain
 		}
 		group := byPrefix[m.Prefix]
 		if len(group) == 0 {
@@ -102,10 +102,10 @@ func NewServer(c Config) (*Server, error) {
 		mux.Handle(prefix, s.serveGroup(byPrefix[prefix]))
 	}
 	for _, d := range c.Documents {
-		mux.Handle("GET "+d.Path, s.serveGroup([]Mount{{Name: "document", Handler: d, Fail: failPlain}}))
+		mux.Handle("GET "+d.Path, s.serveGroup([]Mount{{Name: "document", Handler: d, Fail: FailPlain}}))
 	}
 	for _, u := range c.Upgrades {
-		mux.Handle("GET "+u.Path, s.serveGroup([]Mount{{Name: "upgrade", Handler: u.Handler, Fail: failPlain}}))
+		mux.Handle("GET "+u.Path, s.serveGroup([]Mount{{Name: "upgrade", Handler: u.Handler, Fail: FailPlain}}))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if c.Ready != nil && !c.Ready() {
@@ -123,8 +123,7 @@ func (d Document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.Auth != nil {
 		user, _, _ := r.BasicAuth()
 		if _, err := d.Auth.Basic(r, user); err != nil {
-			w.Header().Set("WWW-Authenticate", `Basic realm="Callbox"`)
-			failPlain(w, r, err)
+			FailPlain(w, r, err)
 			return
 		}
 	}
@@ -255,12 +254,14 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, c *tls.Config) erro
 	return nil
 }
 
-// failPlain answers with a sentence, for mounts that are no call API.
-func failPlain(w http.ResponseWriter, _ *http.Request, err error) {
+// FailPlain answers with what err, one of this package's, means: a sentence, for mounts
+// that are no call API.
+func FailPlain(w http.ResponseWriter, _ *http.Request, err error) {
 	status := http.StatusInternalServerError
 	var throttle *ThrottledError
 	switch {
 	case errors.Is(err, ErrUnauthorized):
+		w.Header().Set("WWW-Authenticate", `Basic realm="Callbox"`)
 		status = http.StatusUnauthorized
 	case errors.As(err, &throttle):
 		status = http.StatusTooManyRequests

@@ -303,7 +303,7 @@ func (a *app) openAPI(context.Context) error {
 		CallerIDs: callerIDSettings(a), Lists: listSettings(a), Domains: domainSettings(a),
 		Auth: api.NewAuth(a.accounts), Teller: a.engine, Alerts: a.alarms, Log: a.log}
 	var err error
-	a.server, err = api.NewServer(api.Config{Mounts: append(a.dialects.mounts(h), mailbox.Mount(h.Auth, a.mailboxes, a.log)), Documents: a.documents(h.Auth),
+	a.server, err = api.NewServer(api.Config{Mounts: append(a.dialects.mounts(h), mailbox.Mount(h.Auth, a.mailboxes, a.log), a.console(h.Auth)), Documents: a.documents(h.Auth),
 		Upgrades: []api.Upgrade{{Path: sipPath, Handler: a.stack.Upgrade}}, Log: a.log})
 	if err != nil {
 		return err

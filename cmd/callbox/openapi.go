@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"callbox/api"
+	"callbox/api/console"
 	"callbox/api/mailbox"
 	"callbox/api/openapi"
 )
@@ -24,7 +25,25 @@ func (a *app) documents(auth *api.Auth) []api.Document {
 	return []api.Document{
 		{Path: "/" + caFile, Type: "application/x-x509-ca-cert", Body: func() []byte { return caText(a.certs.ca) }},
 		{Path: openapiPath, Type: "application/json", Body: describe, Auth: auth},
+		{Path: "/{$}", Type: "text/html; charset=utf-8", Body: toConsole, Auth: auth},
 	}
+}
+
+// toConsole leads who opens the box's bare address to its page.
+func toConsole() []byte {
+	return []byte(`<!doctype html><title>Callbox</title><meta http-equiv="refresh" content="0;url=` + console.Prefix + `">`)
+}
+
+// console is the page for people.
+func (a *app) console(auth *api.Auth) api.Mount {
+	return console.Mount(console.Config{Auth: auth, Calls: a.engine, Version: version, Lines: func() []console.Line {
+		var list []console.Line
+		for _, l := range a.lines.list() {
+			s := l.Status
+			list = append(list, console.Line{ID: l.ID, Kind: l.Kind, Ready: s.Ready, Busy: s.Busy, Max: s.Max, Text: s.Text})
+		}
+		return list
+	}})
 }
 
 // description is the head of the description.

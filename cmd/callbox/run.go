@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"callbox/api/console"
 )
 
 // layers are running parts of the gateway, in the order in which they were
@@ -120,6 +122,7 @@ func (a *app) banner(took time.Duration) string {
 	}
 	fmt.Fprintf(&b, "callbox %s is ready after %d ms\n", version, took.Milliseconds())
 	fmt.Fprintf(&b, "  API           %s/2010-04-01/Accounts/%s\n", a.baseURL(), acct.ID)
+	fmt.Fprintf(&b, "  page          %s%s   (log in with account and token)\n", a.baseURL(), console.Prefix)
 	if a.httpsLn != nil {
 		fmt.Fprintf(&b, "  API over TLS  https://%s\n", lanAddress(a.httpsLn.Addr()))
 	}
