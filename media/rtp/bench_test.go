@@ -70,6 +70,38 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// BenchmarkEvent takes one packet of a telephone event in, and reads a frame: a key
+// of 100 ms is six packets with its repeated ends, and each must be told once.
+func BenchmarkEvent(b *testing.B) {
+	const packets, samples = 6, 160
+	keys := 0
+	s, _ := bare(b, alice, pcmu(), func(byte) { keys++ })
+	k := talker{ssrc: 5, c: codec.PCMU}
+	var press [packets][]byte
+	for i := range press {
+		press[i] = k.event(5, 0, uint32(min(i+1, packets-2)*samples), i >= packets-3, i == 0)
+	}
+	buf := make([]byte, len(press[0]))
+	var f media.Frame
+	s.ReadFrame(&f)
+	now, seq, n := at(0), uint16(0), 0
+	b.ReportAllocs()
+	for b.Loop() {
+		copy(buf, press[n%packets])
+		buf[2], buf[3] = byte(seq>>8), byte(seq)
+		ts := uint32(n/packets) * packets * samples
+		buf[4], buf[5], buf[6], buf[7] = byte(ts>>24), byte(ts>>16), byte(ts>>8), byte(ts)
+		s.handle(buf, alice, now)
+		s.ReadFrame(&f)
+		seq++
+		n++
+		now = now.Add(media.FrameDuration)
+	}
+	if pressed := (n + packets - 1) / packets; keys != pressed {
+		b.Fatalf("%d keys told of %d", keys, pressed)
+	}
+}
+
 // BenchmarkRelay forwards one packet, without the sockets.
 func BenchmarkRelay(b *testing.B) {
 	s, _, _, w := couple(b, pcmu(), pcmu(), nil)

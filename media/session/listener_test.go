@@ -64,6 +64,49 @@ func TestListenLate(t *testing.T) {
 	}
 }
 
+// TestListenStuck: an application that takes nothing costs the call nothing. The far
+// leg gets each frame in the tick in which it was said, and no tick allocates.
+func TestListenStuck(t *testing.T) {
+	const ticks = 500
+	c, pa, pb := &clock{}, &port{}, &port{keep: true}
+	a, b := newSession(t, c, pa), newSession(t, c, pb)
+	if err := Bridge(a, b); err != nil {
+		t.Fatal(err)
+	}
+	l := Listen(a, ListenerConfig{})
+	defer l.Close()
+	pb.sent = make([]media.Frame, 0, ticks+1)
+	n := 0
+	allocations := testing.AllocsPerRun(ticks-1, func() { // it runs once more, to warm up
+		n++
+		pa.says(int16(n))
+		c.tick(1)
+		if len(pb.sent) != n || pb.sent[n-1][80] != int16(n) {
+			t.Fatalf("tick %d: %d frames arrived, or not what was said", n, len(pb.sent))
+		}
+	})
+	if allocations != 0 {
+		t.Errorf("%v allocations per tick", allocations)
+	}
+	got := pb.take()
+	if len(got) != ticks {
+		t.Fatalf("%d frames of %d arrived", len(got), ticks)
+	}
+	for i, v := range got {
+		if v != i+1 {
+			t.Fatalf("frame %d is number %d", i+1, v)
+		}
+	}
+	// What the application has lost, and only it, is counted.
+	waits := int(defaultWait / media.FrameDuration)
+	if l.Lost() != uint64(ticks-waits) {
+		t.Errorf("the application lost %d frames, not %d", l.Lost(), ticks-waits)
+	}
+	if in, _ := taken(l); len(in) != waits || in[0] != ticks-waits+1 || in[waits-1] != ticks {
+		t.Errorf("%d frames wait for it", len(in))
+	}
+}
+
 // TestListenSilent: a far end that falls silent is noticed, whatever it is told
 // meanwhile.
 func TestListenSilent(t *testing.T) {

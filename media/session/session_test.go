@@ -388,13 +388,15 @@ func TestConcurrent(t *testing.T) {
 }
 
 func BenchmarkTick(b *testing.B) {
-	for _, mode := range []string{"idle", "relayed", "decoded", "recorded"} {
+	for _, mode := range []string{"idle", "relayed", "decoded", "recorded", "listened"} {
 		b.Run(mode, func(b *testing.B) {
 			c := &clock{}
 			pa, pb := &relayPort{codec: "PCMU"}, &relayPort{codec: "PCMU"}
 			x, y := newSession(b, c, pa), newSession(b, c, pb)
 			pa.says(1)
 			pb.says(2)
+			var l *Listener
+			var h Heard
 			if mode != "idle" {
 				if err := Bridge(x, y); err != nil {
 					b.Fatal(err)
@@ -410,10 +412,16 @@ func BenchmarkTick(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer func() { _ = r.Stop() }()
+			case "listened":
+				l = Listen(x, ListenerConfig{})
+				defer l.Close()
 			}
 			b.ReportAllocs()
 			for b.Loop() {
 				c.tick(1)
+				if l != nil && !l.Take(&h) {
+					b.Fatal("a tick was not heard")
+				}
 			}
 		})
 	}
