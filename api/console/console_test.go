@@ -50,7 +50,9 @@ func (records) Calls(_ context.Context, f call.Filter) (call.Page, error) {
 func newPage(t *testing.T) http.Handler {
 	t.Helper()
 	s, err := api.NewServer(api.Config{Mounts: []api.Mount{console.Mount(console.Config{Auth: api.NewAuth(accounts{}), Calls: records{}, Version: "v1",
-		Lines: func() []console.Line { return []console.Line{{ID: "fxo1", Kind: call.FXO, Ready: true, Text: "on-hook"}} }})}})
+		Lines: func() []console.Line {
+			return []console.Line{{ID: "fxo1", Kind: call.FXO, Ready: true, Text: "on-hook"}}
+		}})}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,9 @@ func (c *Capture) Next(dialogs ...string) []byte {
 		}
 	}
 	for k := range keys {
+		if k == "" { // of a call without SIP
+			continue
+		}
 		packets, end := c.sound.since(c.heard[k], k)
 		fresh = append(fresh, packets...)
 		c.heard[k] = end

@@ -100,27 +100,40 @@ func (s *Sound) length(pos uint64) uint32 {
 }
 
 // since gives the packets of a dialog from a position on, oldest first, and the
-// position behind the newest of all. From 0 on are all that are kept.
+// position behind the newest of all. From 0 on are all that are kept. It looks at a few
+// at a time, so that those who bring sound hardly wait.
 func (s *Sound) since(pos uint64, dialog string) ([]Packet, uint64) {
 	id := maphash.String(s.seed, dialog)
+	var out []Packet
+	for more := true; more; {
+		out, pos, more = s.some(out, pos, id)
+	}
+	return out, pos
+}
+
+// atOnce is how many packets are looked at under one lock.
+const atOnce = 64
+
+// some goes on with since; more is false at the end.
+func (s *Sound) some(out []Packet, pos, id uint64) (all []Packet, end uint64, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []Packet
 	var h [soundHeader]byte
-	for at := max(pos, s.head); at < s.tail; {
+	at := max(pos, s.head)
+	for n := 0; n < atOnce && at < s.tail; n++ {
 		s.read(at, h[:])
-		n := uint64(binary.LittleEndian.Uint32(h[:]))
+		size := uint64(binary.LittleEndian.Uint32(h[:]))
 		if binary.LittleEndian.Uint64(h[12:]) == id {
 			p := Packet{
 				At: time.Unix(0, int64(binary.LittleEndian.Uint64(h[4:]))), From: addrOf(h[21:]), To: addrOf(h[39:]),
-				Data: make([]byte, n-soundHeader),
+				Data: make([]byte, size-soundHeader),
 			}
 			s.read(at+soundHeader, p.Data)
 			out = append(out, p)
 		}
-		at += n
+		at += size
 	}
-	return out, s.tail
+	return out, at, at < s.tail
 }
 
 // Stats gives how full it is.

@@ -37,7 +37,7 @@ func toConsole() []byte {
 // console is the page for people.
 func (a *app) console(auth *api.Auth) api.Mount {
 	return console.Mount(console.Config{Auth: auth, Calls: a.engine, Version: version, Lines: func() []console.Line {
-		var list []console.Line
+		list := []console.Line{}
 		for _, l := range a.lines.list() {
 			s := l.Status
 			list = append(list, console.Line{ID: l.ID, Kind: l.Kind, Ready: s.Ready, Busy: s.Busy, Max: s.Max, Text: s.Text})

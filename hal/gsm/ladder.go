@@ -102,8 +102,9 @@ func (p *Port) climb() {
 		p.ladder.restarts++
 		if p.ladder.restarts > deadRestarts && len(p.powers()) > 0 {
 			p.supply.next = now
-			p.awaken("there was no network for long, and restarts have not helped")
-			return
+			if p.awaken("there was no network for long, and restarts have not helped") || p.supply.busy {
+				return
+			}
 		}
 		p.restartModem("there was no network for long")
 	}

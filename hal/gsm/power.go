@@ -49,13 +49,12 @@ func (k Key) restart(ctx context.Context, running bool) error {
 	if k.Power == nil {
 		return press(ctx, k.Reset, resetPress)
 	}
-	if running { // the key is a toggle
+	if running { // the key is a toggle: who has switched it off switches it on, also when the box stops
+		ctx = context.WithoutCancel(ctx)
 		if err := press(ctx, k.Power, offPress); err != nil {
 			return err
 		}
-		if !rest(ctx, offTime) {
-			return ctx.Err()
-		}
+		rest(ctx, offTime)
 	}
 	return press(ctx, k.Power, onPress)
 }
@@ -122,27 +121,28 @@ func (p *Port) missing(place string, vendor uint16) {
 }
 
 // awaken takes the next of the last steps when one is due: the power key, then the
-// power of the USB port, within a budget; then it says that somebody has to come.
-func (p *Port) awaken(why string) {
+// power of the USB port, within a budget; then it says that somebody has to come. It
+// reports whether a step was taken.
+func (p *Port) awaken(why string) bool {
 	u := &p.supply
 	now := time.Now()
 	if u.busy || u.next.IsZero() || now.Before(u.next) {
-		return
+		return false
 	}
 	all := p.powers()
 	u.spent = slices.DeleteFunc(u.spent, func(t time.Time) bool { return now.Sub(t) >= budgetTime })
 	switch {
 	case len(all) == 0:
-		return
+		return false
 	case len(u.spent) >= budget:
 		if !u.alarm {
 			u.alarm = true
 			p.note("%d times in a day its power was taken, which has not helped", budget)
 			p.condition(false, why+"; its power was switched off and on without success: look at its supply, its cable and its SIM")
 		}
-		return
+		return false
 	case p.hub.calls(p): // a hub may switch all its ports together
-		return
+		return false
 	}
 	step := all[u.steps%len(all)]
 	u.steps++
@@ -157,6 +157,7 @@ func (p *Port) awaken(why string) {
 		case <-p.ctx.Done():
 		}
 	})
+	return true
 }
 
 // stepped takes what became of a step.

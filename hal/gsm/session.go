@@ -329,6 +329,9 @@ func (p *Port) reconfigure(c Config) {
 		p.hub.look()
 	case old.Card != c.Card || old.VoLTE != c.VoLTE || old.IMEI != c.IMEI || old.ICCID != c.ICCID || old.Place != c.Place:
 		p.reopen("the line is set up in another way now")
+		if old.IMEI != c.IMEI || old.ICCID != c.ICCID || old.Place != c.Place {
+			p.woken() // the modem that it had is not missing, and may be well
+		}
 	case p.s.stage == card:
 		p.s.next["card"] = time.Time{}
 	default:

@@ -48,7 +48,7 @@ func TestNotes(t *testing.T) {
 		r.ok(r.phone.HangUp(r.ctx))
 		r.pass(time.Second)
 		want := "the bell rings, the bell pauses, the phone is told who calls, by bellcore, the bell rings, " +
-			"the receiver is lifted, the phone presses 5, the hook is pressed shortly, the receiver is put back"
+			"the receiver is lifted, the phone presses a key, the hook is pressed shortly, the receiver is put back"
 		if got := told(); !strings.HasPrefix(got, want) {
 			t.Errorf("told %s", got)
 		}

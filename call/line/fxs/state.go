@@ -255,7 +255,7 @@ func (l *Line) key(d byte) {
 	switch l.state {
 	case talking, calling:
 		if !l.shows(d) {
-			l.note("the phone presses " + string(d))
+			l.note("the phone presses a key") // which one may be a secret
 			l.leg.Digit(d)
 		}
 	case dialling:
