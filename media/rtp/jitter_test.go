@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"callbox/media"
 	"callbox/media/codec"
@@ -253,6 +254,62 @@ func TestJitterReorderAndDuplicate(t *testing.T) {
 	}
 	if _, score := delayOf(sound, heard, 16000); score < 0.99 {
 		t.Errorf("likeness %.3f", score)
+	}
+}
+
+// TestJitterLate delivers packets 100 ms late, when what stands for them has been
+// heard, and packets twice, at once or when they were heard long ago: each is counted
+// once, as what it is, and the delay stays what it was.
+func TestJitterLate(t *testing.T) {
+	t.Parallel()
+	const packets, from, to, behind = 600, 300, 500, 5 // packets
+	sound := noise(packets*media.FrameSamples, 16)
+	s, _ := bare(t, alice, pcmu(), nil)
+	var f media.Frame
+	s.read(&f, at(-13)) // from now on it is listened to
+	far := talker{ssrc: 5, c: codec.PCMU}
+	var heard []int16
+	late, twice := uint64(0), uint64(0)
+	waiting := map[int][]byte{} // by the packet that they come after
+	for i := range packets {
+		b := far.packet(sound[i*media.FrameSamples:][:media.FrameSamples], i == 0)
+		now := at(20 * i)
+		affected := i >= from && i < to
+		switch {
+		case affected && i%25 == 0:
+			waiting[i+behind] = slices.Clone(b)
+			late++
+		case affected && i%25 == 10:
+			s.handle(slices.Clone(b), alice, now)
+			s.handle(b, alice, now)
+			twice++
+		case affected && i%25 == 15:
+			waiting[i+behind] = slices.Clone(b)
+			s.handle(b, alice, now)
+			twice++
+		default:
+			s.handle(b, alice, now)
+		}
+		if b := waiting[i]; b != nil {
+			s.handle(b, alice, now)
+		}
+		if !s.read(&f, now.Add(7*time.Millisecond)) {
+			f.Clear()
+		}
+		heard = append(heard, f[:]...)
+	}
+	st := s.Stats()
+	if st.Late != late || st.Duplicates != twice || st.Concealed != late || st.Lost != 0 || st.Dropped != 0 || st.PacketsIn != packets+twice {
+		t.Errorf("%d packets came late and %d twice, counted %+v", late, twice, st)
+	}
+	before, sure := delayOf(sound, heard, (from-5)*media.FrameSamples)
+	if sure < 0.99 {
+		t.Fatalf("the sound is not what was said: %.3f", sure)
+	}
+	for place := from + 6; place+5 <= packets; place += 25 {
+		if lag, sure := delayOf(sound, heard, place*media.FrameSamples); lag != before || sure < 0.99 {
+			t.Errorf("at %d ms the sound lags %d samples (likeness %.3f), before it was %d", 20*place, lag, sure, before)
+		}
 	}
 }
 
