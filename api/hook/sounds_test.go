@@ -1,8 +1,10 @@
 package hook
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -96,6 +98,39 @@ func wantSound(t *testing.T, c *Client, url, want string) {
 	b, err := io.ReadAll(r)
 	if err != nil || string(b) != want || kind != "audio/wav" || r.Close() != nil {
 		t.Fatalf("%d bytes of %s, %v; want %d", len(b), kind, err, len(want))
+	}
+}
+
+// TestSoundsOverTLS: a sound is played over https from a server whose CA is trusted, and
+// again from memory as long as it is; from another server, or when the CA is no longer
+// trusted, nothing is.
+func TestSoundsOverTLS(t *testing.T) {
+	cert, root := certificate(t, time.Now().Add(24*time.Hour))
+	_, other := certificate(t, time.Now().Add(24*time.Hour))
+	s := &studio{header: http.Header{"Etag": {`"a"`}, "Cache-Control": {"must-revalidate"}}, body: "RIFF" + strings.Repeat("x", 1000)}
+	web := httptest.NewUnstartedServer(s)
+	web.Config.ErrorLog = log.New(io.Discard, "", 0) // refusals are part of the test
+	web.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	web.StartTLS()
+	defer web.Close()
+	url := web.URL + "/a.wav#rc=0"
+	c := client(t, func(c *Config) { c.Trust.Roots = other })
+	_, _, err := c.Open(t.Context(), url)
+	wantCode(t, err, codeCertPath)
+	if s.asked != 0 {
+		t.Errorf("a server that is not trusted was asked %d times", s.asked)
+	}
+	c.SetTrust(Trust{Roots: root})
+	for range 2 {
+		wantSound(t, c, url, s.body)
+	}
+	_, _, err = c.Open(t.Context(), strings.Replace(url, "127.0.0.1", "localhost", 1))
+	wantCode(t, err, codeCertName)
+	c.SetTrust(Trust{Roots: other})
+	_, _, err = c.Open(t.Context(), url)
+	wantCode(t, err, codeCertPath)
+	if s.asked != 2 || s.sent != 1 {
+		t.Errorf("asked %d times and sent %d, want 2 and 1", s.asked, s.sent)
 	}
 }
 
