@@ -75,8 +75,10 @@ func TestRelease(t *testing.T) {
 	if _, err := p.a.Release(p.ctx(), p.b.Leg); !errors.Is(err, call.ErrWrongState) {
 		t.Errorf("released twice: %v", err)
 	}
-	p.must(p.a.SendDigit(p.ctx(), '7', 100_000_000))
-	poll(t, "the digit arrives", func() bool { return p.far.Digits() == "7" })
+	for _, k := range []byte("7*D#") {
+		p.must(p.a.SendDigit(p.ctx(), k, 100*time.Millisecond))
+	}
+	poll(t, "the digits arrive", func() bool { return p.far.Digits() == "7*D#" })
 	select {
 	case <-over:
 		t.Error("over while nobody has changed anything")
