@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -69,6 +71,32 @@ var allowed = map[string][]string{
 var readings = map[string]string{
 	"digits": "tts:digits", "number:digits": "tts:digits", "digit": "tts:digits",
 	"spell-out": "characters", "verbatim": "characters", "letters": "characters",
+}
+
+// pitches are the words for a pitch, as parts of the voice's own. espeak-ng's own
+// meaning of them, 5 % each, is not heard.
+var pitches = map[string]float64{"x-low": 0.75, "low": 0.8, "medium": 1, "default": 1, "high": 1.25, "x-high": 1.5}
+
+// pitchSpan is by how many octaves espeak-ng moves a voice at "+100%": measured, as
+// about that part of it at smaller values and below.
+const pitchSpan = 0.68
+
+// pitchOf gives what to write for a pitch so that it is heard as it was meant: a word, a
+// change in percent or in semitones (SSML 1.1 §3.2.4). Others, in hertz, stay as they
+// are. A voice goes as far down as 0.7 and up as 1.6 times its own pitch.
+func pitchOf(v string) string {
+	ratio, ok := pitches[strings.ToLower(v)]
+	if number, found := strings.CutSuffix(v, "%"); !ok && found && strings.ContainsAny(v[:1], "+-") {
+		n, err := strconv.ParseFloat(number, 64)
+		ratio, ok = max(1+n/100, 0.1), err == nil && !math.IsNaN(n)
+	} else if number, found = strings.CutSuffix(v, "st"); !ok && found {
+		n, err := strconv.ParseFloat(number, 64)
+		ratio, ok = math.Exp2(n/12), err == nil && !math.IsNaN(n)
+	}
+	if !ok {
+		return v
+	}
+	return fmt.Sprintf("%+.0f%%", 100*min(max(math.Log2(ratio)/pitchSpan, -1), 1))
 }
 
 // unspoken are elements whose text is not for the ear.
@@ -148,6 +176,9 @@ func (w *rewriter) start(t xml.StartElement) {
 				v = own
 			} else if !value.MatchString(v) {
 				continue
+			}
+			if a == "pitch" {
+				v = pitchOf(v)
 			}
 			fmt.Fprintf(&w.out, ` %s="%s"`, a, v)
 		}

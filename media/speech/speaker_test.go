@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -106,6 +108,92 @@ func TestSpeaksSSML(t *testing.T) {
 	spelled := duration(`<speak><say-as interpret-as="characters">hello</say-as></speak>`)
 	if d := duration(`<speak>hello</speak>`); spelled < d*3/2 {
 		t.Errorf("spelled %v, said %v", spelled, d)
+	}
+}
+
+// TestSpeaksAtAPitch: a voice is as much higher or lower as was asked for.
+func TestSpeaksAtAPitch(t *testing.T) {
+	t.Parallel()
+	s := real(t, Config{})
+	for _, voice := range []string{"man", "woman"} {
+		voiced := func(pitch string) float64 {
+			clip, err := s.Speak(t.Context(), `<speak><prosody pitch="`+pitch+`">We were away a year ago, and nobody knew the way home.</prosody></speak>`, voice, "en-US")
+			if err != nil {
+				t.Fatalf("pitch %s: %v", pitch, err)
+			}
+			sound, err := media.ReadAll(clip, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fundamental(sound)
+		}
+		own := voiced("medium")
+		if own < 80 || own > 250 {
+			t.Errorf("a %s speaks at %.0f Hz", voice, own)
+		}
+		for pitch, want := range map[string]float64{"x-low": 0.75, "low": 0.8, "high": 1.25, "x-high": 1.5, "-20%": 0.8, "+20%": 1.2, "+4st": 1.26, "-2st": 0.89} {
+			if got := voiced(pitch) / own; math.Abs(got/want-1) > 0.08 {
+				t.Errorf("a %s at the pitch %s speaks at %.2f times its own, want %.2f", voice, pitch, got, want)
+			}
+		}
+		if high, low := voiced("high"), voiced("low"); high < 1.2*low {
+			t.Errorf("a %s speaks at %.0f Hz high and %.0f Hz low", voice, high, low)
+		}
+	}
+}
+
+// fundamental is the median pitch of a voice in Hz, from 50 to 500: in each 40 ms the
+// lag at which the sound is most like itself, where that is clear.
+func fundamental(s []int16) float64 {
+	const window, shortest, longest = media.SampleRate / 25, media.SampleRate / 500, media.SampleRate / 50
+	var found []float64
+	for ; len(s) >= window+longest; s = s[window/2:] {
+		likeness := func(lag int) float64 {
+			var xy, xx, yy float64
+			for i := range window {
+				x, y := float64(s[i]), float64(s[i+lag])
+				xy, xx, yy = xy+x*y, xx+x*x, yy+y*y
+			}
+			return xy / math.Sqrt(xx*yy+1)
+		}
+		best := 0.0
+		for lag := shortest; lag <= longest; lag++ {
+			best = max(best, likeness(lag))
+		}
+		if best < 0.8 || media.DBm0(s[:window]) < -40 {
+			continue
+		}
+		// Twice the period is as like: the first peak that is nearly the best counts.
+		for lag := shortest + 1; lag < longest; lag++ {
+			if l := likeness(lag); l >= 0.9*best && l >= likeness(lag-1) && l >= likeness(lag+1) {
+				found = append(found, media.SampleRate/float64(lag))
+				break
+			}
+		}
+	}
+	if len(found) == 0 {
+		return 0
+	}
+	slices.Sort(found)
+	return found[len(found)/2]
+}
+
+// TestFundamental holds the judge itself to account.
+func TestFundamental(t *testing.T) {
+	t.Parallel()
+	for _, hz := range []float64{80, 125, 220, 330} {
+		s := make([]int16, media.SampleRate)
+		for i := range s {
+			for k := 1.0; k <= 6; k++ {
+				s[i] += int16(2000 * math.Sin(2*math.Pi*k*hz*float64(i)/media.SampleRate))
+			}
+		}
+		if got := fundamental(s); math.Abs(got/hz-1) > 0.03 {
+			t.Errorf("a sound of %.0f Hz is taken for %.1f Hz", hz, got)
+		}
+	}
+	if got := fundamental(make([]int16, media.SampleRate)); got != 0 {
+		t.Errorf("silence is taken for %.1f Hz", got)
 	}
 }
 
