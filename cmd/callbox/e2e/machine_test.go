@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -192,7 +193,7 @@ func TestPartialResults(t *testing.T) {
 }
 
 // TestVoicemailDetector asks for a switch without settings, whose verdict comes
-// with the status callbacks.
+// in a status callback of its own, without a number, and in the last one.
 func TestVoicemailDetector(t *testing.T) {
 	t.Parallel()
 	for verdict, says := range map[string]string{"voicemail": mailbox, "person_found": "Hello, Bob speaking."} {
@@ -203,12 +204,19 @@ func TestVoicemailDetector(t *testing.T) {
 			phone := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: speak(t, says)})
 			a.doc("/voice", `<Response><Pause length="20"/></Response>`)
 			ask(t, "POST", g.callPath("restcomm")+"/Calls.json", g.account, g.token, url.Values{"To": {"client:bob"}, "From": {"+14155550100"},
-				"Url": {a.URL + "/voice"}, "DetectVoicemail": {"true"}, "StatusCallback": {a.URL + "/status"}, "StatusCallbackEvent": {"answered"}}.Encode())
+				"Url": {a.URL + "/voice"}, "DetectVoicemail": {"true"}, "StatusCallback": {a.URL + "/status"},
+				"StatusCallbackEvent": {"initiated,ringing,answered,completed"}}.Encode())
 			detected := func() bool {
 				return slices.ContainsFunc(a.requests("/status"), func(r asked) bool { return r.form.Get("VoicemailDetector") == verdict })
 			}
 			poll(t, "the verdict", detected)
 			phone.do("hangup", "")
+			for i, want := range []string{"initiated 0 ", "ringing 1 ", "in-progress 2 ", "in-progress  " + verdict, "completed 3 " + verdict} {
+				f := a.until("/status", i+1).form
+				if got := f.Get("CallStatus") + " " + f.Get("SequenceNumber") + " " + f.Get("VoicemailDetector"); got != want {
+					t.Errorf("message %d: %q, want %q", i, got, want)
+				}
+			}
 		})
 	}
 }
@@ -218,6 +226,10 @@ func TestVoicemailDetector(t *testing.T) {
 func TestFormClientsSeeTheMachine(t *testing.T) {
 	t.Parallel()
 	for vendor, field := range map[string]string{"twilio": "machine_end_beep", "signalwire": "machine"} {
+		sequence := "initiated ringing in-progress completed"
+		if vendor == "signalwire" {
+			sequence = "initiated ringing answered in-progress completed"
+		}
 		t.Run(vendor, func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, twoUsers)
@@ -239,8 +251,37 @@ func TestFormClientsSeeTheMachine(t *testing.T) {
 			if r := a.until("/hold", 1); r.Body["AnsweredBy"] != nil {
 				t.Errorf("the document beside the detection was asked for with %v", r.Body)
 			}
+			calls := list(got["sids"])
+			if len(calls) != 2 {
+				t.Fatalf("calls: %v", got["sids"])
+			}
+			for _, sid := range calls {
+				poll(t, "the last status", func() bool { return slices.Contains(a.statuses(sid), "completed") })
+				if s := strings.Join(a.statuses(sid), " "); s != sequence {
+					t.Errorf("statuses: %s, want %s", s, sequence)
+				}
+			}
+			checkVerdictLast(t, a.requests("/status"))
 			a.verified()
 		})
+	}
+}
+
+// checkVerdictLast: the callbacks of a call are numbered from 0, and the last one
+// tells the verdict, those before the answer do not.
+func checkVerdictLast(t *testing.T, callbacks []heardHook) {
+	t.Helper()
+	count := map[string]int{}
+	for _, h := range callbacks {
+		sid, status := text(h.Body["CallSid"]), text(h.Body["CallStatus"])
+		if n := h.Body["SequenceNumber"]; n != strconv.Itoa(count[sid]) {
+			t.Errorf("callback %d of %s has the number %v", count[sid], sid, n)
+		}
+		count[sid]++
+		by := h.Body["AnsweredBy"]
+		if status == "completed" && by != "machine_end_beep" || (status == "initiated" || status == "ringing") && by != nil {
+			t.Errorf("%s: AnsweredBy %v", status, by)
+		}
 	}
 }
 
@@ -266,6 +307,10 @@ func TestJambonzClientsSeeTheMachine(t *testing.T) {
 		poll(t, "the last event", func() bool { return strings.HasSuffix(types(), "amd_stopped") })
 		if got := types(); got != "amd_machine_detected amd_tone_detected amd_stopped" {
 			t.Errorf("events: %s", got)
+		}
+		poll(t, "the last status", func() bool { return slices.Contains(a.statuses(sid), "completed") })
+		if s := strings.Join(a.statuses(sid), " "); s != "trying ringing in-progress completed" {
+			t.Errorf("statuses: %s", s)
 		}
 	}
 	a.verified()

@@ -23,8 +23,8 @@ func snippets(t *testing.T) map[string]string {
 	}
 	out := map[string]string{}
 	for _, m := range regexp.MustCompile("(?s)```(sh|go|js)\n(.*?)```\n").FindAllStringSubmatch(string(text), -1) {
-		for name, mark := range map[string]string{"curl": "curl ", "twilio-go": "NewRestClientWithParams", "twilio": "require('twilio')",
-			"signalwire": "@signalwire/compatibility-api", "jambonz": "@jambonz/node-client"} {
+		for name, mark := range map[string]string{"curl": "--data-urlencode 'Twiml=", "restcomm": "/restcomm/2012-04-24/", "twilio-go": "NewRestClientWithParams", "twilio": "require('twilio')",
+			"signalwire": "@signalwire/compatibility-api", "jambonz": "@jambonz/node-client", "jambonz-sdk": "@jambonz/sdk"} {
 			if !strings.Contains(m[2], mark) {
 				continue
 			}
@@ -34,7 +34,7 @@ func snippets(t *testing.T) map[string]string {
 			out[name] = m[2]
 		}
 	}
-	if len(out) != 5 {
+	if len(out) != 7 {
 		t.Fatalf("README.md has pieces for %d clients only", len(out))
 	}
 	return out
@@ -84,7 +84,7 @@ func TestReadme(t *testing.T) {
 			text = here.Replace(text)
 			var cmd *exec.Cmd
 			switch name {
-			case "curl":
+			case "curl", "restcomm":
 				cmd = exec.CommandContext(ctx, "sh", "-c", text)
 			case "twilio-go":
 				file := filepath.Join(t.TempDir(), "main.go")
@@ -93,8 +93,14 @@ func TestReadme(t *testing.T) {
 				}
 				cmd = exec.CommandContext(ctx, "go", "run", file)
 			default:
-				dir := map[bool]string{true: "clients-jambonz", false: "clients-laml"}[name == "jambonz"]
-				cmd = program(t, ctx, dir, nil, "-e", text)
+				dir, kind := "clients-laml", "commonjs"
+				if strings.HasPrefix(name, "jambonz") {
+					dir = "clients-jambonz"
+				}
+				if strings.HasPrefix(text, "import ") {
+					kind = "module"
+				}
+				cmd = program(t, ctx, dir, nil, "--input-type="+kind, "-e", text)
 			}
 			cmd.Env = env
 			out, err := cmd.Output()

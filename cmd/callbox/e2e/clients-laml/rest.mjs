@@ -105,7 +105,10 @@ const scenarios = {
   },
   // A machine answers twice: the script waits for the verdict, then runs beside it.
   async machine() {
-    const detect = { to: PHONE, from, machineDetection: 'DetectMessageEnd', machineDetectionTimeout: 40 };
+    const detect = {
+      to: PHONE, from, machineDetection: 'DetectMessageEnd', machineDetectionTimeout: 40,
+      statusCallback: `${APP}/status`, statusCallbackEvent: all,
+    };
     const waiting = await client.calls.create({ ...detect, url: `${APP}/short` });
     out.waiting = plain(await until(waiting.sid, 'completed'));
     const beside = await client.calls.create({
@@ -114,6 +117,7 @@ const scenarios = {
     await until(beside.sid, 'in-progress');
     await new Promise((r) => setTimeout(r, Number(TALK))); // what the machine says
     out.beside = plain(await client.calls(beside.sid).fetch());
+    out.sids = sids([waiting, beside]);
     await client.calls(beside.sid).update({ status: 'completed' });
     await until(beside.sid, 'completed');
   },
