@@ -1,6 +1,7 @@
 package rtp
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"testing"
 
@@ -75,6 +76,51 @@ func FuzzPacketStream(f *testing.F) {
 			if s.jb != nil && (s.jb.level() < 0 || s.jb.level() > bufferCap+maxPayload) {
 				t.Fatalf("the buffer holds %d", s.jb.level())
 			}
+		}
+	})
+}
+
+// FuzzConceal gives any sound and any pattern of losses to the concealment. Nothing
+// may panic, and a loss ends in silence after 60 ms.
+func FuzzConceal(f *testing.F) {
+	voice := func(hz float64) []byte {
+		var b []byte
+		for _, v := range vowel(0, 480, hz) {
+			b = binary.LittleEndian.AppendUint16(b, uint16(v))
+		}
+		return b
+	}
+	f.Add(voice(75), []byte{160, 0x81, 160})
+	f.Add(voice(190), []byte{80, 80, 0x80 | 80, 7, 0x81, 160})
+	f.Add([]byte{0xff, 0x7f, 0, 0x80}, []byte{160, 0xff, 0xff, 0xff, 1, 0xff})
+	f.Add([]byte{}, []byte{0xff})
+	f.Fuzz(func(t *testing.T, sound, steps []byte) {
+		var p plc
+		p.reset()
+		lost, at := plcFaded, 0
+		for _, step := range steps { // pairs of samples, less one; the top bit says that they are lost
+			s := make([]int16, 2*int(step&0x7f)+2)
+			if step&0x80 == 0 {
+				for i := range s {
+					if n := len(sound) / 2; n > 0 {
+						s[i] = int16(binary.LittleEndian.Uint16(sound[at%n*2:]))
+						at++
+					}
+				}
+				p.good(s)
+				lost = 0
+				continue
+			}
+			heard := p.conceal(s)
+			if heard != (lost < plcFaded) {
+				t.Fatalf("after %d lost samples it says %v", lost, heard)
+			}
+			for i, v := range s {
+				if lost+i >= plcFaded && v != 0 {
+					t.Fatalf("sample %d of a loss is %d, not silence", lost+i, v)
+				}
+			}
+			lost = min(lost+len(s), plcFaded)
 		}
 	})
 }

@@ -255,6 +255,36 @@ func TestTrimRefuses(t *testing.T) {
 	}
 }
 
+// FuzzTrim gives any samples to Trim: the copy is as long as it says, no longer than
+// the original, and a part of it.
+func FuzzTrim(f *testing.F) {
+	s := spec{encoding: PCM, bits: 16, rate: 8000, channels: 1}
+	f.Add([]byte{}, false, uint8(0))
+	f.Add(s.data(1600, tone(500, 8000, 0.5)), false, uint8(0))
+	f.Add(s.data(1603, tone(500, 8000, 0.5)), true, uint8(12))
+	f.Add([]byte{0xff, 0x7f, 0, 0x80, 1}, true, uint8(255))
+	f.Fuzz(func(t *testing.T, b []byte, stereo bool, quiet uint8) {
+		s := spec{encoding: PCM, bits: 16, rate: 8000, channels: 1}
+		if stereo {
+			s.channels = 2
+		}
+		silence := make([]byte, int(quiet)*media.FrameSamples*2)
+		samples := slices.Concat(silence, b, silence)
+		samples = samples[:len(samples)/(2*s.channels)*2*s.channels]
+		var m memory
+		d, err := Trim(&m, bytes.NewReader(riff(s.fmtChunk(), chunk("data", samples))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, have, err := Inspect(bytes.NewReader(m.b)); err != nil || have != d {
+			t.Fatalf("the copy of %v has %v, %v", d, have, err)
+		}
+		if len(m.b) > 44+len(samples) || !bytes.Contains(samples, m.b[44:]) {
+			t.Fatalf("%d bytes are no part of the original's %d", len(m.b)-44, len(samples))
+		}
+	})
+}
+
 var _ io.ReadWriteSeeker = (*memory)(nil)
 
 // BenchmarkWriter is 20 ms of a recording in stereo on its way into a file, once a
