@@ -86,6 +86,36 @@ func TestMessages(t *testing.T) {
 	apitest.Golden(t, "messages.txt", b.String())
 }
 
+// BenchmarkMessage is 20 ms of a call written for its application, in both languages.
+func BenchmarkMessage(b *testing.B) {
+	for _, k := range []struct {
+		name    string
+		options call.StreamOptions
+		opening api.StreamOpening
+	}{
+		{"media", call.StreamOptions{Track: call.TrackInbound}, api.StreamOpening{}},
+		{"media-both", call.StreamOptions{Track: call.TrackBoth}, api.StreamOpening{}},
+		{"media-16000", call.StreamOptions{Track: call.TrackInbound, Rate: 16000}, api.StreamOpening{}},
+		{"bare-mono", call.StreamOptions{Mix: call.StreamMono, Rate: 8000}, api.StreamOpening{Hello: []byte(`{}`)}},
+		{"bare-stereo-16000", call.StreamOptions{Mix: call.StreamStereo, Rate: 16000}, api.StreamOpening{Hello: []byte(`{}`)}},
+	} {
+		b.Run(k.name, func(b *testing.B) {
+			s := theCall("ws://app.lan/")
+			s.StreamOptions = k.options
+			l, p := speaker(b, s, k.opening, newEnd()), sound(0, 1000, -1000)
+			l.piece(nil, p) // a resampler gives nothing for its first samples
+			buf := make([]byte, 0, 4<<10)
+			b.ReportAllocs()
+			for b.Loop() {
+				p.At += media.FrameDuration
+				if messages, _ := l.piece(buf[:0], p); len(messages) == 0 {
+					b.Fatal("nothing was written")
+				}
+			}
+		})
+	}
+}
+
 // speaker makes the language of an opening.
 func speaker(t testing.TB, s call.Stream, o api.StreamOpening, end script.StreamEnd) language {
 	t.Helper()

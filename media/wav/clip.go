@@ -88,7 +88,8 @@ func (c *Clip) decode(r *Reader) bool {
 		k, err := r.Read(f[n:])
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				c.err.Store(&err)
+				failed := err // only an error that is kept costs memory
+				c.err.Store(&failed)
 			}
 			break
 		}

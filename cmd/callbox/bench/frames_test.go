@@ -25,7 +25,7 @@ type frame struct {
 // no allocation is allowed there.
 var mayNotAllocate = []string{"BenchmarkTick", "BenchmarkTick100", "BenchmarkDecode", "BenchmarkConceal",
 	"BenchmarkEncode", "BenchmarkRelay", "BenchmarkRelaySockets", "BenchmarkDetector", "BenchmarkRoom", "BenchmarkCanceller", "BenchmarkComfortNoise", "BenchmarkMeter", "BenchmarkToneDetector", "BenchmarkFaxDetector",
-	"BenchmarkSealAndOpen", "BenchmarkResample", "BenchmarkWriter", "BenchmarkGenerator", "BenchmarkClip", "BenchmarkCrossing", "BenchmarkEvent", "BenchmarkReader"}
+	"BenchmarkSealAndOpen", "BenchmarkResample", "BenchmarkWriter", "BenchmarkGenerator", "BenchmarkClip", "BenchmarkCrossing", "BenchmarkEvent"}
 
 // frames runs the packages' own benchmarks.
 func (l *lab) frames() error {
