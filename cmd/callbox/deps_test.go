@@ -28,6 +28,8 @@ var rules = []rule{
 	{"media/session", []string{"media", "media/codec", "media/quality", "media/tone"}},
 	// It makes recordings for tests and training; nothing of it is in the gateway.
 	{"media/amd/corpus", []string{"media", "media/codec", "media/wav"}},
+	// Tests keep golden sounds as WAV files.
+	{"media/mediatest", []string{"media", "media/wav"}},
 	{"media/**", []string{"media", "media/codec"}},
 	{"hal", nil},
 	{"hal/at", nil},

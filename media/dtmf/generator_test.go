@@ -2,13 +2,17 @@ package dtmf
 
 import (
 	"errors"
+	"flag"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"callbox/media"
+	"callbox/media/mediatest"
 )
+
+var update = flag.Bool("update", false, "write the golden sounds of testdata anew")
 
 func TestFrequencies(t *testing.T) {
 	t.Parallel()
@@ -133,6 +137,28 @@ func TestGeneratorToDetector(t *testing.T) {
 		}
 		if got := detect(readAll(t, clip)); got != keys {
 			t.Errorf("%+v: got %q", c, got)
+		}
+	}
+}
+
+// TestGoldenKeys: the keys sound as they did, and what is kept of that sound is heard as
+// the keys, with the two frequencies of each at their levels.
+func TestGoldenKeys(t *testing.T) {
+	t.Parallel()
+	clip, err := New(keys, Config{On: 50 * ms, Off: 50 * ms})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := mediatest.Golden(t, "testdata/keys.wav", readAll(t, clip), *update)
+	if got := detect(golden); got != keys {
+		t.Errorf("the file is heard as %q, want %q", got, keys)
+	}
+	for i := range len(keys) {
+		at := golden[media.SamplesIn(time.Duration(i)*100*ms):][:media.SamplesIn(50*ms)]
+		row, column, _ := Frequencies(keys[i])
+		low, high := media.ToneLevel(at, row), media.ToneLevel(at, column)
+		if math.Abs(low-defaultLow) > 0.4 || math.Abs(high-defaultHigh) > 0.4 {
+			t.Errorf("key %c of the file: %.1f and %.1f dBm0", keys[i], low, high)
 		}
 	}
 }

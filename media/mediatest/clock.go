@@ -1,5 +1,6 @@
 // Package mediatest owns what tests of sound share: a media clock for synctest
-// bubbles. It may import media; the tests that tick by it test it.
+// bubbles, and golden files of sound. It may import media and media/wav; the tests
+// that use it test it.
 package mediatest
 
 import (

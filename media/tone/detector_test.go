@@ -1,6 +1,7 @@
 package tone
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,8 +11,11 @@ import (
 	"time"
 
 	"callbox/media"
+	"callbox/media/mediatest"
 	"callbox/media/speech"
 )
+
+var update = flag.Bool("update", false, "write the golden sounds of testdata anew")
 
 // signal is a tone as it comes down a line: at a level, with noise some dB under it,
 // its frequencies and times off by some parts in a thousand, after a pause.
@@ -114,6 +118,30 @@ func TestDetector(t *testing.T) {
 	t.Logf("of %d tones %d were missed (%.2f %%) and %d taken for others (%.2f %%); told at most %v after two rounds", all, missed, 100*float64(missed)/float64(all), wrong, 100*float64(wrong)/float64(all), late)
 	if missed*200 > all || wrong*200 > all {
 		t.Error("more than 0.5 % were missed or mistaken")
+	}
+}
+
+// TestGoldenTones: ringing and busy tones sound as they did, and what is kept of one
+// round of them is taken for that tone when it goes on.
+func TestGoldenTones(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"US", "DE", "GB"} {
+		c, _ := ByCountry(code)
+		for kind, tn := range map[Kind]Tone{RingbackTone: c.Ringback, BusyTone: c.Busy} {
+			made, err := media.ReadAll(Clip(tn, DefaultLevel, tn.Period()), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprintf("testdata/%s-%v.wav", strings.ToLower(code), kind)
+			golden := mediatest.Golden(t, name, made[:media.SamplesIn(tn.Period())], *update)
+			sound := golden
+			for len(sound) < media.SamplesIn(3*tn.Period()+3*time.Second) {
+				sound = append(sound, golden...)
+			}
+			if heard, _ := hear(c, sound); len(heard) != 1 || heard[0] != kind {
+				t.Errorf("%s is heard as %v", name, heard)
+			}
+		}
 	}
 }
 
