@@ -9,7 +9,7 @@ PATH=$PATH:/usr/sbin:/sbin # where only root looks by itself
 # program or file:package
 case $what in
 demo) need=(espeak-ng:espeak-ng) ;;
-test) need=(espeak-ng:espeak-ng sox:sox sipp:sip-tester baresip:baresip-core
+test) need=(espeak-ng:espeak-ng flite:flite sox:sox sipp:sip-tester baresip:baresip-core
 	linphonec:linphone-cli kamailio:kamailio ip:iproute2 iptables:iptables
 	qemu-arm-static:qemu-user-static gcc:gcc /usr/include/stdlib.h:libc6-dev
 	node:nodejs npm:npm curl:curl svwar:sipvicious chromium:chromium turnserver:coturn minimodem:minimodem) ;;

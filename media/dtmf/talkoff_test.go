@@ -1,13 +1,17 @@
 package dtmf
 
 import (
+	"bytes"
 	"fmt"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"callbox/media"
 	"callbox/media/codec"
 	"callbox/media/speech"
+	"callbox/media/wav"
 )
 
 // talk is spoken to the detector: digits, vowels, names, long sentences.
@@ -57,13 +61,15 @@ func TestTalkOff(t *testing.T) {
 	}
 }
 
-// talkers are voices and what each says, one after the other.
+// talkers are voices and what each says, one after the other: of espeak-ng, which
+// computes them, and of flite, which puts them together of what people have said.
 var talkers = []struct{ voice, text string }{
 	{"en-us+m2", talk[0]}, {"en-us+f5", talk[3]}, {"en-gb+m5", talk[2]}, {"en-gb+f2", talk[5]}, {"en-us+croak", talk[1]},
 	{"de+m1", "Guten Tag, Sie sprechen mit der Vermittlung. Bitte nennen Sie mir Ihre Kundennummer: eins, zwei, drei, vier, fünf, sechs, sieben, acht, neun, null."},
 	{"fr+f1", "Bonjour, vous êtes en communication avec notre serveur vocal. Veuillez taper votre numéro, puis la touche dièse. Un, deux, trois, quatre, cinq, six."},
 	{"es+m6", "Buenos días, gracias por llamar. Para hablar con un agente, espere un momento por favor. Uno, dos, tres, cuatro, cinco, seis, siete, ocho, nueve, cero."},
 	{"it+f4", "Buongiorno, tutti i nostri operatori sono occupati. Rimanga in linea per non perdere la priorità acquisita. Uno, due, tre, quattro, cinque."},
+	{"flite slt", talk[1]}, {"flite rms", talk[3]}, {"flite awb", talk[4]}, {"flite kal", talk[5]},
 	{"pt+m3", "Bom dia, a sua chamada é muito importante para nós. Aguarde um momento, por favor. Um, dois, três, quatro, cinco, seis, sete, oito."},
 }
 
@@ -74,18 +80,20 @@ func falseDigits(t testing.TB, d time.Duration) string {
 	s := speech.New(speech.Config{})
 	var got string
 	var said time.Duration
+	_, missing := exec.LookPath("flite")
+	if missing != nil {
+		t.Logf("without the voices of flite (apt-get install flite): %v", missing)
+	}
 	for i := 0; said < d; i++ {
 		who := talkers[i%len(talkers)]
-		clip, err := s.Speak(t.Context(), fmt.Sprintf("%s %d.", who.text, 37*i+1000), who.voice, "")
-		if err != nil {
-			t.Fatalf("this test needs espeak-ng (apt-get install espeak-ng): %v", err)
+		text := fmt.Sprintf("%s %d.", who.text, 37*i+1000)
+		var samples []int16
+		if voice, recorded := strings.CutPrefix(who.voice, "flite "); !recorded {
+			samples = spoken(t, s, text, who.voice)
+		} else if missing == nil {
+			samples = flite(t, text, voice)
 		}
-		said += clip.Duration()
-		samples, err := media.ReadAll(clip, time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = clip.Close()
+		said += media.DurationOf(len(samples))
 		gain := []int32{256, 128, 512, 64}[i/len(talkers)%4] // of 256
 		for k, v := range samples {
 			samples[k] = media.Clamp(int32(v) * gain / 256)
@@ -95,7 +103,36 @@ func falseDigits(t testing.TB, d time.Duration) string {
 	return got
 }
 
-// Twelve minutes of ten voices in six languages at four levels: no key. The
+// spoken is a text as espeak-ng says it.
+func spoken(t testing.TB, s *speech.Speaker, text, voice string) []int16 {
+	t.Helper()
+	clip, err := s.Speak(t.Context(), text, voice, "")
+	if err != nil {
+		t.Fatalf("this test needs espeak-ng (apt-get install espeak-ng): %v", err)
+	}
+	defer clip.Close() //nolint:errcheck // a clip in memory
+	samples, err := media.ReadAll(clip, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return samples
+}
+
+// flite is a text as that program says it.
+func flite(t testing.TB, text, voice string) []int16 {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "flite", "-voice", voice, "-t", text, "-o", "/dev/stdout").Output()
+	if err != nil {
+		t.Fatalf("flite says %q: %v", text, err)
+	}
+	samples, err := wav.Decode(bytes.NewReader(out), time.Minute)
+	if err != nil || media.DBm0(samples) < -40 {
+		t.Fatalf("flite says %q: %v, %.1f dBm0", text, err, media.DBm0(samples))
+	}
+	return samples
+}
+
+// Twelve minutes of fourteen voices in six languages at four levels: no key. The
 // benchmark goes on for an hour.
 func TestTalkOffOfManyVoices(t *testing.T) {
 	t.Parallel()
