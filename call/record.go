@@ -31,6 +31,7 @@ type Record struct {
 	Updated     time.Time  `json:"updated"`
 	Started     *time.Time `json:"started,omitempty"` // first attempt on a line
 	Rang        *time.Time `json:"rang,omitempty"`
+	Early       bool       `json:"early,omitempty"` // a called far end sent sound before its answer
 	Answered    *time.Time `json:"answered,omitempty"`
 	Ended       *time.Time `json:"ended,omitempty"`
 	Cause       *Cause     `json:"cause,omitempty"` // set when ended
@@ -131,8 +132,12 @@ type EventType string
 const (
 	EventInitiated EventType = "initiated" // the attempt starts
 	EventRinging   EventType = "ringing"
-	EventAnswered  EventType = "answered"
-	EventEnded     EventType = "completed" // final, whatever the outcome
+	// EventEarly says that a far end whose phone was told to ring now sends sound
+	// before its answer, once per call. Where sound is the first that is heard of it,
+	// EventRinging alone tells so, with Record.Early.
+	EventEarly    EventType = "early"
+	EventAnswered EventType = "answered"
+	EventEnded    EventType = "completed" // final, whatever the outcome
 	// EventRecordingStarted, -Done and -Absent carry Event.Recording.
 	EventRecordingStarted EventType = "in-progress"
 	EventRecordingDone    EventType = "recording-completed"

@@ -82,6 +82,7 @@ func TestList(t *testing.T) {
 		}},
 		{"queued", func(*call.Record) {}},
 		{"ringing", func(r *call.Record) { r.State = call.Ringing }},
+		{"sounding", func(r *call.Record) { r.State, r.Early = call.Ringing, true }},
 		{"inbound", func(r *call.Record) {
 			r.State, r.Direction, r.From, r.To = call.InProgress, call.Inbound, "+15550100", "client:bob"
 		}},
@@ -89,9 +90,9 @@ func TestList(t *testing.T) {
 		sids[g.edited(t, c.edit)] = c.name
 	}
 	for query, want := range map[string]string{
-		"":                                 "inbound ringing queued canceled declined busy ended",
+		"":                                 "inbound sounding ringing queued canceled declined busy ended",
 		"?direction=inbound":               "inbound",
-		"?direction=outbound":              "ringing queued canceled declined busy ended",
+		"?direction=outbound":              "sounding ringing queued canceled declined busy ended",
 		"?callStatus=completed":            "ended",
 		"?callStatus=busy":                 "busy",
 		"?callStatus=failed":               "declined",
@@ -99,9 +100,10 @@ func TestList(t *testing.T) {
 		"?callStatus=trying":               "queued",
 		"?callStatus=queued":               "",
 		"?callStatus=ringing":              "ringing",
+		"?callStatus=early-media":          "sounding",
 		"?callStatus=in-progress":          "inbound",
-		"?from=16175551212":                "ringing queued canceled declined busy ended",
-		"?from=%2B1-617-555-1212":          "ringing queued canceled declined busy ended",
+		"?from=16175551212":                "sounding ringing queued canceled declined busy ended",
+		"?from=%2B1-617-555-1212":          "sounding ringing queued canceled declined busy ended",
 		"?from=15550100":                   "inbound",
 		"?to=bob":                          "inbound",
 		"?to=alice":                        "",
@@ -130,7 +132,7 @@ func TestList(t *testing.T) {
 			t.Errorf("%s: %d %s", query, resp.StatusCode, body)
 		}
 	}
-	if _, body := g.do(t, "GET", "/v1/Accounts/"+project+"/CallCount", ""); body != `{"inbound":1,"outbound":2}` {
+	if _, body := g.do(t, "GET", "/v1/Accounts/"+project+"/CallCount", ""); body != `{"inbound":1,"outbound":3}` {
 		t.Errorf("count: %s", body)
 	}
 }

@@ -54,9 +54,10 @@ func text(t *testing.T, list ...api.Outgoing) string {
 func TestStatusHooks(t *testing.T) {
 	d, rec := told(t), record()
 	var list []api.Outgoing
-	for i, typ := range []call.EventType{call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded, call.EventDigit, call.EventRecordingDone} {
-		rec.State = []call.State{call.Dialing, call.Ringing, call.InProgress, call.Completed, call.Completed, call.Completed}[i]
-		rec.Answered = map[bool]*time.Time{true: after(4)}[i >= 2]
+	for i, typ := range []call.EventType{call.EventInitiated, call.EventRinging, call.EventEarly, call.EventAnswered, call.EventEnded, call.EventDigit, call.EventRecordingDone} {
+		rec.State = []call.State{call.Dialing, call.Ringing, call.Ringing, call.InProgress, call.Completed, call.Completed, call.Completed}[i]
+		rec.Early = i >= 2
+		rec.Answered = map[bool]*time.Time{true: after(4)}[i >= 3]
 		if typ == call.EventEnded {
 			rec.Ended, rec.Cause = after(95), &call.Cause{Q850: 16, Who: call.Remote}
 		}
@@ -70,8 +71,8 @@ func TestStatusHooks(t *testing.T) {
 		}
 		seen[o.Token] = true
 	}
-	again := d.Callback(call.Event{Type: call.EventEnded, Seq: 3, At: *after(95), Record: &rec})
-	if again[0].Token != list[3].Token {
+	again := d.Callback(call.Event{Type: call.EventEnded, Seq: 4, At: *after(95), Record: &rec})
+	if again[0].Token != list[4].Token {
 		t.Error("the same event has another token")
 	}
 	rec.Status.Method = "GET"
@@ -79,6 +80,9 @@ func TestStatusHooks(t *testing.T) {
 	rec.Status.Events = []call.EventType{call.EventRinging}
 	if got := d.Callback(call.Event{Type: call.EventEnded, Record: &rec}); got != nil {
 		t.Errorf("not asked for: %+v", got)
+	}
+	if got := d.Callback(call.Event{Type: call.EventEarly, Record: &rec}); len(got) != 1 {
+		t.Errorf("early media is told to whoever asked for ringing: %+v", got)
 	}
 	rec.Status = call.StatusHook{}
 	if got := d.Callback(call.Event{Type: call.EventEnded, Record: &rec}); got != nil {

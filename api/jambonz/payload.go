@@ -273,7 +273,7 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 	}
 	rec := *ev.Record
 	switch ev.Type {
-	case call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded:
+	case call.EventInitiated, call.EventRinging, call.EventEarly, call.EventAnswered, call.EventEnded:
 	case call.EventMachine, call.EventMachinePartial:
 		return d.machineCallback(ev)
 	case call.EventMessage:
@@ -283,7 +283,7 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 	default:
 		return nil
 	}
-	if rec.Status.IsZero() || len(rec.Status.Events) > 0 && !rec.Status.Wants(ev.Type) {
+	if rec.Status.IsZero() || len(rec.Status.Events) > 0 && !wants(rec.Status, ev.Type) {
 		return nil
 	}
 	o := d.common(rec)
@@ -299,6 +299,13 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 	out := d.outgoing(rec.Status.Hook, rec, o)
 	out.Token = eventToken(rec, ev)
 	return []api.Outgoing{out}
+}
+
+// wants reports whether a status hook asked for a change. Ringing and early-media
+// are two answers to one question: a far end that rings and then sends sound is told
+// of twice, as by the cloud.
+func wants(h call.StatusHook, t call.EventType) bool {
+	return h.Wants(t) || t == call.EventEarly && h.Wants(call.EventRinging)
 }
 
 // wholeSeconds is a duration in seconds, rounded to the nearest.

@@ -8,12 +8,19 @@ import (
 )
 
 // statusOf is a call's status by call-api.md §3.1. Before the answer the SIP
-// status decides, and a dialled child is judged otherwise than a created call.
+// status decides, and a dialled child is judged otherwise than a created call. A far
+// end that rings and then sends sound is ringing, then early-media, each told once;
+// one that sends sound at once is early-media only, and ringing does not follow.
 func statusOf(rec call.Record) string {
 	switch rec.State {
 	case call.Queued, call.Dialing:
 		return "trying"
-	case call.Completed, call.Ringing, call.InProgress:
+	case call.Ringing:
+		if rec.Early {
+			return "early-media"
+		}
+		return rec.State.String()
+	case call.Completed, call.InProgress:
 		return rec.State.String()
 	}
 	sip := 0
@@ -49,6 +56,8 @@ func sipStatus(rec call.Record) int {
 	switch {
 	case rec.Answered != nil:
 		return 200
+	case rec.State == call.Ringing && rec.Early:
+		return 183
 	case rec.State == call.Ringing:
 		return 180
 	case !rec.State.Final():

@@ -429,7 +429,7 @@ func (w *world) told(id string) []string {
 	var out []string
 	for _, ev := range w.events {
 		switch ev.Type {
-		case call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded:
+		case call.EventInitiated, call.EventRinging, call.EventEarly, call.EventAnswered, call.EventEnded:
 			if ev.Record.ID == id {
 				out = append(out, fmt.Sprintf("%s/%d", ev.Type, ev.Seq))
 			}

@@ -273,8 +273,12 @@ func (c *live) onRings(sound bool) {
 	if c.r.State == call.InProgress {
 		return
 	}
-	c.early = c.early || sound
+	rang, fresh := c.r.State == call.Ringing, sound && !c.r.Early
+	c.early, c.r.Early = c.early || sound, c.r.Early || sound
 	c.apply(call.InRing) // counts once, whichever line it comes from
+	if rang && fresh {
+		c.tellEarly()
+	}
 	c.recordRinging()
 	if c.early {
 		c.tellParent(childEarly)

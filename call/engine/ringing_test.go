@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,39 @@ func TestEarlySoundThenFailover(t *testing.T) {
 		caller.end(call.NormalClearing(call.Remote))
 		if !res().Bridged {
 			t.Errorf("result %+v", res())
+		}
+	})
+}
+
+// Sound before the answer is in the record from the moment that it comes, and told
+// once: as the ringing where it is the first that is heard, else after that, without
+// taking a number of the steps that every hook is told of.
+func TestEarlySoundIsTold(t *testing.T) {
+	in(t, func(t *testing.T, w *world) {
+		w.routes["5550199"] = []Attempt{{Line: "201", To: "1"}, {Line: "202", To: "2"}}
+		for name, tc := range map[string]struct {
+			play func(first *farLeg)
+			want string
+		}{
+			"ringing":             {(*farLeg).ring, "initiated/0 ringing/1 answered/2 completed/3"},
+			"ringing, then sound": {func(l *farLeg) { l.ring(); l.early(); l.early() }, "initiated/0 ringing/1 early/2 answered/2 completed/3"},
+			"sound, then ringing": {func(l *farLeg) { l.early(); l.ring() }, "initiated/0 ringing/1 answered/2 completed/3"},
+			"neither":             {func(*farLeg) {}, "initiated/0 answered/1 completed/2"},
+		} {
+			rec := w.mustCreate(call.Request{From: "5550100", To: "5550199", Script: w.doc("http://app/voice", play("clip:500"))})
+			leg := <-w.lines["201"].dialed
+			tc.play(leg)
+			synctest.Wait()
+			if r, sound := w.record(rec.ID), strings.Contains(name, "sound"); r.Early != sound || (r.State == call.Ringing) != strings.Contains(tc.want, "ringing") {
+				t.Errorf("%s: %s, early %v", name, r.State, r.Early)
+			}
+			leg.answer()
+			synctest.Wait()
+			leg.end(call.NormalClearing(call.Remote))
+			synctest.Wait()
+			if got := strings.Join(w.told(rec.ID), " "); got != tc.want {
+				t.Errorf("%s: told %s, want %s", name, got, tc.want)
+			}
 		}
 	})
 }

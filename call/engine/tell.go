@@ -32,6 +32,16 @@ func (c *live) emit(ev call.Event, keep bool) {
 	c.e.cfg.Journal.Append(ev, keep)
 }
 
+// tellEarly publishes and journals that the far end sends sound before its answer.
+// It has no number of its own: those count the steps that every hook may be told of.
+func (c *live) tellEarly() {
+	c.r.Updated = c.e.cfg.Now()
+	c.publish()
+	ev := call.Event{Type: call.EventEarly, Seq: c.r.Seq, At: c.r.Updated, Record: c.rec.Load()}
+	c.e.cfg.Publisher.Publish(ev)
+	c.e.cfg.Journal.Append(ev, false)
+}
+
 // onFinal follows the move to a final state: the world sees it at once, the
 // final event goes out when the recordings are whole, so that it can carry
 // theirs.

@@ -109,6 +109,8 @@ func sentence(ev call.Event) string {
 			return ev.Record.State.String() + ": " + ev.Record.Cause.Error()
 		}
 		return ev.Record.State.String()
+	case call.EventEarly:
+		return "sound before the answer"
 	case call.EventRinging, call.EventAnswered:
 		return string(ev.Type)
 	}

@@ -41,6 +41,7 @@ func filled() *Ring {
 	r.Message(ms(1), "one@box", "udp", true, box, alice, sip("INVITE sip:alice@192.0.2.7:5062;transport=udp SIP/2.0", sdp))
 	r.Message(ms(20), "one@box", "udp", false, box, alice, sip("SIP/2.0 180 Ringing"))
 	r.Publish(call.Event{Type: call.EventRinging, At: ms(21), Record: &parent})
+	r.Publish(call.Event{Type: call.EventEarly, At: ms(22), Record: &parent})
 	r.Message(ms(2500), "one@box", "udp", false, box, alice, sip("SIP/2.0 200 OK", sdp))
 	r.Message(ms(2501), "one@box", "udp", true, box, alice, sip("ACK sip:alice@192.0.2.7:5062 SIP/2.0"))
 	r.Publish(call.Event{Type: call.EventAnswered, At: ms(2502), Record: &parent})
@@ -91,8 +92,8 @@ func TestLadder(t *testing.T) {
 
 func TestCall(t *testing.T) {
 	r := filled()
-	if n := len(r.Call("CA1")); n != 12 {
-		t.Errorf("%d entries of a call and its child, want 12", n)
+	if n := len(r.Call("CA1")); n != 13 {
+		t.Errorf("%d entries of a call and its child, want 13", n)
 	}
 	if n := len(r.Call("CA2")); n != 4 {
 		t.Errorf("%d entries of the child, want 4", n)

@@ -266,7 +266,7 @@ func (h *Hub) Publish(ev call.Event) {
 		if own != nil && ev.Record.Session.Notify {
 			own.notify(verbStatus(own, ev))
 		}
-	case call.EventInitiated, call.EventRinging, call.EventAnswered, call.EventEnded:
+	case call.EventInitiated, call.EventRinging, call.EventEarly, call.EventAnswered, call.EventEnded:
 		h.status(ev, own, parent)
 	default:
 		for _, o := range h.cfg.Dialect.Callback(ev) {

@@ -313,6 +313,11 @@ func TestStatus(t *testing.T) {
 	if m := p.want("call:status"); m.CallSid != "c1" || m.Data["call_sid"] != "child" || m.Data["call_status"] != "ringing" {
 		t.Errorf("%+v", m)
 	}
+	child.Early = true
+	h.Publish(call.Event{Type: call.EventEarly, Record: &child})
+	if m := p.want("call:status"); m.Data["call_sid"] != "child" || m.Data["call_status"] != "early-media" || m.Data["sip_status"] != float64(183) {
+		t.Errorf("%+v", m)
+	}
 	child.AnsweredBy, child.AMD = "human", &call.AMD{Status: call.Hook{URL: a.url + "/amd", Name: "/amd"}}
 	h.Publish(call.Event{Type: call.EventMachine, Record: &child})
 	m := p.want("verb:hook")

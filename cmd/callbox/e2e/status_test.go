@@ -23,7 +23,7 @@ import (
 )
 
 // outcomes are the ways in which a call ends, as the far end plays them. Each
-// has a trunk of its own: its number is +1415555010 and its place in the list.
+// has a trunk of its own: its number is +141555501 and its place in the list.
 var outcomes = []struct {
 	name     string
 	scenario string // of one call; empty: there is no trunk
@@ -45,6 +45,10 @@ var outcomes = []struct {
 	{name: "cancelled", scenario: recv("INVITE") + reply("180 Ringing", "", "") + cancelled, cancel: true,
 		last: map[string]string{"twilio": "canceled", "signalwire": "canceled", "restcomm": "canceled", "jambonz": "no-answer"}},
 	{name: "a number that does not exist", scenario: recv("INVITE") + reply("404 Not Found", "", "") + ack, last: all("failed")},
+	{name: "rings, sounds, busy", last: all("busy"),
+		scenario: recv("INVITE") + reply("180 Ringing", "", "") + pause(200*time.Millisecond) + reply("183 Session Progress", "", "sendrecv") + pause(200*time.Millisecond) + reply("486 Busy Here", "", "") + ack},
+	{name: "sounds, busy", last: all("busy"),
+		scenario: recv("INVITE") + reply("183 Session Progress", "", "sendrecv") + pause(200*time.Millisecond) + reply("486 Busy Here", "", "") + ack},
 	{name: "no route", last: all("failed")},
 }
 
@@ -79,7 +83,7 @@ func TestStatusMessages(t *testing.T) {
 	config.WriteString("routes:\n")
 	for i, o := range outcomes {
 		if o.scenario != "" {
-			fmt.Fprintf(&config, "- {name: far%d, prefix: \"+1415555010%d\", lines: [far%d]}\n", i, i, i)
+			fmt.Fprintf(&config, "- {name: far%d, prefix: \"+141555501%02d\", lines: [far%d]}\n", i, i, i)
 		}
 	}
 	g.configure(config.String())
@@ -122,7 +126,7 @@ func TestStatusMessages(t *testing.T) {
 func (g *gateway) playOutcome(t *testing.T, i int, dialect, app string, seen *statusLog) {
 	t.Helper()
 	o := outcomes[i]
-	number := fmt.Sprintf("+1415555010%d", i)
+	number := fmt.Sprintf("+141555501%02d", i)
 	script, status := app+"/long/"+dialect, fmt.Sprintf("%s/status/%s/%d", app, dialect, i)
 	if o.short {
 		script = app + "/short/" + dialect
