@@ -309,10 +309,7 @@ func TestPhoneMoreScenarios(t *testing.T) {
 		return strings.ReplaceAll(step, "+14155550100@", "bob@")
 	}
 	call := own(offers("AUDIO\n"))
-	proven := strings.Replace(strings.Replace(call, "CSeq: 1 ", "CSeq: 2 ", 1), "Max-Forwards", "[authentication username=alice password=a1l2i3c4e5]\nMax-Forwards", 1)
-	knows := func(step string) string {
-		return strings.ReplaceAll(step, "Max-Forwards", "User-Agent: baresip v1.0.0\nMax-Forwards")
-	}
+	proven := withProof(call, "alice", "a1l2i3c4e5")
 	calling := knows(call) + optional(100) + `<recv response="401" auth="true"></recv>` + "\n" + own(callerRequest("ACK", 1, "[branch-3]")) +
 		knows(proven) + provisionals + expect(200) + own(callerRequest("ACK", 2, "[branch]"))
 	startSIPp(t, port, 1, calling+own(renews(3, telephone+"a=sendonly\n", "a=recvonly")+pause(300*time.Millisecond)+renews(4, telephone+"a=sendrecv\n", "a=sendrecv")+leaves(5)),

@@ -15,7 +15,7 @@ import (
 	"callbox/media/srtp"
 )
 
-// protectedUsers are a phone that must protect its sound, one that may, and one
+// protectedUsers are phones that must protect their sound, one that may, and one
 // that cannot.
 const protectedUsers = `users:
 - name: alice
@@ -27,35 +27,63 @@ const protectedUsers = `users:
 - name: carol
   password: c1a2r3o4l5
   srtp: optional
+- name: dave
+  password: d1a2v3e4d5
+  srtp: mandatory
+- name: erin
+  password: e1r2i3n4e5
+  srtp: mandatory
 `
 
-// TestProtectedSound connects a phone whose sound must be protected with one
-// that offers keys beside the clear and with one that knows no keys: each side
-// hears the other, and each has what its line says.
+// TestProtectedSound connects phones whose sound must be protected, over TLS, UDP and
+// TCP, with each other, with one that offers keys beside the clear and with one that
+// knows no keys: each side hears the other, and each has what its line says.
 func TestProtectedSound(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, protectedUsers)
 	fromAlice := speak(t, "This is Alice. What I say stays between the two of us.")
 	fromBob := speak(t, "Bob speaking. I have brought my own key for the front door.", "-v", "en-us")
-	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.tls, transport: "tls",
-		ca: filepath.Join(g.dir, "ca.pem"), answer: "auto", says: fromAlice, protection: "srtp-mand"})
-	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: fromBob, protection: "srtp"})
-	carol := startBaresip(t, phone{name: "carol", password: "c1a2r3o4l5", registrar: g.sip, answer: "auto", says: fromBob})
-	talk := func(caller, callee *baresip, to string, says, hearsBack []int16) {
-		t.Helper()
-		caller.do("dial", to)
-		caller.wait("CALL_ESTABLISHED")
-		callee.wait("CALL_ESTABLISHED")
-		pauseFor(time.Duration(max(len(says), len(hearsBack)))*time.Second/rate + time.Second)
-		caller.do("hangup", "")
-		callee.wait("CALL_CLOSED")
-		hears(t, callee.name, callee.heard(), says)
-		hears(t, caller.name, caller.heard(), hearsBack)
+	says := map[*baresip][]int16{}
+	start := func(name, password, transport, protection string, words []int16) *baresip {
+		p := phone{name: name, password: password, registrar: g.sip, transport: transport, answer: "auto", says: words, protection: protection}
+		if transport == "tls" {
+			p.registrar, p.ca = g.tls, filepath.Join(g.dir, "ca.pem")
+		}
+		b := startBaresip(t, p)
+		says[b] = words
+		return b
 	}
-	talk(alice, bob, "sip:bob@"+g.tls+";transport=tls", fromAlice, fromBob)
-	talk(bob, alice, "sip:alice@"+g.sip, fromBob, fromAlice)
-	talk(carol, alice, "sip:alice@"+g.sip, fromBob, fromAlice)
-	for b, want := range map[*baresip]bool{alice: true, bob: true, carol: false} {
+	alice := start("alice", "a1l2i3c4e5", "tls", "srtp-mand", fromAlice)
+	bob := start("bob", "b1o2b3b4o5", "udp", "srtp", fromBob)
+	carol := start("carol", "c1a2r3o4l5", "udp", "", fromBob)
+	dave := start("dave", "d1a2v3e4d5", "udp", "srtp-mand", fromAlice)
+	erin := start("erin", "e1r2i3n4e5", "tcp", "srtp-mand", fromBob)
+	// Several talk at the same time: caller, callee, caller, callee …
+	talk := func(phones ...*baresip) {
+		t.Helper()
+		for i := 0; i < len(phones); i += 2 {
+			at := g.sip
+			if phones[i] == alice {
+				at = g.tls
+			}
+			phones[i].do("dial", "sip:"+phones[i+1].name+"@"+at+";transport="+phones[i].transport)
+		}
+		for _, b := range phones {
+			b.wait("CALL_ESTABLISHED")
+		}
+		pauseFor(time.Duration(max(len(fromAlice), len(fromBob)))*time.Second/rate + time.Second)
+		for i := 0; i < len(phones); i += 2 {
+			caller, callee := phones[i], phones[i+1]
+			caller.do("hangup", "")
+			callee.wait("CALL_CLOSED")
+			hears(t, callee.name, callee.heard(), says[caller])
+			hears(t, caller.name, caller.heard(), says[callee])
+		}
+	}
+	talk(alice, bob, dave, erin)
+	talk(bob, alice, erin, dave)
+	talk(carol, alice)
+	for b, want := range map[*baresip]bool{alice: true, bob: true, carol: false, dave: true, erin: true} {
 		if got := strings.Contains(b.log.String(), "SRTP is Enabled"); got != want {
 			t.Errorf("%s says that its sound is protected: %v, want %v", b.name, got, want)
 		}
