@@ -12,6 +12,15 @@
 // dead receiver delaying the others. What a request says is the dialect's
 // decision; this package knows none of them.
 //
+// Timeouts and repeats are the same for all dialects, though the clouds differ
+// (call-api.md §3.2–3.5: one cloud gives 10 s and tries no second time, another 2 s
+// to connect and three attempts in all, a third never repeats): the limits are those
+// of §3.2, the longest for an answer. A document is asked for once more when no
+// connection is made. A status callback that does not get through is repeated for a
+// day (see [Deliverer]), since on a branch's line a receiver is often away for
+// minutes, and one that gets a callback twice can tell so by I-Twilio-Idempotency-Token.
+// The fragment of a URL narrows or widens this, in every dialect alike.
+//
 // It may import call, call/script and api. It is tested against httptest
 // servers, and the delivery rules in testing/synctest bubbles.
 package hook

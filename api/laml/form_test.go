@@ -1,8 +1,11 @@
 package laml
 
 import (
+	"encoding/hex"
 	"errors"
+	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -97,4 +100,74 @@ func FuzzForm(f *testing.F) {
 			t.Fatalf("N is %d", n)
 		}
 	})
+}
+
+// FuzzFilter reads the query of a list: what is refused is a problem, and the
+// addresses of the pages that an answer holds ask for what the query asked for.
+func FuzzFilter(f *testing.F) {
+	for _, s := range []string{
+		"", "StartTime%3E=2026-01-02T10:00:00Z&PageSize=50", "StartTime>=2026-01-02&StartTime<=2026-01-03&EndTime=2026-01-02",
+		"EndTime%3C=2026-01-02T10:00:00%2B02:00&Status=No-Answer&To=%2B1+(555)+010-0199&From=sip:alice@192.0.2.1",
+		"PageSize=1001&Page=1&PageToken=PA" + hex.EncodeToString([]byte("1767348000.CA1")), "Page=1", "PageToken=PA", "PageToken=CA12", "PageSize=0",
+		"DateCreated%3E=2026-01-02&CallSid=CA00112233445566778899aabbccddeeff&ConferenceSid=CF1", "DateCreated=0000-00-00",
+		"StartTime=9999-12-31&ParentCallSid=&Status=busy&Unknown=1",
+	} {
+		f.Add(s)
+	}
+	d := New(Profile{Tables: Tables{List: ListParams(), ListRecordings: ListRecordingParams()}}, Config{})
+	f.Fuzz(func(t *testing.T, query string) {
+		form, err := parseForm(query)
+		if err != nil {
+			return
+		}
+		calls, err := d.readFilter(form, func(string) {})
+		checkFilter(t, d, query, err, calls.Limit, d.p.Tables.List, func(next url.Values) (string, any) {
+			again, err := d.readFilter(next, func(s string) { t.Errorf("an own parameter: %s", s) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			cursor := again.Cursor
+			again.Cursor = calls.Cursor
+			return cursor, again
+		}, calls)
+		recordings, err := d.readRecordingFilter(form, func(string) {})
+		checkFilter(t, d, query, err, recordings.Limit, d.p.Tables.ListRecordings, func(next url.Values) (string, any) {
+			again, err := d.readRecordingFilter(next, func(s string) { t.Errorf("an own parameter: %s", s) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			cursor := again.Cursor
+			again.Cursor = recordings.Cursor
+			return cursor, again
+		}, recordings)
+	})
+}
+
+// checkFilter checks one reading of a query; again reads the query of another page,
+// and gives its cursor and the rest of it.
+func checkFilter(t *testing.T, d *Dialect, query string, err error, limit int, table []Param, again func(url.Values) (string, any), read any) {
+	t.Helper()
+	var p *Problem
+	if err != nil {
+		if !errors.As(err, &p) || p.Message == "" || !utf8.ValidString(p.Message) {
+			t.Fatalf("%v is no problem", err)
+		}
+		return
+	}
+	if limit < 1 || limit > maxPageSize {
+		t.Fatalf("a page of %d", limit)
+	}
+	r := &http.Request{URL: &url.URL{Path: "/Calls.json", RawQuery: query}}
+	e := d.envelopeOf(r, table, 1, "next", "")
+	if e.Page >= 1<<20 {
+		return // there is no page after it
+	}
+	_, rest, _ := strings.Cut(*e.NextPageURI, "?")
+	form, err := parseForm(rest)
+	if err != nil {
+		t.Fatalf("%s: %v", rest, err)
+	}
+	if cursor, same := again(form); cursor != "next" || !reflect.DeepEqual(same, read) {
+		t.Fatalf("the next page of %q asks for %+v from %q, want %+v", query, same, cursor, read)
+	}
 }

@@ -130,24 +130,13 @@ func (s rest) warned(q *api.Request) ([]Notification, error) {
 }
 
 func (s rest) listNotifications(w http.ResponseWriter, q *api.Request) {
-	v, err := s.readTable(q, notificationFilters)
-	var list []Notification
-	if err == nil {
-		list, err = s.warned(q)
-	}
+	list, err := s.warned(q)
 	if err != nil {
 		s.WriteError(w, q.Request, err)
 		return
 	}
-	s.h.TellWarnings(w, q)
-	if v.Has("Log") && v.Int("Log", 1) != 1 {
-		list = nil
-	}
-	items := make([]any, len(list))
-	for i, n := range list {
-		items[i] = s.notificationItem(n)
-	}
-	s.writePage(w, q, "Notification", "notifications", items, s.envelopeOf(q.Request, notificationFilters, len(items), "", ""))
+	logged := func(v Values, _ Notification) bool { return v.Int("Log", 1) == 1 }
+	writeFiltered(s, w, q, notificationFilters, "Notification", "notifications", list, logged, s.notificationItem)
 }
 
 func (s rest) fetchNotification(w http.ResponseWriter, q *api.Request) {

@@ -43,10 +43,14 @@ func serve(t *testing.T) *apitest.Server {
 	return s
 }
 
-var randomCall = regexp.MustCompile(`CA[0-9a-f]{32}`)
+var (
+	randomCall         = regexp.MustCompile(`CA[0-9a-f]{32}`)
+	randomNotification = regexp.MustCompile(`NO[0-9a-f]{32}`) // follows from the call's
+)
 
 // stable replaces the random ids of a text.
 func stable(s string) string {
+	s = randomNotification.ReplaceAllString(s, "NO00112233445566778899aabbccddeeff")
 	return randomCall.ReplaceAllString(s, "CA00112233445566778899aabbccddeeff")
 }
 
@@ -188,6 +192,11 @@ func TestAnswers(t *testing.T) {
 	check("recordings-of-call.json", base+"/Calls/"+id+"/Recordings.json")
 	check("recordings-of-call.xml", base+"/Calls/"+id+"/Recordings")
 	check("recordings.json", base+"/Recordings.json")
+	s.Box.Edit(id, func(r *call.Record) {
+		r.Warnings = []string{"line 3: <Sing> is not known and was skipped (12200)", "the far end put the call on hold"}
+	})
+	check("notifications.json", base+"/Calls/"+id+"/Notifications.json?PageSize=1")
+	check("notifications.xml", base+"/Calls/"+id+"/Notifications?PageSize=1")
 	check("account.json", base+".json")
 }
 

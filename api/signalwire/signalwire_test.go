@@ -55,7 +55,7 @@ func serve(t *testing.T) *apitest.Server {
 	return s
 }
 
-var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
+var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[48][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
 
 // stable replaces the random ids of a text.
 func stable(s string) string {
@@ -216,6 +216,10 @@ func TestAnswers(t *testing.T) {
 	}, []byte("RIFF"))
 	check("recording.json", docs+"/Recordings/00000000-0000-4000-8000-00000000000a.json")
 	check("recordings.json", client+"/Calls/"+id+"/Recordings.json")
+	s.Box.Edit(id, func(r *call.Record) {
+		r.Warnings = []string{"line 3: <Sing> is not known and was skipped (12200)", "the far end put the call on hold"}
+	})
+	check("notifications.json", docs+"/Calls/"+id+"/Notifications?PageSize=1")
 	check("account.json", client+".json")
 	resp, body := s.Do(t, "GET", docs+"/Calls/"+unknown, "")
 	wantProblem(t, "unknown call", resp, body, 404, 20404)
