@@ -74,6 +74,9 @@ type Outgoing struct {
 	Name string `json:"name,omitempty"`
 	// Token is the same on every attempt, so that receivers can drop repeats.
 	Token string `json:"token,omitempty"`
+	// Trace is the trace that the request belongs to, as the header b3 writes it (B3
+	// Propagation, single header); empty: that header is not sent.
+	Trace string `json:"trace,omitempty"`
 	// Call is the id of the call whose document the answer replaces if it holds
 	// verbs. Empty: nobody looks at the answer's content.
 	Call string `json:"call,omitempty"`

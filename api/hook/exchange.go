@@ -167,6 +167,9 @@ func (c *Client) request(ctx context.Context, o api.Outgoing) (*http.Request, er
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
+	if o.Trace != "" {
+		req.Header.Set("b3", o.Trace)
+	}
 	if o.Token != "" {
 		req.Header.Set("I-Twilio-Idempotency-Token", o.Token)
 		// Not sent; it lets net/http repeat the request on a fresh connection

@@ -35,7 +35,7 @@ type keyed struct{ toy }
 func (keyed) SigningKey(a api.Account) string { return "key of " + a.ID }
 
 func (keyed) DocumentRequest(h call.Hook, _ call.Record, _ *script.Result) api.Outgoing {
-	return api.Outgoing{URL: h.URL, Method: h.Method, JSON: []byte(`{"a":"<b>"}`), Username: h.Username, Password: h.Password}
+	return api.Outgoing{URL: h.URL, Method: h.Method, JSON: []byte(`{"a":"<b>"}`), Username: h.Username, Password: h.Password, Trace: "80f1-e457-1"}
 }
 
 // Sign signs the whole body.
@@ -58,7 +58,7 @@ func TestJSON(t *testing.T) {
 	}
 	r := <-got
 	if user, pass, _ := r.BasicAuth(); r.Method != "POST" || r.Header.Get("Body") != `{"a":"<b>"}` || r.Header.Get("Content-Type") != "application/json" ||
-		r.Header.Get("X-Keyed-Signature") != `key of AC1 POST {"a":"<b>"}` || user != "u" || pass != "p" {
+		r.Header.Get("X-Keyed-Signature") != `key of AC1 POST {"a":"<b>"}` || user != "u" || pass != "p" || r.Header.Get("b3") != "80f1-e457-1" {
 		t.Errorf("%s %v", r.Method, r.Header)
 	}
 }

@@ -117,6 +117,18 @@ func eventToken(rec call.Record, ev call.Event) string {
 
 // traceID is a call's id in tracing, 32 hex digits that follow from its sid.
 func traceID(rec call.Record) string {
-	sum := sha256.Sum256([]byte("trace " + rec.ID))
+	sum := traceSum(rec)
 	return hex.EncodeToString(sum[:16])
 }
+
+// b3 is the trace context of a call's hooks (call-api.md §3.5): its trace, the call's
+// own span in it, and that it is sampled. Empty where no call is concerned.
+func b3(rec call.Record) string {
+	if rec.ID == "" {
+		return ""
+	}
+	sum := traceSum(rec)
+	return hex.EncodeToString(sum[:16]) + "-" + hex.EncodeToString(sum[16:24]) + "-1"
+}
+
+func traceSum(rec call.Record) [sha256.Size]byte { return sha256.Sum256([]byte("trace " + rec.ID)) }

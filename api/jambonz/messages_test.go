@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,12 @@ func TestStatusHooks(t *testing.T) {
 	apitest.Golden(t, "status.txt", text(t, list...))
 	seen := map[string]bool{}
 	for _, o := range list {
+		var body struct {
+			Trace string `json:"trace_id"`
+		}
+		if err := json.Unmarshal(o.JSON, &body); err != nil || !regexp.MustCompile(`^`+body.Trace+`-[0-9a-f]{16}-1$`).MatchString(o.Trace) || len(body.Trace) != 32 {
+			t.Errorf("trace %s of %s, %v", o.Trace, body.Trace, err)
+		}
 		if o.Account != account || o.API != "jambonz" || o.Username != "u" || o.Password != "p" || len(o.Token) != 36 || seen[o.Token] {
 			t.Errorf("request %+v", o)
 		}

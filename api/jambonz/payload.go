@@ -16,7 +16,7 @@ import (
 // outgoing makes the request that tells o to h: as a JSON body, or as the query
 // of a GET, which gets what is neither an object nor an array.
 func (d *Dialect) outgoing(h call.Hook, rec call.Record, o js.Object) api.Outgoing {
-	out := api.Outgoing{URL: h.URL, Method: h.Method, Username: h.Username, Password: h.Password, Name: h.Name, Account: rec.Account, API: Name}
+	out := api.Outgoing{URL: h.URL, Method: h.Method, Username: h.Username, Password: h.Password, Name: h.Name, Account: rec.Account, API: Name, Trace: b3(rec)}
 	if out.Method != http.MethodGet {
 		out.Method, out.JSON = http.MethodPost, js.Append(nil, o.Value())
 		return out

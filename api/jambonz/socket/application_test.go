@@ -18,6 +18,7 @@ import (
 type sent struct {
 	Type, Msgid, Hook string
 	CallSid           string `json:"call_sid"`
+	B3                string
 	Data              map[string]any
 }
 

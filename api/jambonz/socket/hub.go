@@ -281,7 +281,7 @@ func (h *Hub) Publish(ev call.Event) {
 					}
 				}
 				if s != nil {
-					s.notify(&message{typ: typ, id: newID(), call: s.call, hook: hookName(o.URL, o.Name), data: o.JSON, takes: o.Call})
+					s.notify(&message{typ: typ, id: newID(), call: s.call, hook: hookName(o.URL, o.Name), data: o.JSON, trace: o.Trace, takes: o.Call})
 				}
 			}
 		}
@@ -333,12 +333,12 @@ func (h *Hub) bystander(addr string, rec call.Record) *session {
 // status tells of a call's progress: every application that has a connection,
 // whether it asked or not.
 func (h *Hub) status(ev call.Event, listeners ...*session) {
-	var body []byte
+	var told api.Outgoing
 	for _, s := range listeners {
 		if s == nil {
 			continue
 		}
-		if body == nil {
+		if told.JSON == nil {
 			rec := *ev.Record // the event's own is shared
 			rec.Status = call.StatusHook{Hook: call.Hook{URL: s.hook.URL}, Events: []call.EventType{ev.Type}}
 			ev.Record = &rec
@@ -346,9 +346,9 @@ func (h *Hub) status(ev call.Event, listeners ...*session) {
 			if len(out) == 0 {
 				return
 			}
-			body = out[0].JSON
+			told = out[0]
 		}
-		s.notify(&message{typ: typeCall, id: newID(), call: s.call, data: body})
+		s.notify(&message{typ: typeCall, id: newID(), call: s.call, data: told.JSON, trace: told.Trace})
 	}
 }
 

@@ -30,6 +30,7 @@ type message struct {
 	typ, id, call string
 	hook          string // how the document wrote it; empty: not told
 	data          []byte // a JSON object
+	trace         string // that it belongs to, as b3 writes it; empty: not told
 
 	// reply takes the acknowledgement; nil: nobody waits for one.
 	reply chan reply
@@ -63,7 +64,11 @@ func (m *message) encode() []byte {
 	if len(m.data) == 0 {
 		m.data = []byte("{}")
 	}
-	return append(append(append(b, `,"data":`...), m.data...), '}')
+	b = append(append(b, `,"data":`...), m.data...)
+	if m.trace != "" {
+		b = js.Append(append(b, `,"b3":`...), js.Value{Kind: js.Text, Text: m.trace})
+	}
+	return append(b, '}')
 }
 
 // command is a message of the application: an acknowledgement when name is empty.

@@ -44,6 +44,7 @@ func TestEncode(t *testing.T) {
 	for want, m := range map[string]message{
 		`{"type":"session:new","msgid":"1","call_sid":"c","data":{"a":1}}`:             {typ: typeNew, id: "1", call: "c", data: []byte(`{"a":1}`)},
 		`{"type":"verb:hook","msgid":"2","call_sid":"c","hook":"/a\"b","data":{}}`:     {typ: typeHook, id: "2", call: "c", hook: `/a"b`},
+		`{"type":"call:status","msgid":"4","call_sid":"c","data":{},"b3":"a-b-1"}`:     {typ: typeCall, id: "4", call: "c", trace: "a-b-1"},
 		`{"type":"jambonz:error","msgid":"3","call_sid":"c","data":{"msg":"a<b & c"}}`: {typ: typeError, id: "3", call: "c", data: []byte(`{"msg":"a<b & c"}`)},
 	} {
 		if got := string(m.encode()); got != want {

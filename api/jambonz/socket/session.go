@@ -37,6 +37,7 @@ type session struct {
 	mu     sync.Mutex // guards what follows
 	began  bool       // the application was told of the call
 	first  []byte     // what it was told, for session:reconnect
+	trace  string     // with that
 	asking int        // questions under way
 }
 
@@ -85,9 +86,10 @@ func (s *session) question(hook call.Hook, rec call.Record, res *script.Result) 
 			res = &script.Result{}
 		}
 	}
-	m.data = s.h.cfg.Dialect.DocumentRequest(hook, rec, res).JSON
+	o := s.h.cfg.Dialect.DocumentRequest(hook, rec, res)
+	m.data, m.trace = o.JSON, o.Trace
 	if !s.began {
-		s.began, s.first = true, m.data
+		s.began, s.first, s.trace = true, m.data, m.trace
 	}
 	return m
 }

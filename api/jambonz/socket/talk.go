@@ -143,7 +143,7 @@ func (t *talk) send(ctx context.Context, c *websocket.Conn, m *message) bool {
 func (t *talk) resume(ctx context.Context, c *websocket.Conn) bool {
 	first := slices.ContainsFunc(t.order, func(id string) bool { return t.waiting[id].typ == typeNew || t.waiting[id].typ == typeReconnect })
 	t.s.mu.Lock()
-	m := &message{typ: typeReconnect, id: newID(), call: t.s.call, data: t.s.first}
+	m := &message{typ: typeReconnect, id: newID(), call: t.s.call, data: t.s.first, trace: t.s.trace}
 	began := t.s.began
 	t.s.mu.Unlock()
 	if began && !first && !t.send(ctx, c, m) {

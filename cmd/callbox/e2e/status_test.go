@@ -239,6 +239,8 @@ func (l *statusLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	told, lines := map[string]any{}, r.Method+" "+strings.Split(r.Header.Get("Content-Type"), ";")[0]+"\n"
 	if path[1] == "jambonz" {
 		_ = json.Unmarshal(body, &told) // an empty one is told below
+		trace, _ := told["trace_id"].(string)
+		lines += "  b3: " + strings.Replace(r.Header.Get("b3"), trace, "{trace}", 1) + "\n"
 		for _, k := range slices.Sorted(maps.Keys(told)) {
 			v, _ := json.Marshal(told[k])
 			lines += "  " + k + "=" + string(v) + "\n"
@@ -301,6 +303,7 @@ var varying = []struct {
 	{regexp.MustCompile(`(?m)^(  Audio\w+=).*$`), "$1{number}"},
 	{regexp.MustCompile(`(?m)^(  InstanceId=)ID[0-9a-f]{32}$`), "$1{instance}"},
 	{regexp.MustCompile(`(?m)^(  trace_id=)"[0-9a-f]{32}"$`), "$1{trace}"},
+	{regexp.MustCompile(`(?m)^(  b3: \{trace\}-)[0-9a-f]{16}-1$`), "$1{span}-1"},
 	{regexp.MustCompile(`(?m)^(  (?:call_id|sbc_callid)=)"[^"]+"$`), "$1{Call-ID}"},
 }
 
