@@ -203,26 +203,55 @@ func TestClientOverREST(t *testing.T) {
 	g.callJSON(400, `{"from":"reception","to":{"type":"teams","number":"+14155550100"},"call_hook":%q}`, a.URL+"/hold")
 }
 
-// TestTalkWithinCall: INFO that the far end sends within a call reaches the hook, and
-// verbs in the answer take over the call.
+// TestTalkWithinCall: INFO, MESSAGE and NOTIFY that the far end sends within a call
+// reach the hook; verbs in its answer take over the call, and send the same back.
 func TestTalkWithinCall(t *testing.T) {
 	t.Parallel()
 	a := newRestApp(t)
 	port := freePorts(t, 1)
 	g := startGateway(t, fmt.Sprintf("trunks:\n- name: provider\n  host: 127.0.0.1\n  port: %d\n  transport: udp\n", port))
+	const event = "X-Seat: 12\nEvent: seats\nSubscription-State: active\n"
+	methods := []string{"INFO", "MESSAGE", "NOTIFY"}
+	hears, answers, steps := "", `[`, remember+reply("200 OK", "", "sendrecv")+recv("ACK")+pause(500*time.Millisecond)
+	for i, m := range methods {
+		steps += strings.Replace(request(m, i+1, ""), "Content-Length: 0\n", event+"Content-Type: application/json\nContent-Length: [len]\n\n{\"seat\":\""+m+"\"}\n", 1) + expect(200)
+		answers += fmt.Sprintf(`{"verb":"sip:request","method":%q,"headers":{"Event":"seats","X-Row":"7","Content-Type":"text/csv"},"body":"row,of,%[1]s","actionHook":%q},`, m, a.URL+"/answered"+m)
+		hears += checks(recv(m), "Event: seats", "X-Row: 7", "Content-Type: text/csv", "row,of,"+m) + replyInDialog("202 Accepted", "")
+		a.verbs("/answered"+m, "")
+	}
 	a.verbs("/hold", `[{"verb":"pause","length":60}]`)
-	a.verbs("/told", `[{"verb":"hangup"}]`)
 	a.verbs("/status", "")
-	info := strings.Replace(request("INFO", 1, ""), "Content-Length: 0\n", "Content-Type: application/json\nContent-Length: [len]\n\n{\"seat\":12}\n", 1)
-	s := startSIPp(t, port, 1, remember+reply("200 OK", "", "sendrecv")+recv("ACK")+pause(500*time.Millisecond)+info+expect(200)+recv("BYE")+replyInDialog("200 OK", ""), "-rtp_echo")
+	told := make(chan map[string]any, 2*len(methods))
+	a.handle("/told", func(w http.ResponseWriter, r *http.Request) {
+		var m map[string]any
+		_ = json.NewDecoder(r.Body).Decode(&m)
+		w.Header().Set("Content-Type", "application/json")
+		if m["sip_method"] == methods[len(methods)-1] {
+			fmt.Fprint(w, answers+`{"verb":"hangup"}]`)
+		}
+		told <- m
+	})
+	s := startSIPp(t, port, 1, steps+hears+recv("BYE")+replyInDialog("200 OK", ""), "-rtp_echo")
 	sid := g.callJSON(201, `{"from":"+14155550122","to":{"type":"phone","number":"+14155550100","trunk":"provider"},"call_hook":%q,"call_status_hook":%q,"sipRequestWithinDialogHook":%q}`,
 		a.URL+"/hold", a.URL+"/status", a.URL+"/told")["sid"].(string)
-	told := a.last("/told")
-	if told["sip_method"] != "INFO" || !strings.Contains(fmt.Sprint(told["sip_body"]), `{"seat":12}`) || told["call_sid"] != sid {
-		t.Errorf("the hook was told %v", told)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s.succeeds(ctx)
 	g.untilJSON(sid, "completed")
+	seen := map[string]bool{}
+	poll(t, "the hook is told of all", func() bool { return len(told) >= len(methods) })
+	for range methods {
+		m := <-told
+		method := fmt.Sprint(m["sip_method"])
+		seen[method] = true
+		if !strings.Contains(fmt.Sprint(m["sip_body"]), `{"seat":"`+method+`"}`) || m["call_sid"] != sid ||
+			!strings.Contains(fmt.Sprint(m["sip_headers"]), "x-seat:12") {
+			t.Errorf("the hook was told %v", m)
+		}
+	}
+	for _, m := range methods {
+		if got := a.last("/answered" + m); !seen[m] || got["result"] != "success" || got["sip_status"] != 202.0 {
+			t.Errorf("%s: told %v, answered %v", m, seen, got)
+		}
+	}
 }
