@@ -148,8 +148,9 @@ func (s *Stack) wishOf(req *gosip.Request) (d time.Duration, status int) {
 	return d, 0
 }
 
-// accepts reports whether the sender of a SUBSCRIBE understands a type (RFC 6665
-// §3.1.3: without an Accept header it does).
+// accepts reports whether the sender of a SUBSCRIBE or INVITE understands a type
+// (RFC 6665 §3.1.3, RFC 3261 §20.1: without an Accept header it does, with an empty one
+// it understands nothing).
 func accepts(req *gosip.Request, kind string) bool {
 	hs := req.GetHeaders("Accept")
 	for _, h := range hs {

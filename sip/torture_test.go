@@ -3,6 +3,7 @@ package sip
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func withBody(head, body string) string {
 var tortures4475 = []torture{
 	{"3.1.1.1 a short tortuous INVITE", 481, // its To has a tag, and there is no such dialog
 		withBody("INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\nTO :\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\nfrom   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\n  ;\n  tag = 98asjd8\nMaX-fOrWaRdS: 0068\nCall-ID: wsinv.ndaksdj@192.0.2.1\ncseq: 0009\n  INVITE\nVia  : SIP  /   2.0\n /UDP\n    192.0.2.2;branch=390skdjuw\ns :\nNewFangledHeader:   newfangled value\n continued newfangled value\nUnknownHeaderWithUnusualValue: ;;,,;;,;\nRoute:\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\nv:  SIP  / 2.0  / TCP     spindle.example.com   ;\n  branch  =   z9hG4bK9ikj8  ,\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\n z9hG4bK30239\nm:\"Quoted string \\\"\\\"\" <sip:jdrosen@example.com> ; newparam =\n      newvalue ;\n  secondparam ; q = 0.33\n", tortureSDP)},
-	{"3.1.1.2 wide range of characters", silence, // the box takes no control character, escaped or not
+	{"3.1.1.2 wide range of characters", 405,
 		"!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0\nVia: SIP/2.0/UDP host1.example.com;branch=z9hG4bK-.!%66*_+`'~\nTo: \"BEL:\\\a NUL:\\\x00 DEL:\\\x7f\" <sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@example.com>\nFrom: token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"\u0440\u0430\u0431\u043e\u0442\u0430\u044e\u0449\u0438\u0439\";tag=_token~1'+`*%!-.\nCall-ID: intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{\nCSeq: 139122385 !interesting-Method0123456789_*+`.%indeed'~\nMax-Forwards: 255\nextensionHeader-!.%*+_`'~:\ufeff\u5927\u505c\u96fb\nContent-Length: 0\n\n"},
 	{"3.1.1.3 escapes in a URI", arrives, withBody("INVITE sip:sips%3Auser%40example.com@example.net SIP/2.0\nTo: sip:%75se%72@example.com\nFrom: <sip:I%20have%20spaces@example.net>;tag=938\nMax-Forwards: 87\ni: esc01.239409asdfakjkn23onasd0-3234\nCSeq: 234234 INVITE\nVia: SIP/2.0/UDP host5.example.net;branch=z9hG4bKkdjuw\nContact: <sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31>\n", tortureSDP)},
 	{"3.1.1.4 escaped nulls", 401, "REGISTER sip:example.com SIP/2.0\nTo: sip:null-%00-null@example.com\nFrom: sip:null-%00-null@example.com;tag=839923423\nMax-Forwards: 70\nCall-ID: escnull.39203ndfvkjdasfkq3w4otrq0adsfdfnavd\nCSeq: 14398234 REGISTER\nVia: SIP/2.0/UDP host5.example.com;branch=z9hG4bKkdjuw\nContact: <sip:%00@host5.example.com>\nContact: <sip:%00%00@host5.example.com>\nL:0\n\n"},
@@ -51,6 +52,8 @@ var tortures4475 = []torture{
 	{"3.1.1.9 semicolons in the user part", 200, "OPTIONS sip:user;par=u%40example.net@example.com SIP/2.0\nTo: sip:j_user@example.com\nFrom: sip:caller@example.org;tag=33242\nMax-Forwards: 3\nCall-ID: semiuri.0ha0isndaksdj\nCSeq: 8 OPTIONS\nAccept: application/sdp, application/pkcs7-mime,\n        multipart/mixed, multipart/signed,\n        message/sip, message/sipfrag\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKkdjuw\nl: 0\n\n"},
 	{"3.1.1.10 transports of all kinds", 200, "OPTIONS sip:user@example.com SIP/2.0\nTo: sip:user@example.com\nFrom: <sip:caller@example.com>;tag=323\nMax-Forwards: 70\nCall-ID:  transports.kijh4akdnaqjkwendsasfdj\nAccept: application/sdp\nCSeq: 60 OPTIONS\nVia: SIP/2.0/UDP t1.example.com;branch=z9hG4bKkdjuw\nVia: SIP/2.0/SCTP t2.example.com;branch=z9hG4bKklasjdhf\nVia: SIP/2.0/TLS t3.example.com;branch=z9hG4bK2980unddj\nVia: SIP/2.0/UNKNOWN t4.example.com;branch=z9hG4bKasd0f3en\nVia: SIP/2.0/TCP t5.example.com;branch=z9hG4bK0a9idfnee\nl: 0\n\n"},
 	{"3.1.1.11 a multipart MESSAGE", 405, "MESSAGE sip:kumiko@example.org SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK-d87543-4dade06d0bdb11ee-1--d87543-;rport\nMax-Forwards: 70\nRoute: <sip:127.0.0.1:5080>\nIdentity: r5mwreLuyDRYBi/0TiPwEsY3rEVsk/G2WxhgTV1PF7hHuL\nTo: <sip:kumiko@example.org>\nFrom: <sip:fluffy@example.com>;tag=2fb0dcc9\nCall-ID: 3d9485ad0c49859b@Zmx1ZmZ5LW1hYy0xNi5sb2NhbA..\nCSeq: 1 MESSAGE\nContent-Transfer-Encoding: binary\nContent-Type: multipart/mixed;boundary=7a9cbec02ceef655\nDate: Sat, 15 Oct 2005 04:44:56 GMT\nUser-Agent: SIPimp.org/0.2.5 (curses)\nContent-Length: 91\n\n--7a9cbec02ceef655\nContent-Type: text/plain\n\nHello\n--7a9cbec02ceef655--\n\x00\x01\x02binary bytes\xff"},
+	{"3.1.1.12 an unusual reason phrase", silence, withBody("SIP/2.0 200 = 2**3 * 5**2 \u043d\u043e \u0441\u0442\u043e \u0434\u0435\u0432\u044f\u043d\u043e\u0441\u0442\u043e \u0434\u0435\u0432\u044f\u0442\u044c - \u043f\u0440\u043e\u0441\u0442\u043e\u0435\nVia: SIP/2.0/UDP 192.0.2.198;branch=z9hG4bK1324923\nCall-ID: unreason.1234ksdfak3j2erwedfsASdf\nCSeq: 35 INVITE\nFrom: sip:user@example.com;tag=11141343\nTo: sip:user@example.edu;tag=2229\nContact: <sip:user@host198.example.com>\n", "v=0\no=mhandley 29739 7272939 IN IP4 192.0.2.198\ns=-\nc=IN IP4 192.0.2.198\nt=0 0\nm=audio 49217 RTP/AVP 0 12\nm=video 3227 RTP/AVP 31\na=rtpmap:31 LPC\n")},
+	{"3.1.1.13 an empty reason phrase", silence, "SIP/2.0 100 \nVia: SIP/2.0/UDP 192.0.2.105;branch=z9hG4bK2398ndaoe\nCall-ID: noreason.asndj203insdf99223ndf\nCSeq: 35 INVITE\nFrom: <sip:user@example.com>;tag=39ansfi3\nTo: <sip:user@example.edu>;tag=902jndnke3\nContent-Length: 0\nContact: <sip:user@host105.example.com>\n\n"},
 	{"3.1.2.1 extraneous separators", 400, "INVITE sip:user@example.com SIP/2.0\nTo: sip:j.user@example.com\nFrom: sip:caller@example.net;tag=134161461246\nMax-Forwards: 7\nCall-ID: badinv01.0ha0isndaksdjasdf3234nas\nCSeq: 8 INVITE\nVia: SIP/2.0/UDP 192.0.2.15;;,;,,\nContact: \"Joe\" <sip:joe@example.org>;;;;\nContent-Length: 0\n\n"},
 	{"3.1.2.2 Content-Length too large", 400, "INVITE sip:user@example.com SIP/2.0\nMax-Forwards: 80\nTo: sip:j.user@example.com\nFrom: sip:caller@example.net;tag=93942939o2\nContact: <sip:caller@hungry.example.net>\nCall-ID: clerr.0ha0isndaksdjweiafasdk3\nCSeq: 8 INVITE\nVia: SIP/2.0/UDP host5.example.com;branch=z9hG4bK-39234-23523\nContent-Type: application/sdp\nContent-Length: 9999\n\n" + tortureSDP},
 	{"3.1.2.3 negative Content-Length", 400, "INVITE sip:user@example.com SIP/2.0\nMax-Forwards: 254\nTo: sip:j.user@example.com\nFrom: sip:caller@example.net;tag=32394234\nCall-ID: ncl.0ha0isndaksdj2193423r542w35\nCSeq: 0 INVITE\nVia: SIP/2.0/UDP 192.0.2.53;branch=z9hG4bKkdjuw\nContact: <sip:caller@example53.example.net>\nContent-Type: application/sdp\nContent-Length: -999\n\n" + tortureSDP},
@@ -85,7 +88,7 @@ var tortures4475 = []torture{
 	{"3.3.12 a Contact header's parameter", 401, "REGISTER sip:example.com SIP/2.0\n" + hop("REGISTER", "cparam01") + "Contact: sip:+19725552222@gw1.example.net;unknownparam\nl: 0\n\n"},
 	{"3.3.13 a Contact address's parameter", 401, "REGISTER sip:example.com SIP/2.0\n" + hop("REGISTER", "cparam02") + "Contact: <sip:+19725552222@gw1.example.net;unknownparam>\nl: 0\n\n"},
 	{"3.3.14 escaped headers in a Contact", 401, "REGISTER sip:example.com SIP/2.0\n" + hop("REGISTER", "regescrt") + "Contact: <sip:user@example.com?Route=%3Csip:sip.example.com%3E>\nl: 0\n\n"},
-	{"3.3.15 only an unacceptable answer is accepted", arrives, withBody("INVITE sip:user@example.com SIP/2.0\n"+hop("INVITE", "sdp01")+contact+"Accept: text/nobodyKnowsThis\n", tortureSDP)},
+	{"3.3.15 only an unacceptable answer is accepted", 406, withBody("INVITE sip:user@example.com SIP/2.0\n"+hop("INVITE", "sdp01")+contact+"Accept: text/nobodyKnowsThis\n", tortureSDP)},
 	{"3.4.1 an INVITE of RFC 2543", 400, withBody("INVITE sip:UserB@example.com SIP/2.0\nVia: SIP/2.0/UDP iftgw.example.com\nFrom: <sip:+13035551111@ift.client.example.net;user=phone>\nRecord-Route: <sip:UserB@example.com;maddr=ss1.example.com>\nTo: sip:+16505552222@ss1.example.net;user=phone\nCall-ID: inv2543.1717@ift.client.example.com\nCSeq: 56 INVITE\n", tortureSDP)},
 }
 
@@ -163,5 +166,64 @@ func TestTorture(t *testing.T) {
 	case d := <-in.ch:
 		t.Errorf("one more arrived: %+v", d.Info())
 	default:
+	}
+}
+
+// TestTortureContacts signs the messages of RFC 4475 that register, and calls what
+// they have registered.
+func TestTortureContacts(t *testing.T) {
+	t.Parallel()
+	for section, want := range map[string]struct {
+		user    string
+		contact string // that is registered
+		called  string // the request URI of a call
+	}{
+		"3.1.1.8": {"j.user", "sip:j.user@host.example.com", "sip:j.user@host.example.com"},
+		// Liberal, as the RFC allows: what is not between brackets can mean nothing else.
+		"3.1.2.13": {"user", "sip:user@example.com?Route=%3Csip:sip.example.com%3E", "sip:user@example.com"},
+		"3.3.12":   {"user", "sip:+19725552222@gw1.example.net", "sip:+19725552222@gw1.example.net"},
+		"3.3.13":   {"user", "sip:+19725552222@gw1.example.net;unknownparam", "sip:+19725552222@gw1.example.net;unknownparam"},
+		// A call takes no orders of a contact: its Route is left out (RFC 3261 §19.1.5).
+		"3.3.14": {"user", "sip:user@example.com?Route=%3Csip:sip.example.com%3E", "sip:user@example.com"},
+	} {
+		t.Run(section, func(t *testing.T) {
+			s := startStack(t)
+			in := trunkPeer(t, s)
+			pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 44, 75, 52), Port: 5060})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pc.Close()
+			if _, err := s.AddPeer(Peer{Name: "phone", Username: want.user, Password: userPass, Register: true}); err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(tortures4475, func(c torture) bool { return strings.HasPrefix(c.name, section+" ") })
+			r := &raw{t: t, pc: pc, to: s, seen: map[string]bool{}}
+			text := tortures4475[i].text
+			r.send(text)
+			proof := authorizationOf(t, challenge(t, r.response(401), "MD5"), want.user, "REGISTER", "sip:example.com", userPass, 1)
+			text = strings.Replace(text, "CSeq: 8 REGISTER\n", "CSeq: 9 REGISTER\n"+proof+"\n", 1)
+			r.send(strings.Replace(text, "branch=z9hG4bK", "branch=z9hG4bKsigned", 1))
+			if v := headerValue(r.response(200), "Contact"); !strings.HasPrefix(v, "<"+want.contact+">;expires=") {
+				t.Errorf("registered %q", v)
+			}
+			bs := s.Bindings(want.user)
+			if len(bs) != 1 || bs[0].Contact != want.contact {
+				t.Fatalf("bindings %+v", bs)
+			}
+			d, err := s.Invite(t.Context(), Invite{Binding: &bs[0], From: "00", SDP: []byte(sdpA)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			inv := r.request("INVITE")
+			if inv.Recipient.String() != want.called || inv.GetHeader("Route") != nil {
+				t.Errorf("called by\n%s", inv)
+			}
+			r.answer(inv, 486, "t", "", "")
+			expectEnd(t, d)
+			if len(in.ch) > 0 { // the INVITE behind 3.1.1.8
+				t.Errorf("a call arrived: %+v", (<-in.ch).Info())
+			}
+		})
 	}
 }

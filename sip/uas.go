@@ -19,6 +19,10 @@ func (s *Stack) arrive(p *peer, req *gosip.Request, flow wire.Flow, tx *wire.Ser
 		s.respond(tx, req, 415, "", gosip.NewHeader("Accept", sdpType))
 		return
 	}
+	if !accepts(req, sdpType) { // no answer could be understood
+		s.respond(tx, req, 406, "", gosip.NewHeader("Accept", sdpType))
+		return
+	}
 	if p.Terms.tooShort(intervalOf(req)) {
 		s.respond(tx, req, 422, "", tooShortHeaders()...)
 		return

@@ -80,19 +80,24 @@ func escapeUser(s string) string {
 
 // quoteName prepares a display name for the quotes that sipgo puts around it.
 func quoteName(s string) string {
-	s = strings.Map(func(r rune) rune {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable(s))
+}
+
+// printable is a name without control characters.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return -1
 		}
 		return r
 	}, clean(s))
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
 }
 
-// unquoteName undoes quoteName.
+// unquoteName undoes quoteName. Control characters, which others may have escaped in
+// it, are left out.
 func unquoteName(s string) string {
 	if !strings.ContainsRune(s, '\\') {
-		return clean(s)
+		return printable(s)
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -101,7 +106,7 @@ func unquoteName(s string) string {
 		}
 		b.WriteByte(s[i])
 	}
-	return clean(b.String())
+	return printable(b.String())
 }
 
 // parseURI reads a sip or sips URI; a bare "host" or "host:port" is taken for one.

@@ -106,6 +106,9 @@ func TestParties(t *testing.T) {
 			t.Errorf("%q became %q", name, got)
 		}
 	}
+	if got := unquoteName("BEL\\\a ESC\\\x1b\\\""); got != "BEL ESC\"" {
+		t.Errorf("control characters became %q", got)
+	}
 }
 
 func TestParseURI(t *testing.T) {

@@ -17,7 +17,7 @@ const (
 	maxHeaderBytes = 8192 // of one header value
 	maxViaCount    = 70   // hops, the default of Max-Forwards
 	maxIDBytes     = 256  // Call-ID, tag, branch
-	maxMethodBytes = 32
+	maxMethodBytes = 64   // RFC 4475 §3.1.1.2 has one of 43
 )
 
 // once lists the headers that a message has at most once (RFC 3261 §7.3.1);
@@ -33,8 +33,10 @@ var canonical = map[string]string{"f": "from", "t": "to", "i": "call-id", "l": "
 
 // CheckRequest reports what makes a parsed request unfit for any handler. A
 // request that passes has one From with a tag, To, Call-ID, CSeq of its own
-// method, Max-Forwards and a top Via, an INVITE one Contact, and no control
-// character or absurd length anywhere in its headers.
+// method, Max-Forwards and a top Via, an INVITE one Contact, and no absurd length
+// anywhere in its headers, nor a control character, except escaped in the display
+// names of From and To. The method is the one that CSeq names: the parser has
+// raised its letters, whose case counts (RFC 3261 §7.1).
 func CheckRequest(req *sip.Request) error {
 	if err := checkCommon(req, req.Headers()); err != nil {
 		return err
@@ -45,7 +47,9 @@ func CheckRequest(req *sip.Request) error {
 	if len(req.Method) > maxMethodBytes || !isToken(string(req.Method)) {
 		return malformed("method %q", clip(string(req.Method)))
 	}
-	if req.CSeq().MethodName != req.Method {
+	if sent := req.CSeq().MethodName; strings.EqualFold(string(sent), string(req.Method)) {
+		req.Method = sent
+	} else {
 		return malformed("CSeq is of %s, the request of %s", clip(string(req.CSeq().MethodName)), req.Method)
 	}
 	if mf := req.MaxForwards(); mf == nil || *mf > 255 {
@@ -95,9 +99,8 @@ func checkCommon(m sip.Message, headers []sip.Header) error {
 		if !isToken(name) {
 			return malformed("header name %q", clip(name))
 		}
-		value := h.Value()
-		if len(value) > maxHeaderBytes || hasControl(value) {
-			return malformed("value of header %s", name)
+		if err := checkValue(h); err != nil {
+			return err
 		}
 		if name == "via" || name == "v" {
 			vias++
@@ -193,11 +196,44 @@ func answerable(req *sip.Request) bool {
 
 func checkHeaderBytes(headers []sip.Header) error {
 	for _, h := range headers {
-		if v := h.Value(); len(v) > maxHeaderBytes || hasControl(v) {
-			return malformed("value of header %s", clip(h.Name()))
+		if err := checkValue(h); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// checkValue looks at the value of a header of any kind.
+func checkValue(h sip.Header) error {
+	var shown string
+	switch h := h.(type) {
+	case *sip.FromHeader:
+		shown = h.DisplayName
+	case *sip.ToHeader:
+		shown = h.DisplayName
+	}
+	value := h.Value()
+	if rest, ok := strings.CutPrefix(value, `"`+shown+`"`); ok {
+		value = unpaired(shown) + rest
+	}
+	if len(value) > maxHeaderBytes || hasControl(value) {
+		return malformed("value of header %s", clip(h.Name()))
+	}
+	return nil
+}
+
+// unpaired is what stands between quotes, without what is escaped by a backslash: any
+// character of ASCII but the ends of lines (RFC 3261 §25.1 quoted-pair).
+func unpaired(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && s[i+1] != '\r' && s[i+1] != '\n' && s[i+1] < 0x80 {
+			i++
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 func malformed(format string, args ...any) error {

@@ -29,8 +29,8 @@ var tortures = []struct {
 	text string
 }{
 	{"3.1.1.1 a short tortuous INVITE", true, "INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\nTO :\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\nfrom   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\n  ;\n  tag = 98asjd8\nMaX-fOrWaRdS: 0068\nCall-ID: wsinv.ndaksdj@192.0.2.1\nContent-Length   : 0\ncseq: 0009\n  INVITE\nVia  : SIP  /   2.0\n /UDP\n    192.0.2.2;branch=390skdjuw\ns :\nNewFangledHeader:   newfangled value\nm:\"Quoted string \\\"\\\"\" <sip:jdrosen@example.com>\n\n"},
-	{"3.1.1.2 wide range of characters", false, // its method is longer than any there is
-		"!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0\nVia: SIP/2.0/TCP host1.example.com;branch=z9hG4bK-.!%66*_+`'~\nTo: \"BEL:\\~ NUL:\\! DEL:\\x\" <sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@example.com>\nFrom: token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"x\";tag=_token~1'+`*%!-.\nCall-ID: intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{\nCSeq: 139122385 !interesting-Method0123456789_*+`.%indeed'~\nMax-Forwards: 255\nContent-Length: 0\n\n"},
+	{"3.1.1.2 wide range of characters", true,
+		"!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0\nVia: SIP/2.0/TCP host1.example.com;branch=z9hG4bK-.!%66*_+`'~\nTo: \"BEL:\\\a NUL:\\\x00 DEL:\\\x7f\" <sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@example.com>\nFrom: token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"x\";tag=_token~1'+`*%!-.\nCall-ID: intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{\nCSeq: 139122385 !interesting-Method0123456789_*+`.%indeed'~\nMax-Forwards: 255\nContent-Length: 0\n\n"},
 	{"3.1.1.3 escapes in a URI", true, "INVITE sip:sips%3Auser%40example.com@example.net SIP/2.0\nTo: sip:%75se%72@example.com\nFrom: <sip:I%20have%20spaces@example.net>;tag=938\nMax-Forwards: 87\ni: esc01.239409asdfakjkn23onasd0-3234\nCSeq: 234234 INVITE\nVia: SIP/2.0/UDP host5.example.net;branch=z9hG4bKkdjuw\nContact: <sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31>\nContent-Length: 0\n\n"},
 	{"3.1.1.4 escaped nulls", true, "REGISTER sip:example.com SIP/2.0\nTo: sip:null-%00-null@example.com\nFrom: sip:null-%00-null@example.com;tag=839923423\nMax-Forwards: 70\nCall-ID: escnull.39203ndfvkjdasfkq3w4otrq0adsfdfnavd\nCSeq: 14398234 REGISTER\nVia: SIP/2.0/UDP host5.example.com;branch=z9hG4bKkdjuw\nContact: <sip:%00@host5.example.com>\nContact: <sip:%00%00@host5.example.com>\nL:0\n\n"},
 	{"3.1.1.13 no reason phrase", true, "SIP/2.0 100 \nVia: SIP/2.0/UDP 192.0.2.105;branch=z9hG4bK2398ndaoe\nCall-ID: noreason.asndj203insdf99223ndf\nCSeq: 35 INVITE\nFrom: <sip:user@example.com>;tag=39ansfi3\nTo: <sip:user@example.edu>;tag=902jndnke3\nContent-Length: 0\nContact: <sip:user@host105.example.com>\n\n"},
@@ -74,6 +74,8 @@ func TestCheck(t *testing.T) {
 		"long branch":          {"z9hG4bK1", "z9hG4bK" + long},
 		"long header":          {"Max-Forwards", "X-Long: " + strings.Repeat(long, 30) + "\r\nMax-Forwards"},
 		"control character":    {"Alice", "Al\x01ice"},
+		"escaped in a tag":     {"tag=1928301774", "tag=\"\\\x01\""},
+		"escaped line feed":    {"Alice", "\"Al\\\nice\""},
 		"line feed alone":      {"Alice", "Al\nX-Evil: 1"},
 		"no header name":       {"Max-Forwards", ": x\r\nMax-Forwards"},
 		"space in header name": {"Max-Forwards", "X Y: x\r\nMax-Forwards"},
@@ -96,6 +98,9 @@ func TestCheck(t *testing.T) {
 		if err := judge(bad); err == nil {
 			t.Errorf("%s passed", name)
 		}
+	}
+	if err := judge(strings.Replace(good, "Alice", "\"Al\\\x01ice\"", 1)); err != nil {
+		t.Errorf("escaped control character in a name: %v", err)
 	}
 	if err := judge(strings.Replace(good, "70", "256", 1)); !errors.Is(err, ErrMalformed) {
 		t.Errorf("%v is not ErrMalformed", err)
