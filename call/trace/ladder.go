@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // laneWidth is the width of a lane of the ladder, in characters.
@@ -36,12 +37,20 @@ func Ladder(w io.Writer, entries []Entry, full bool) error {
 		fmt.Fprintln(b, arrow(e, slices.Index(lanes, lane(e)), len(lanes)))
 		if full {
 			for line := range strings.Lines(strings.TrimRight(e.Text, "\r\n")) {
-				fmt.Fprintf(b, "%12s    %s\n", "", strings.TrimRight(line, "\r\n"))
+				fmt.Fprintf(b, "%12s    %s\n", "", strings.Map(shown, strings.TrimRight(line, "\r\n")))
 			}
 			fmt.Fprintln(b)
 		}
 	}
 	return b.Flush()
+}
+
+// shown replaces what would steer the reader's terminal.
+func shown(r rune) rune {
+	if unicode.IsControl(r) && r != '\t' {
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 // lanesOf lists the far addresses in the order of their first message.

@@ -218,3 +218,17 @@ func FuzzConceal(f *testing.F) {
 		}
 	})
 }
+
+// TestLadderSteersNoTerminal shows what a message has of control characters by others.
+func TestLadderSteersNoTerminal(t *testing.T) {
+	t.Parallel()
+	r := NewRing(0)
+	r.Message(start, "id", "udp", false, box, alice, sip("INVITE sip:bob@biloxi.example SIP/2.0", "From: \"\\\x1b]0;x\\\a\" <sip:alice@192.0.2.7>;tag=1"))
+	var b strings.Builder
+	if err := Ladder(&b, r.Call("id"), true); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.ContainsAny(got, "\x1b\a") || !strings.Contains(got, "\uFFFD]0;x") {
+		t.Errorf("ladder %q", got)
+	}
+}
