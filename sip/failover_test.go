@@ -1,20 +1,23 @@
 package sip
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	gosip "github.com/emiago/sipgo/sip"
+
 	"callbox/sip/locate"
 )
 
-// newServers gives a stack and the servers of the domain biloxi.example, in their
-// order, and the domain with their port.
-func newServers(t testing.TB, n int, adjust ...func(*Config)) (s *Stack, rs []*raw, domain string) {
+// withServers lets a stack find n servers of biloxi.example at 127.0.1.1 and up.
+func withServers(t testing.TB, n int) func(*Config) {
 	t.Helper()
 	hosts := filepath.Join(t.TempDir(), "hosts")
 	var names string
@@ -24,9 +27,16 @@ func newServers(t testing.TB, n int, adjust ...func(*Config)) (s *Stack, rs []*r
 	if err := os.WriteFile(hosts, []byte(names), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s = startStack(t, append(adjust, func(c *Config) {
+	return func(c *Config) {
 		c.Resolver = locate.New(locate.Config{Hosts: hosts, ResolvConf: filepath.Join(t.TempDir(), "none")})
-	})...)
+	}
+}
+
+// newServers gives a stack and the servers of the domain biloxi.example, in their
+// order, and the domain with their port.
+func newServers(t testing.TB, n int, adjust ...func(*Config)) (s *Stack, rs []*raw, domain string) {
+	t.Helper()
+	s = startStack(t, append(adjust, withServers(t, n))...)
 	for range 20 {
 		rs = nil
 		port := 0
@@ -233,5 +243,52 @@ func TestRetryAfter(t *testing.T) {
 	r.answer(r.request("REGISTER"), 503, "t", "Retry-After: 77 (maintenance)\n", "")
 	if st := <-states; time.Until(st.Retry) < 70*time.Second || time.Until(st.Retry) > 78*time.Second {
 		t.Errorf("state %+v", st)
+	}
+}
+
+// TestFailsOverInTime asks the second of two servers within 4 s, on the usual timers,
+// whatever it is that the first does not answer.
+func TestFailsOverInTime(t *testing.T) {
+	t.Parallel()
+	const target = "sip:alice@biloxi.example:5070"
+	for method, ask := range map[gosip.RequestMethod]func(*Stack, context.Context) error{
+		gosip.INVITE: func(s *Stack, ctx context.Context) error {
+			_, err := s.Invite(ctx, Invite{Target: target, From: "bob", SDP: []byte(sdpA)})
+			return err
+		},
+		gosip.REGISTER: func(s *Stack, ctx context.Context) error {
+			return s.Register(ctx, RegistrationConfig{AOR: target, OnState: func(RegState) {}})
+		},
+		gosip.OPTIONS: func(s *Stack, ctx context.Context) error {
+			return s.KeepAlive(ctx, KeepAliveConfig{Target: target, OnState: func(PeerState) {}})
+		},
+	} {
+		t.Run(string(method), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, n *memNet) {
+				s := n.stack(t, withServers(t, 2))
+				var rs []*raw
+				for i := range 2 {
+					n.at, n.next = netip.AddrFrom4([4]byte{127, 0, 1, byte(i + 1)}), 5070
+					rs = append(rs, n.raw(t, s))
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				began, done := time.Now(), make(chan error, 1)
+				go func() { done <- ask(s, ctx) }()
+				rs[0].request(method)
+				if took := time.Since(began); took > 0 {
+					t.Errorf("the first was asked after %v", took)
+				}
+				req := rs[1].request(method)
+				if took := time.Since(began); took < 3*time.Second || took > 4*time.Second {
+					t.Errorf("the second was asked after %v", took)
+				}
+				rs[1].answer(req, 486, "t", "", "")
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }

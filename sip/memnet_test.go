@@ -106,9 +106,13 @@ func (c *memConn) Read(b []byte) (int, error) {
 }
 
 // stack runs a stack with the usual timers until the test ends.
-func (n *memNet) stack(t *testing.T) *Stack {
+func (n *memNet) stack(t *testing.T, adjust ...func(*Config)) *Stack {
 	t.Helper()
-	s, err := New(Config{Sockets: []wire.PacketConn{n.open()}})
+	cfg := Config{Sockets: []wire.PacketConn{n.open()}}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,10 +81,17 @@ func (r *raw) bytes(b []byte) {
 	}
 }
 
-// message takes the next message; nil after d without one.
+// ping is the keep-alive of RFC 5626 §4.4.1.
+const ping = "\r\n\r\n"
+
+// message takes the next message, passing over pings; nil after d without one.
 func (r *raw) message(d time.Duration) gosip.Message {
 	r.t.Helper()
+	limit := time.Now().Add(d)
 	buf, err := r.read(d)
+	for err == nil && string(buf) == ping {
+		buf, err = r.read(time.Until(limit))
+	}
 	if err != nil {
 		return nil
 	}

@@ -256,6 +256,30 @@ func TestTooManyContacts(t *testing.T) {
 	}
 }
 
+// TestBindingsOfAllAreBounded: when there is no room for one more phone, those that
+// are there stay, and one that leaves makes room.
+func TestBindingsOfAllAreBounded(t *testing.T) {
+	t.Parallel()
+	s := startStack(t)
+	userPeer(t, s)
+	s.bound.Add(maxAllBindings - 1) // of users elsewhere
+	one, two := newRaw(t, s), newRaw(t, s)
+	register(t, one, "one", 200)
+	register(t, two, "two", 503)
+	register(t, one, "one", 200)
+	if bs := s.Bindings("201"); len(bs) != 1 || bs[0].Source.String() != one.addr() {
+		t.Errorf("bindings %+v", bs)
+	}
+	register(t, one, "one", 200, "Expires: 0")
+	register(t, two, "two", 200)
+	if bs := s.Bindings("201"); len(bs) != 1 || bs[0].Source.String() != two.addr() {
+		t.Errorf("bindings %+v", bs)
+	}
+	if n := s.bound.Load(); n != maxAllBindings {
+		t.Errorf("%d bindings are counted", n)
+	}
+}
+
 // TestRebootedPhoneReplacesItsBinding has a new Call-ID and port but the same
 // +sip.instance.
 func TestRebootedPhoneReplacesItsBinding(t *testing.T) {

@@ -18,9 +18,9 @@ import (
 	"callbox/sip/wire"
 )
 
-// keepAlive is how often a UDP registration is pinged, so that NATs keep the
-// way back open (RFC 5626 §4.4 asks for 25–30 s).
-const keepAlive = 25 * time.Second
+// keepAlive is how often, in T1 (0.5 s), a registrar is pinged, so that NATs and
+// firewalls keep the way back open (RFC 5626 §4.4 asks for 25–30 s).
+const keepAlive = 50
 
 // lookAround is how often, in T1 (0.5 s), a registration looks whether the box has
 // another address towards its registrar.
@@ -319,7 +319,7 @@ func (r *registration) tell() {
 func (r *registration) sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
-	ping := time.NewTicker(keepAlive)
+	ping := time.NewTicker(keepAlive * r.s.cfg.T1)
 	defer ping.Stop()
 	network := time.NewTicker(lookAround * r.s.cfg.T1)
 	defer network.Stop()

@@ -1,11 +1,18 @@
 package sip
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
 )
 
 // registering runs Register against r and gives its states.
@@ -138,4 +145,99 @@ func TestWrongRegistrations(t *testing.T) {
 		t.Errorf("state %+v", st)
 	}
 	leave()
+}
+
+// TestRegistrarIsPinged every 25 s, so that a NAT keeps the way back open.
+func TestRegistrarIsPinged(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, n *memNet) {
+		s := n.stack(t)
+		r := n.raw(t, s)
+		states, leave := registering(t, s, r.aor())
+		defer leave()
+		if b, err := r.read(time.Minute); err != nil || !strings.HasPrefix(string(b), "REGISTER ") {
+			t.Fatalf("came %q, %v", b, err)
+		} else if m, err := gosip.ParseMessage(b); err != nil {
+			t.Fatal(err)
+		} else {
+			r.answer(m.(*gosip.Request), 200, "t", "Expires: 300\n", "")
+		}
+		<-states
+		began := time.Now()
+		for i := range 3 {
+			b, err := r.read(time.Minute)
+			if took, want := time.Since(began), time.Duration(i+1)*25*time.Second; err != nil || string(b) != ping || took != want {
+				t.Errorf("came %q, %v after %v, want a ping after %v", b, err, took, want)
+			}
+		}
+	})
+}
+
+// TestOneConnection: what goes to one place over TCP shares a connection, which the box
+// keeps open by pings.
+func TestOneConnection(t *testing.T) {
+	t.Parallel()
+	s := startStack(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	states, leave := registering(t, s, RegistrationConfig{AOR: "sip:alice@" + ln.Addr().String(), Transport: "tcp"})
+	nc, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	r := &raw{t: t, pc: &streamConn{Conn: nc, rd: bufio.NewReader(nc)}, to: s, seen: map[string]bool{}}
+	r.answer(r.request("REGISTER"), 200, "t", "Expires: 300\n", "")
+	if st := <-states; !st.Registered {
+		t.Errorf("state %+v", st)
+	}
+	d, err := s.Invite(t.Context(), Invite{Target: "sip:bob@" + ln.Addr().String() + ";transport=tcp", From: "alice", SDP: []byte(sdpA)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.answer(r.request("INVITE"), 486, "t", "", "")
+	r.request("ACK")
+	expectEnd(t, d)
+	if b, err := r.read(patience); err != nil || string(b) != ping {
+		t.Errorf("came %q, %v, want a ping", b, err)
+	}
+	if c := s.Counters(); c.Connections != 1 {
+		t.Errorf("%d connections were made", c.Connections)
+	}
+	leaving := make(chan struct{})
+	go func() { defer close(leaving); leave() }()
+	r.answer(r.request("REGISTER"), 200, "t", "", "")
+	<-leaving
+}
+
+// streamConn is the connection of a raw over TCP: each read gives one message or ping.
+type streamConn struct {
+	net.Conn
+	rd *bufio.Reader
+}
+
+func (c *streamConn) WriteToUDPAddrPort(b []byte, _ netip.AddrPort) (int, error) { return c.Write(b) }
+
+func (c *streamConn) Read(b []byte) (int, error) {
+	n, length := 0, 0
+	for {
+		line, err := c.rd.ReadString('\n')
+		n += copy(b[n:], line)
+		if err != nil {
+			return n, err
+		}
+		if v, ok := strings.CutPrefix(line, "Content-Length: "); ok {
+			if length, err = strconv.Atoi(strings.TrimSpace(v)); err != nil {
+				return n, err
+			}
+		}
+		if line == "\r\n" && n > len(line) {
+			break
+		}
+	}
+	m, err := io.ReadFull(c.rd, b[n:n+length])
+	return n + m, err
 }
