@@ -309,7 +309,8 @@ func (d *Driver) wake(now time.Time) error {
 	if err := d.pins.PD.Release(); err != nil {
 		return err
 	}
-	d.ring.awake = time.Now().Add(wakeTime + wakeMargin)
+	now = time.Now() // it wakes from here on, however long the box took to come here
+	d.ring.awake = now.Add(wakeTime + wakeMargin)
 	l, err := d.pins.SHK.Read()
 	if err != nil {
 		return err

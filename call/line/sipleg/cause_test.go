@@ -158,3 +158,13 @@ func TestMasked(t *testing.T) {
 		t.Errorf("masked: %q, %q", masked("201"), masked("+15550100"))
 	}
 }
+
+// TestNotPlaced: whether a connection fails before or after an INVITE was given to it
+// is a matter of microseconds, and no matter to who reads the cause.
+func TestNotPlaced(t *testing.T) {
+	t.Parallel()
+	early := notPlaced(Config{Title: "trunk provider"}, fmt.Errorf("%w: 192.0.2.7:5060: connection refused", sip.ErrTransport))
+	if want := "trunk provider cannot be reached (192.0.2.7:5060: connection refused)"; early.Text != want || early.SIP != 503 || early.Who != call.Network {
+		t.Errorf("%+v, want %q", early, want)
+	}
+}

@@ -112,9 +112,10 @@ func notPlaced(cfg Config, err error) call.Cause {
 		c = call.Cause{Q850: call.Q850Congestion, SIP: 503, Who: call.Box, Text: "the box has too many SIP calls at once"}
 	case errors.Is(err, sip.ErrClosed):
 		c = call.Cause{Q850: call.Q850OutOfOrder, SIP: 503, Who: call.Box, Text: "the SIP stack is not running"}
+	case errors.Is(err, sip.ErrTransport): // as when that comes to light a moment later
+		c.Text = cfg.Title + " cannot be reached (" + strings.TrimPrefix(err.Error(), sip.ErrTransport.Error()+": ") + ")"
 	default:
-		text := strings.TrimPrefix(err.Error(), sip.ErrTransport.Error()+": ")
-		c.Text = cfg.Title + " cannot be called: " + strings.TrimPrefix(text, "sip: ")
+		c.Text = cfg.Title + " cannot be called: " + strings.TrimPrefix(err.Error(), "sip: ")
 	}
 	return c
 }

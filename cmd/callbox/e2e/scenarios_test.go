@@ -167,11 +167,11 @@ numbers:
 - {number: "+14155550199", line: provider, application: %[2]s2}
 - {number: "*", line: provider, application: %[2]s1}
 `, freePorts(t, 1), app, g.account, a.URL))
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
 	for name, scenario := range scenariosIn {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
 			startSIPp(t, freePorts(t, 1), 1, scenario, g.sip).succeeds(ctx)
 		})
 	}
@@ -196,11 +196,11 @@ func TestCalledScenarios(t *testing.T) {
 		routes += fmt.Sprintf("- {name: out%d, prefix: %q, lines: [out%d]}\n", len(numbers), numbers[name], len(numbers))
 	}
 	g.configure(trunks + routes)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
 	for name, tc := range scenariosOut {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
 			s := startSIPp(t, ports[name], 1, tc.scenario)
 			doc := "/voice"
 			if name == "referred" {
