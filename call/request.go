@@ -76,6 +76,8 @@ type RecordOptions struct {
 	Source      string        `json:"source,omitempty"` // what asked: "OutboundAPI", "DialVerb", "RecordVerb"
 	Name        string        `json:"name,omitempty"`   // by which a document stops it
 	Status      StatusHook    `json:"status"`
+	// Transcript is to be told what was said, once the recording is whole.
+	Transcript Hook `json:"transcript,omitzero"`
 }
 
 // AMD asks for answering machine detection.
@@ -306,5 +308,8 @@ type Recording struct {
 	SHA256     string        `json:"sha256,omitempty"`
 	Error      string        `json:"error,omitempty"`
 	Hook       StatusHook    `json:"hook"`
-	BySilence  bool          `json:"by_silence,omitempty"` // ended by MaxSilence
+	// Transcript is who waits to be told what was said; it learns that there is no
+	// text of it, because nobody turns whole recordings into text.
+	Transcript Hook `json:"transcript,omitzero"`
+	BySilence  bool `json:"by_silence,omitempty"` // ended by MaxSilence
 }

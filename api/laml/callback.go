@@ -273,13 +273,42 @@ func (d *Dialect) Callback(ev call.Event) []api.Outgoing {
 	if ev.Type == call.EventMachine || ev.Type == call.EventMachinePartial {
 		return d.machineCallback(ev)
 	}
-	if status, ok := recordingStatus(ev.Type); ok && ev.Recording != nil && ev.Recording.Hook.Wants(ev.Type) {
-		o := d.outgoing(ev.Recording.Hook.Hook, *ev.Record, d.recordingForm(*ev.Recording, status))
-		o.Account = ev.Recording.Account
-		o.Token = eventToken(ev.Recording.ID, string(ev.Type))
-		return []api.Outgoing{o}
+	if status, ok := recordingStatus(ev.Type); ok && ev.Recording != nil {
+		return d.recordingCallbacks(ev, status)
 	}
 	return nil
+}
+
+// recordingCallbacks are the messages about a recording: to its own hook, and to
+// whoever waits for what was said in it, once it is whole.
+func (d *Dialect) recordingCallbacks(ev call.Event, status string) (list []api.Outgoing) {
+	r := *ev.Recording
+	if r.Hook.Wants(ev.Type) {
+		o := d.outgoing(r.Hook.Hook, *ev.Record, d.recordingForm(r, status))
+		o.Token = eventToken(r.ID, string(ev.Type))
+		list = append(list, o)
+	}
+	if ev.Type == call.EventRecordingDone && !r.Transcript.IsZero() {
+		o := d.outgoing(r.Transcript, *ev.Record, d.transcriptForm(*ev.Record, r))
+		o.Token = eventToken(r.ID, "transcript")
+		list = append(list, o)
+	}
+	for i := range list {
+		list[i].Account = r.Account
+	}
+	return list
+}
+
+// transcriptForm says that a recording was not turned into text (call-api.md §5.4).
+// There is no resource of it, so neither its id nor its address is told.
+func (d *Dialect) transcriptForm(rec call.Record, r call.Recording) Form {
+	var f Form
+	d.p.Messages.Common(&f, d.shown(rec), StatusName(rec))
+	f.Add("TranscriptionStatus", "failed")
+	f.Add("TranscriptionText", "")
+	f.Add("RecordingSid", r.ID)
+	f.Add("RecordingUrl", d.recordingURL(d.cfg.BaseURL(), r))
+	return f
 }
 
 // machineCallback is the message about a result of machine detection.

@@ -127,6 +127,11 @@ func TestRecordingCallbacks(t *testing.T) {
 	}
 	r.Error, r.Duration = "it ends early, after 2.0 s, which are kept: the disk is full", 2*time.Second
 	list = append(list, d.Callback(call.Event{Type: call.EventRecordingDone, Record: new(record()), Recording: &r})...)
+	r.Transcript = call.Hook{URL: "http://app.lan/words", Method: "POST"} // not before the recording is whole
+	for _, typ := range r.Hook.Events {
+		r.Hook.Events = nil
+		list = append(list, d.Callback(call.Event{Type: typ, Record: new(record()), Recording: &r})...)
+	}
 	apitest.Golden(t, "recording.txt", apitest.Lines(list...))
 }
 

@@ -152,7 +152,7 @@ func (c *live) startRecording(o call.RecordOptions, id, name string, file Record
 		stop: make(chan struct{}), done: make(chan struct{}), end: make(chan struct{}),
 		final: call.Recording{ID: id, Call: c.id, Account: c.account, API: c.r.API, Status: "in-progress",
 			Source: o.Source, Track: o.Track, Channels: o.Channels, Created: now, Started: now, Updated: now,
-			File: name, Hook: o.Status}}
+			File: name, Hook: o.Status, Transcript: o.Transcript}}
 	r.shown = r.final
 	if c.recording.running == nil {
 		c.recording.running = map[*recording]bool{}

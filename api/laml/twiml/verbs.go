@@ -51,7 +51,7 @@ var (
 		"action": true, "method": true, "timeout": true, "finishOnKey": true, "maxLength": true,
 		"playBeep": true, "trim": true, "recordingStatusCallback": true,
 		"recordingStatusCallbackMethod": true, "recordingStatusCallbackEvent": true,
-		"transcribe": true, "transcribeCallback": false, "recordingConfigurationId": false,
+		"transcribe": true, "transcribeCallback": true, "recordingConfigurationId": false,
 	}
 )
 
@@ -196,30 +196,6 @@ const (
 	codeRecordingHook   Code = 13256
 	codeRecordingEvents Code = 13621
 )
-
-// record decodes a Record.
-func (d *decoder) record(n *node) script.Verb {
-	a := d.attributes(n, recordAttrs)
-	maxLength := 3600
-	if a.boolean("transcribe", false, 13614) {
-		d.warn(n, codeUnsupported, "transcription of <Record> is not available on this box")
-		maxLength = 120
-	}
-	return script.Record{
-		Action:      a.action(13610),
-		Timeout:     a.seconds("timeout", 5, 0, 14400, 13611),
-		FinishOnKey: a.keys("finishOnKey", "1234567890*#", 13613),
-		Beep:        a.boolean("playBeep", true, 13616),
-		Options: call.RecordOptions{
-			Channels:  1,
-			Track:     call.TrackInbound,
-			Trim:      a.choice("trim", 13699, "trim-silence", "do-not-trim") == "trim-silence",
-			MaxLength: a.seconds("maxLength", maxLength, 1, 14400, 13612),
-			Source:    "RecordVerb",
-			Status:    a.status("recordingStatusCallback", RecordingEvents, 13610),
-		},
-	}
-}
 
 // hangup decodes a Hangup.
 func (d *decoder) hangup(n *node) script.Verb {

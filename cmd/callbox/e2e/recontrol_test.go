@@ -140,7 +140,8 @@ func TestRecordingSteered(t *testing.T) {
 }
 
 // TestStartRecording: a document starts a recording beside itself and stops it;
-// transcribing is refused with a warning, and the recording is made all the same.
+// transcribing is refused with a warning, who waits for the text is told that there
+// is none, and the recording is made all the same.
 func TestStartRecording(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, twoUsers)
@@ -154,7 +155,7 @@ func TestStartRecording(t *testing.T) {
 	a.wav("/second.wav", second)
 	a.doc("/voice", `<Response><Start><Recording name="tape" channels="mono" trim="do-not-trim" recordingStatusCallback="/tape"/></Start>
 		<Play loop="2">/first.wav</Play><Stop><Recording name="tape"/></Stop><Play loop="2">/second.wav</Play>
-		<Record action="/recorded" timeout="0" maxLength="30" finishOnKey="9" playBeep="false" trim="do-not-trim" transcribe="true" recordingStatusCallback="/message" recordingStatusCallbackEvent="in-progress completed"/></Response>`)
+		<Record action="/recorded" timeout="0" maxLength="30" finishOnKey="9" playBeep="false" trim="do-not-trim" transcribe="true" transcribeCallback="/words" recordingStatusCallback="/message" recordingStatusCallbackEvent="in-progress completed"/></Response>`)
 	a.doc("/recorded", `<Response><Hangup/></Response>`)
 	sid := g.create(url.Values{"To": {"client:bob"}, "From": {"+14155550100"}, "Url": {a.URL + "/voice"}})
 	bob.wait("CALL_ESTABLISHED")
@@ -173,6 +174,11 @@ func TestStartRecording(t *testing.T) {
 	message := g.sound("/Recordings/" + done.form.Get("RecordingSid") + ".wav")
 	hearsOnce(t, "the message", message, answer)
 	a.until("/message", 2)
+	words := a.until("/words", 1).form
+	if words.Get("TranscriptionStatus") != "failed" || !words.Has("TranscriptionText") || words.Get("TranscriptionText") != "" ||
+		words.Get("RecordingSid") != done.form.Get("RecordingSid") || words.Get("CallSid") != sid {
+		t.Errorf("who waits for the text is told %v", words)
+	}
 	_, body := g.get("/Calls/" + sid + "/Notifications.json")
 	if out := fmt.Sprint(body); !strings.Contains(out, "transcription of <Record>") {
 		t.Errorf("nothing says that there is no transcription: %s", out)
