@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +110,8 @@ func TestDialMusicKeysHold(t *testing.T) {
 }
 
 // TestDialDub: the callee hears a track besides the caller, who does not; and the
-// caller one that is laid under its call from outside, which the callee does not.
+// caller one that is laid under its call from outside, which the callee does not. What
+// the caller itself sends, a soft tone, comes to the callee 6 dB softer.
 func TestDialDub(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, twoUsers)
@@ -120,7 +123,12 @@ func TestDialDub(t *testing.T) {
 		"/first": fmt.Sprintf(`[{"verb":"dial","target":[{"type":"user","name":"alice"}],"dub":[{"action":"addTrack","track":"t","play":%q}],"boostAudioSignal":"-6 dB","timeLimit":12}]`, a.wav("/track.wav", track)),
 	})
 	alice := startBaresip(t, phone{name: "alice", password: "a1l2i3c4e5", registrar: g.sip, answer: "auto"})
-	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto"})
+	const hz, loud = 1000, 800.0
+	hum := make([]int16, 60*rate)
+	for i := range hum {
+		hum[i] = int16(math.Round(loud * math.Sin(2*math.Pi*hz*float64(i)/rate)))
+	}
+	bob := startBaresip(t, phone{name: "bob", password: "b1o2b3b4o5", registrar: g.sip, answer: "auto", says: hum})
 	code, made := g.askJSON(http.MethodPost, "/Calls", fmt.Sprintf(`{"from":"1","to":{"type":"user","name":"bob"},"call_hook":%q}`, h.base+"/first"))
 	if code != http.StatusCreated {
 		t.Fatalf("create: %d %v", code, made)
@@ -137,6 +145,19 @@ func TestDialDub(t *testing.T) {
 	}
 	if s := similarity(bob.heard(), track); s > 0.5 {
 		t.Errorf("the caller hears the callee's track (%.2f)", s)
+	}
+	var heard []float64 // the level of the tone wherever nothing else is heard
+	for s := alice.heard(); len(s) >= rate/10; s = s[rate/10:] {
+		if part := s[:rate/10]; share(part, hz) > 0.95 {
+			heard = append(heard, 10*math.Log10(2*energy(part)/float64(len(part))/(loud*loud)))
+		}
+	}
+	slices.Sort(heard)
+	if len(heard) < 20 {
+		t.Fatalf("the tone alone is heard for %d tenths of a second", len(heard))
+	}
+	if dB := heard[len(heard)/2]; math.Abs(dB+6) > 0.5 {
+		t.Errorf("the callee hears the caller %.1f dB softer, want 6", -dB)
 	}
 }
 

@@ -37,13 +37,15 @@ func secureApp(t *testing.T, a *app) *httptest.Server {
 
 // TestWebhooksOverTLS: an application's certificate that nobody knows is
 // refused, with the vendor's number and what to do; it counts once its CA is
-// trusted or it is pinned, and not any more when another one is.
+// trusted or it is pinned, for the document and a sound in it, and not any more when
+// another one is.
 func TestWebhooksOverTLS(t *testing.T) {
 	t.Parallel()
 	a := newApp(t)
 	s := secureApp(t, a)
 	g, port := trunked(t, a, "")
-	a.doc("/voice", `<Response><Hangup/></Response>`)
+	a.doc("/voice", `<Response><Play>short.wav</Play><Hangup/></Response>`)
+	a.wav("/short.wav", make([]int16, rate/10))
 	a.doc("/fallback", `<Response><Hangup/></Response>`)
 	der := s.Certificate().Raw
 	sum := sha256.Sum256(der)
@@ -64,10 +66,17 @@ func TestWebhooksOverTLS(t *testing.T) {
 		{"forgotten", "", s.URL, "11237"},
 	}
 	startSIPp(t, port, len(cases), recv("INVITE")+established+hungUp)
+	played := 0
 	for _, tc := range cases {
+		if tc.code == "" {
+			played++
+		}
 		g.webhooks(tc.webhooks)
 		if code := g.errorCode(a, tc.base+"/voice"); code != tc.code {
 			t.Errorf("%s: the fallback was told %q, want %q", tc.name, code, tc.code)
+		}
+		if n := len(a.requests("/short.wav")); n != played {
+			t.Errorf("%s: the sound was fetched %d times so far, want %d", tc.name, n, played)
 		}
 	}
 	if out := g.run("calls", "-o", "json"); !strings.Contains(out, fmt.Sprintf("%x", sum)) {
