@@ -104,6 +104,15 @@ func TestJambonzClients(t *testing.T) {
 	if s, _ := got["forgotten"].(string); !strings.Contains(s, "not found") {
 		t.Errorf("a deleted call: %s", s)
 	}
+	for name, want := range map[string]string{"applications": fmt.Sprint([]any{got["application"], got["application"]}), "otherQueues": "[]",
+		"queues": "[map[length:1 name:support]]", "conferences": "[morning]"} {
+		if s := fmt.Sprint(got[name]); s != want {
+			t.Errorf("%s: %s, want %s", name, s, want)
+		}
+	}
+	if s, _ := got["noApplication"].(string); !strings.Contains(s, "not found") {
+		t.Errorf("a deleted application: %s", s)
+	}
 	a.until("/hold", 4)
 	for i, query := range []string{"", "?redirected=1", "", "?redirected=2"} {
 		if r := a.requests("/hold")[i]; r.Query != query {

@@ -14,6 +14,8 @@ const documents = {
   '/digits': () => new OldResponse()
     .tag({ data: { step: 'digits' } }).dtmf({ dtmf: '59#', duration: 200 }).pause({ length: 1 }).hangup(),
   '/hold': () => new WebhookResponse().pause({ length: 600 }),
+  '/queue': () => new WebhookResponse().enqueue({ name: 'support' }),
+  '/room': () => new WebhookResponse().conference({ name: 'morning' }),
   '/dial': () => new WebhookResponse()
     .dial({ actionHook: '/dialled', confirmHook: '/confirm', timeout: 20, headers: { 'X-Leg': 'b' }, target: [{ type: 'user', name: OTHER }] })
     .play({ url: PROMPT }),

@@ -12,6 +12,14 @@ const call = (hook) => ({
   from: '16175551212', to: { type: 'user', name: TO }, call_hook: hook, call_status_hook: STATUS,
   timeout: 20, timeLimit: 600, tag: { order: 17, 2: 'two' }, headers: { 'X-Order': '17' },
 });
+// everything is a call with all that both clients know of; a trunk is not needed here.
+const site = new URL(HOOK ?? 'http://app.lan/').origin;
+const everything = {
+  ...call(HOOK), fromHost: 'pbx.biloxi.example', answerOnBridge: false, sipRequestWithinDialogHook: `${site}/within`,
+  speech_synthesis_vendor: 'default', speech_synthesis_language: 'en-US', speech_synthesis_voice: 'Alice',
+  speech_recognizer_vendor: 'default', speech_recognizer_language: 'en-US',
+  amd: { actionHook: `${site}/amd`, timers: { decisionTimeoutMs: 20000 } },
+};
 const failure = async (promise) => {
   try {
     await promise;
@@ -28,12 +36,21 @@ const until = async (sid, status) => {
   }
   throw new Error(`call ${sid} is never ${status}`);
 };
+// some asks until the list is not empty.
+const some = async (list) => {
+  for (let i = 0; i < 200; i++) {
+    const got = await list();
+    if (got.length > 0) return got;
+    await new Promise((r) => setTimeout(r, 100));
+  }
+  throw new Error('the list stays empty');
+};
 
 const out = {};
 const scenarios = {
   // One call from its creation to its end, with each client in turn.
   async lifecycle() {
-    out.sid = await old.calls.create(call(HOOK));
+    out.sid = await old.calls.create(everything);
     out.up = await until(out.sid, 'in-progress');
     out.retrieved = await old.calls.retrieve(out.sid);
     out.listed = (await old.calls.list()).map((c) => c.call_sid);
@@ -45,9 +62,19 @@ const scenarios = {
     out.tagged = (await sdk.calls.get(out.sid)).customerData;
     await old.calls.update(out.sid, { call_status: 'completed' });
     out.ended = await until(out.sid, 'completed');
-    const second = await sdk.calls.create(call(HOOK));
+    out.application = await old.applications.create({ name: 'reception', account_sid: ACCOUNT, call_hook: { url: HOOK }, call_status_hook: { url: STATUS } });
+    out.applications = [await old.applications.retrieve(out.application), ...(await old.applications.list())].map((a) => a.application_sid);
+    const { call_hook: _hook, call_status_hook: _status, ...bySid } = everything;
+    const second = await sdk.calls.create({ ...bySid, application_sid: out.application });
     await until(second, 'in-progress');
     await sdk.calls.redirect(second, `${HOOK}?redirected=2`);
+    await sdk.calls.redirect(second, `${site}/queue`);
+    out.queues = await some(() => sdk.queues.list('supp'));
+    out.otherQueues = await sdk.queues.list('sales');
+    await sdk.calls.redirect(second, `${site}/room`);
+    out.conferences = await some(() => sdk.conferences.list());
+    await old.applications.delete(out.application);
+    out.noApplication = await failure(old.applications.retrieve(out.application));
     await sdk.calls.delete(second);
     out.deleted = await until(second, 'completed');
     await old.calls.delete(second);
