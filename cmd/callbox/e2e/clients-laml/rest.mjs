@@ -37,7 +37,9 @@ const scenarios = {
       recordingStatusCallback: `${APP}/recording`, recordingStatusCallbackMethod: 'POST', recordingStatusCallbackEvent: ['in-progress', 'completed'],
       machineDetectionTimeout: 20, machineDetectionSpeechThreshold: 2000, machineDetectionSpeechEndThreshold: 1000,
       machineDetectionSilenceTimeout: 4000, sipAuthUsername: 'box', sipAuthPassword: 's3cret9',
-      ...(VENDOR === 'twilio' ? { timeLimit: 600, callReason: 'a test' } : {}),
+      machineDetection: 'Enable', asyncAmd: 'true', asyncAmdStatusCallback: `${APP}/amd`, asyncAmdStatusCallbackMethod: 'POST',
+      timeLimit: 600, callReason: 'a test', byoc: `BY${'0'.repeat(32)}`,
+      ...(VENDOR === 'twilio' ? { clientNotificationUrl: `${APP}/client`, recordingConfigurationId: 'none', passports: 'none' } : {}),
     });
     out.made = plain(made);
     out.up = plain(await until(made.sid, 'in-progress'));
@@ -55,6 +57,15 @@ const scenarios = {
     out.update = plain(await client.calls(made.sid).update({ status: 'canceled' }));
     out.sid = made.sid;
     out.ended = plain(await until(made.sid, 'canceled'));
+    // The other two ways to say what happens with a call.
+    const application = await client.applications.create({ friendlyName: 'reception', voiceUrl: `${APP}/hold` });
+    for (const way of [{ applicationSid: application.sid }, { twiml: '<Response><Pause length="1"/></Response>' }]) {
+      const { sid } = await client.calls.create({ to: SLOW, from, sendDigits: 'w1', ...way });
+      await until(sid, 'ringing');
+      await client.calls(sid).update({ status: 'canceled' });
+      await until(sid, 'canceled');
+    }
+    await client.applications(application.sid).remove();
   },
   // Seven calls are found again, page by page.
   async lists() {
