@@ -97,18 +97,14 @@ func TestNameServerGone(t *testing.T) {
 	known, unknown := startAnswering(t), startAnswering(t)
 	known.up.Store(true)
 	unknown.up.Store(true)
-	dead := nameServer(t, "known.example. 1 A 127.0.0.1", "unknown.example. 1 A 127.0.0.1",
+	server := nameServer(t, "known.example. 1 A 127.0.0.1", "unknown.example. 1 A 127.0.0.1",
 		fmt.Sprintf("_sip._udp.known.example. 1 SRV 1 1 %s known.example.", portOf(known.pc)), fmt.Sprintf("_sip._udp.unknown.example. 1 SRV 1 1 %s unknown.example.", portOf(unknown.pc)))
 	g := startGateway(t, "")
-	// Looking at a trunk would make its address known.
-	dead.Store(true)
+	server.mute.Store("unknown.example.") // the box looks for it also when nobody calls
 	g.configure(`
 trunks:
+- {name: known, host: known.example}
 - {name: unknown, host: unknown.example}
-`)
-	dead.Store(false)
-	g.change("trunks:\n", "trunks:\n- {name: known, host: known.example}\n")
-	g.configure(`
 routes:
 - {name: known, prefix: "+1415", lines: [known]}
 - {name: unknown, prefix: "+1212", lines: [unknown]}
@@ -120,7 +116,7 @@ routes:
 		return sid, time.Since(began)
 	}
 	call("+14155550123", "busy")
-	dead.Store(true)
+	server.dead.Store(true)
 	pauseFor(7 * time.Second) // an answer is good for 5 s at least
 	for range 3 {
 		sid, took := call("+14155550123", "busy")
@@ -136,7 +132,8 @@ routes:
 		t.Errorf("the call to a name that nobody knows took %s", took)
 	}
 	t.Logf("the unknown trunk was given up after %s", took.Round(time.Millisecond))
-	dead.Store(false)
+	server.dead.Store(false)
+	server.mute.Store("")
 	call("+12125550123", "busy")
 	if n := unknown.asks.Load(); n != 1 {
 		t.Errorf("the unknown trunk got %d calls, want 1", n)

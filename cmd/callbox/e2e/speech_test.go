@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -145,6 +146,13 @@ func (v *speechVendor) sound(n int) []int16 {
 		v.t.Fatalf("%d connections", len(v.heard))
 	}
 	return append([]int16(nil), v.heard[n]...)
+}
+
+// hears reports whether something was said to it on any connection.
+func (v *speechVendor) hears(says []int16) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.ContainsFunc(v.heard, func(s []int16) bool { return similarity(s, says) > 0.9 })
 }
 
 // TestSpeechJambonz: a phone's speech arrives at the vendor, and its text at the

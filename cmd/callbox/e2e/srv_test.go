@@ -18,11 +18,22 @@ import (
 	"github.com/miekg/dns"
 )
 
-// nameServer answers for the records of a zone on UDP port 53 of 127.0.0.1, as
-// long as it is not dead.
-func nameServer(t *testing.T, zone ...string) (dead *atomic.Bool) {
+// names is a name server that can fall silent: at all, or on names that end with mute.
+type names struct {
+	dead atomic.Bool
+	mute atomic.Value // string; none: all are answered
+}
+
+// silent reports whether a question gets no answer.
+func (n *names) silent(name string) bool {
+	mute, _ := n.mute.Load().(string)
+	return n.dead.Load() || mute != "" && strings.HasSuffix(name, mute)
+}
+
+// nameServer answers for the records of a zone on UDP port 53 of 127.0.0.1.
+func nameServer(t *testing.T, zone ...string) *names {
 	t.Helper()
-	dead = &atomic.Bool{}
+	n := &names{}
 	records := map[dns.Question][]dns.RR{}
 	for _, line := range zone {
 		rr, err := dns.NewRR(line)
@@ -44,14 +55,14 @@ func nameServer(t *testing.T, zone ...string) (dead *atomic.Bool) {
 		res := new(dns.Msg)
 		res.SetReply(m)
 		res.Answer = records[q]
-		if !dead.Load() {
+		if !n.silent(q.Name) {
 			w.WriteMsg(res)
 		}
 	})}
 	go func() { defer close(ended); s.ActivateAndServe() }()
 	<-started
 	t.Cleanup(func() { s.Shutdown(); <-ended })
-	return dead
+	return n
 }
 
 // TestServiceRecords dials trunks that have a name and no port: their SRV records
