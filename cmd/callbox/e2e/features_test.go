@@ -276,10 +276,10 @@ func TestHotLineAndHowler(t *testing.T) {
 	a, b := g.phone("fxs1"), g.phone("fxs2")
 	a.do("pick-up")
 	b.do("wait-ring", "1")
-	b.shows("bell", "silent")
-	if last := strings.TrimSpace(b.state()["last ring"]); !strings.HasPrefix(last, "4") && !strings.HasPrefix(last, "500") {
-		t.Errorf("rang %s, want 500 ms", last)
-	}
+	poll(t, "the bell rings for 500 ms, as it does in no country's own rhythm", func() bool { // a stalled box cuts one short
+		last := strings.TrimSpace(b.state()["last ring"])
+		return strings.HasPrefix(last, "4") || strings.HasPrefix(last, "500")
+	})
 	b.do("pick-up")
 	a.shows("battery", "reversed")
 	b.do("hang-up")
