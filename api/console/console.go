@@ -80,41 +80,39 @@ func Mount(c Config) api.Mount {
 	if err != nil {
 		panic(err) // the program was built without it
 	}
-	h := &handler{c}
-	mux := http.NewServeMux()
-	mux.Handle("GET "+Prefix, http.StripPrefix(Prefix, http.FileServerFS(page)))
-	mux.HandleFunc("GET "+Prefix+"state.json", h.state)
-	return api.Mount{Name: "console", Prefix: Prefix, Handler: h.guarded(mux)}
+	h := &handler{c, http.StripPrefix(Prefix, http.FileServerFS(page))}
+	return api.Mount{Name: "console", Prefix: Prefix, Handler: h}
 }
 
-type handler struct{ Config }
-
-// guarded lets accounts in. What they get is not kept by the browser, runs no script
-// and shows in no frame of others.
-func (h *handler) guarded(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := h.account(r); err != nil {
-			api.FailPlain(w, r, err)
-			return
-		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
+type handler struct {
+	Config
+	files http.Handler
 }
 
-func (h *handler) account(r *http.Request) (api.Account, error) {
+// ServeHTTP lets accounts in. What they get is not kept by the browser, runs no script
+// of others and shows in no frame of theirs.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, _, _ := r.BasicAuth()
-	return h.Auth.Basic(r, user)
-}
-
-func (h *handler) state(w http.ResponseWriter, r *http.Request) {
-	acc, err := h.account(r)
+	acc, err := h.Auth.Basic(r, user)
 	if err != nil {
 		api.FailPlain(w, r, err)
 		return
 	}
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Cache-Control", "no-store")
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "the page is only read", http.StatusMethodNotAllowed)
+	case r.URL.Path == Prefix+"state.json":
+		h.state(w, r, acc)
+	default:
+		h.files.ServeHTTP(w, r)
+	}
+}
+
+func (h *handler) state(w http.ResponseWriter, r *http.Request, acc api.Account) {
 	p, err := h.Calls.Calls(r.Context(), call.Filter{Account: acc.ID, Limit: shown})
 	if err != nil {
 		api.FailPlain(w, r, err)

@@ -71,16 +71,7 @@ func (s *session) cardState(patience int) (string, error) {
 }
 
 // pause waits; false when the session has ended.
-func (s *session) pause(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-s.ctx.Done():
-		return false
-	}
-}
+func (s *session) pause(d time.Duration) bool { return rest(s.ctx, d) }
 
 // introduced takes what the modem said of itself.
 func (p *Port) introduced(f facts, state string, err error) {
