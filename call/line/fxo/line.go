@@ -108,17 +108,9 @@ func (l *Line) Serve(ctx context.Context, in call.Receiver) error {
 func (l *Line) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	var g *leg
 	if err := l.loop.Do(ctx, func() (err error) { g, err = l.dial(d); return err }); err != nil {
-		return nil, l.unreached(err)
+		return nil, portleg.CauseOf(err, l.cfg.ID, l.down)
 	}
 	return g, nil
-}
-
-// unreached makes the cause of a request that did not reach the line.
-func (l *Line) unreached(err error) error {
-	if u, ok := errors.AsType[*portleg.Unreached](err); ok {
-		return l.down("line %s %s", l.cfg.ID, u.Text)
-	}
-	return err
 }
 
 // Flash implements [call.Flasher].
@@ -127,7 +119,7 @@ func (l *Line) Flash(ctx context.Context) error {
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return ctx.Err()
 	}
-	return l.unreached(err)
+	return portleg.CauseOf(err, l.cfg.ID, l.down)
 }
 
 // down is the cause of a line that cannot place calls now.

@@ -2,6 +2,7 @@ package portleg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,14 @@ func (e *Unreached) Error() string { return "the line " + e.Text }
 
 // Unwrap is what was in the way.
 func (e *Unreached) Unwrap() error { return e.Err }
+
+// CauseOf gives the cause that down makes of a line's *Unreached; other errors stay.
+func CauseOf(err error, line string, down func(format string, a ...any) call.Cause) error {
+	if u, ok := errors.AsType[*Unreached](err); ok {
+		return down("line %s %s", line, u.Text)
+	}
+	return err
+}
 
 // Open begins a Serve, after the end of another one, and gives what ends it.
 func (l *Loop) Open() (end func()) {
